@@ -1,0 +1,128 @@
+"""Facts: wide typed rows keyed `(series_id, ts)`, and what they said before they were changed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Float, ForeignKey, Index, SmallInteger
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from app.models.base import Base, Id, Moment, StoredAt
+
+RANGE_BY_TIME = {"postgresql_partition_by": "RANGE (ts)"}
+
+
+class Fact:
+    """Key and time of storing that all facts have. `ts` is the instant, or the start of the interval."""
+
+    @declared_attr
+    @classmethod
+    def series_id(cls) -> Mapped[int]:
+        return mapped_column(primary_key=True, autoincrement=False, sort_order=-2)
+
+    @declared_attr
+    @classmethod
+    def ts(cls) -> Mapped[datetime]:
+        return mapped_column(DateTime(timezone=True), primary_key=True, sort_order=-1)
+
+    @declared_attr
+    @classmethod
+    def known_at(cls) -> Mapped[StoredAt]:
+        return mapped_column(sort_order=9)
+
+
+class Funding(Fact, Base):
+    """Settled funding: the fraction of one interval, with the interval and how it is known (`services.intervals`)."""
+
+    __tablename__ = "funding"
+
+    rate: Mapped[float] = mapped_column(Float(53))
+    interval_hours: Mapped[float] = mapped_column(Float(53))
+    interval_known: Mapped[int] = mapped_column(SmallInteger)
+
+
+class PredictedFunding(Fact, Base):
+    """An estimate sampled at `ts` of what will be paid at `for_time`, for one interval."""
+
+    __tablename__ = "predicted_funding"
+    __table_args__ = (RANGE_BY_TIME,)
+
+    rate: Mapped[float] = mapped_column(Float(53))
+    interval_hours: Mapped[float | None] = mapped_column(Float(53))
+    for_time: Mapped[Moment | None]
+
+
+class OpenInterest(Fact, Base):
+    """One-sided open interest at an instant, in coins (multiplier applied) and in USD."""
+
+    __tablename__ = "open_interest"
+    __table_args__ = (RANGE_BY_TIME,)
+
+    oi_base: Mapped[float | None] = mapped_column(Float(53))
+    oi_usd: Mapped[float | None] = mapped_column(Float(53))
+
+
+class CandleColumns(Fact):
+    """Prices a coin and volumes of one interval, in coins (multiplier applied) and in USD."""
+
+    open: Mapped[float] = mapped_column(Float(53))
+    high: Mapped[float] = mapped_column(Float(53))
+    low: Mapped[float] = mapped_column(Float(53))
+    close: Mapped[float] = mapped_column(Float(53))
+    volume_base: Mapped[float | None] = mapped_column(Float(53))
+    volume_usd: Mapped[float | None] = mapped_column(Float(53))
+    buy_volume_base: Mapped[float | None] = mapped_column(Float(53))
+    trades: Mapped[float | None] = mapped_column(Float(53))
+
+
+class PerpMinute(CandleColumns, Base):
+    """One minute of one perpetual."""
+
+    __tablename__ = "perp_1m"
+    __table_args__ = (RANGE_BY_TIME,)
+
+
+class PerpHour(CandleColumns, Base):
+    """One hour of one perpetual."""
+
+    __tablename__ = "perp_1h"
+    __table_args__ = (RANGE_BY_TIME,)
+
+
+class Revision(Base):
+    """An earlier version of a fact: what it said from `known_at` until `replaced_at`."""
+
+    __tablename__ = "revision"
+    __table_args__ = (Index("ix_revision_fact", "fact", "series_id", "ts"),)
+
+    id: Mapped[Id]
+    fact: Mapped[str]
+    series_id: Mapped[int]
+    ts: Mapped[Moment]
+    known_at: Mapped[Moment]
+    replaced_at: Mapped[Moment]
+    said: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Latest(Base):
+    """The newest fact of each kind a series has: every answer about now reads only this."""
+
+    __tablename__ = "latest"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), primary_key=True, autoincrement=False)
+    funding_ts: Mapped[Moment | None]
+    rate: Mapped[float | None] = mapped_column(Float(53))
+    interval_hours: Mapped[float | None] = mapped_column(Float(53))
+    interval_known: Mapped[int | None] = mapped_column(SmallInteger)
+    predicted_ts: Mapped[Moment | None]
+    predicted_rate: Mapped[float | None] = mapped_column(Float(53))
+    predicted_interval_hours: Mapped[float | None] = mapped_column(Float(53))
+    predicted_for: Mapped[Moment | None]
+    oi_ts: Mapped[Moment | None]
+    oi_base: Mapped[float | None] = mapped_column(Float(53))
+    oi_usd: Mapped[float | None] = mapped_column(Float(53))
+    minute_ts: Mapped[Moment | None]
+    minute_close: Mapped[float | None] = mapped_column(Float(53))
+    hour_ts: Mapped[Moment | None]
+    hour_close: Mapped[float | None] = mapped_column(Float(53))

@@ -1,0 +1,65 @@
+"""Every setting, from the environment or `.env`. Field descriptions are the reference page."""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_FILE = ".env"
+WordList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What an operator can turn, in the environment by its alias or as `PERPSTORE_` + the field's name."""
+
+    model_config = SettingsConfigDict(env_prefix="PERPSTORE_", env_file=ENV_FILE, extra="ignore", populate_by_name=True)
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL 15 or later; absent: the embedded PostgreSQL under the data folder.",
+    )
+    read_database_url: SecretStr | None = Field(
+        default=None, description="A streaming replica that answers all reads; absent: the same database."
+    )
+    data_dir: Path = Field(default=Path("data"), description="Folder of the embedded PostgreSQL.")
+    host: str = Field(default="127.0.0.1", description="Address `serve` listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port `serve` listens on.")
+    scheduler: bool = Field(default=True, description="Pull on schedule while serving (`off`: only serve).")
+    sources: WordList = Field(default=(), description="Sources to pull, comma-separated; empty: all.")
+    history_days: int = Field(
+        default=30, ge=0, description="How far back a dataset that holds nothing yet is filled on schedule."
+    )
+    read_requires_key: bool = Field(default=False, description="Ask for a key with scope `read` on every read.")
+    source_preference: WordList = Field(
+        default=("exchange", "import"),
+        description="Which source of one fact is preferred: `exchange` (the exchange itself), `import` or source ids.",
+    )
+    read_connections: int = Field(default=6, ge=1, le=64, description="Database connections for reads.")
+    write_connections: int = Field(default=4, ge=2, le=64, description="Database connections for pulls and writes.")
+    max_body_mb: int = Field(default=512, ge=1, description="Largest request body, after decompression, in MiB.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("sources", "source_preference", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(word.strip().lower() for word in value.split(",") if word.strip())
+
+
+@lru_cache
+def environment() -> Mapping[str, str]:
+    """`.env` overlaid by the process environment, for settings whose names depend on the sources present."""
+    from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+def base_url(source_id: str, default: str) -> str:
+    """Where a source is asked: `<SOURCE>_BASE_URL` if set (scheme, host and port only), else its own address."""
+    return environment().get(f"{source_id.upper()}_BASE_URL", default).rstrip("/")
