@@ -1,0 +1,103 @@
+"""The interval of each settlement, read off the spacing of settlements.
+
+Rules (domain rules, section 2): the interval is the spacing to the settlement before, if it is one that exchanges use.
+A shorter spacing is a change at once. A longer one is a gap when a shorter one follows that it is a multiple of, and
+the interval stays; seen twice running it is a change. The first settlement, and one after a gap, takes its
+neighbour's interval as assumed, and a last long spacing is left open until a later row settles it.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOUR_US = 3_600_000_000
+USUAL_HOURS = frozenset({1.0, 2.0, 4.0, 6.0, 8.0})
+
+Times = NDArray[np.int64]
+Hours = NDArray[np.float64]
+Known = NDArray[np.int16]
+
+
+class IntervalKnown(IntEnum):
+    """How the interval of a settlement is known, weakest first; stored as this number, served by this name."""
+
+    ASSUMED = 0
+    INFERRED = 1
+    DECLARED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Hours and how they are known, one of each a settlement."""
+
+    hours: Hours
+    known: Known
+
+
+def intervals(times: Times, declared: Hours, fallback: float, before: float | None = None) -> Intervals:
+    """Intervals of one instrument's settlements.
+
+    `times`: ascending epoch microseconds. `declared`: hours where the exchange declared them for that settlement, else
+    NaN. `fallback`: hours assumed when not even one spacing is known. `before`: the interval in force at `times[0]`
+    where earlier settlements are known (then `times[0]` itself is not judged anew, only passed through).
+    """
+    spacing = np.full(len(times), np.nan)
+    spacing[1:] = np.diff(times) / HOUR_US
+    steady = _steady(spacing, declared, before)
+    return steady if steady is not None else _judged(spacing, declared, fallback, before)
+
+
+def _steady(spacing: Hours, declared: Hours, before: float | None) -> Intervals | None:
+    """The common case without a loop: nothing declared, one spacing throughout."""
+    if len(spacing) < 2 or not np.isnan(declared).all():
+        return None
+    first = float(spacing[1])
+    if first not in USUAL_HOURS or before not in (None, first) or not (spacing[1:] == first).all():
+        return None
+    known = np.full(len(spacing), IntervalKnown.INFERRED, dtype=np.int16)
+    known[0] = IntervalKnown.ASSUMED if before is None else IntervalKnown.INFERRED
+    return Intervals(np.full(len(spacing), first), known)
+
+
+def _judged(spacing: Hours, declared: Hours, fallback: float, before: float | None) -> Intervals:
+    hours = np.empty(len(spacing))
+    known = np.empty(len(spacing), dtype=np.int16)
+    current = before
+    waiting: list[int] = []  # settlements with no interval before them: they take the next one found
+    for i, (gap, said) in enumerate(zip(spacing.tolist(), declared.tolist(), strict=True)):
+        how = IntervalKnown.INFERRED
+        if said == said:
+            current, how = said, IntervalKnown.DECLARED
+        elif i == 0 or not _is_interval(spacing, i, gap, current):
+            how = IntervalKnown.ASSUMED
+        else:
+            current = gap
+        if current is None:
+            waiting.append(i)
+        else:
+            hours[[*waiting, i]] = current
+            known[waiting] = IntervalKnown.ASSUMED
+            waiting.clear()
+            known[i] = how
+    hours[waiting] = fallback
+    known[waiting] = IntervalKnown.ASSUMED
+    return Intervals(hours, known)
+
+
+def _is_interval(spacing: Hours, i: int, gap: float, current: float | None) -> bool:
+    """Is this spacing an interval, or a gap in the settlements we know?"""
+    if gap not in USUAL_HOURS:
+        return False
+    if current is None or gap <= current or gap % current != 0:
+        return True
+    following = _next_usual(spacing, i)
+    if following is None:
+        return False
+    return following >= gap or gap % following != 0
+
+
+def _next_usual(spacing: Hours, i: int) -> float | None:
+    """The next spacing that is one exchanges use; the others are gaps and say nothing."""
+    return next((float(s) for s in spacing[i + 1 :] if s in USUAL_HOURS), None)

@@ -1,0 +1,124 @@
+"""From the staging table into a fact table: what is new is inserted, what differs replaces its old version.
+
+The statements are the same for every fact but for its columns, so they are made from the column lists here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.db import Driver
+
+STAGE = "stage"
+FRESH = "fresh"
+WRITE_LOCK = 7_022_100
+TYPES = {"series_id": "int", "ts": "timestamptz", "interval_known": "smallint", "for_time": "timestamptz"}
+TYPES["known_at"] = "timestamptz"
+
+
+@dataclass(frozen=True, slots=True)
+class LatestColumns:
+    """Where `latest` keeps the newest row of a fact: its time, and fact column → latest column."""
+
+    time: str
+    values: dict[str, str]
+
+
+LATEST = {
+    "funding": LatestColumns(
+        "funding_ts",
+        {"rate": "rate", "interval_hours": "interval_hours", "interval_known": "interval_known"},
+    ),
+    "predicted_funding": LatestColumns(
+        "predicted_ts",
+        {"rate": "predicted_rate", "interval_hours": "predicted_interval_hours", "for_time": "predicted_for"},
+    ),
+    "open_interest": LatestColumns("oi_ts", {"oi_base": "oi_base", "oi_usd": "oi_usd"}),
+    "perp_1m": LatestColumns("minute_ts", {"close": "minute_close"}),
+    "perp_1h": LatestColumns("hour_ts", {"close": "hour_close"}),
+}
+
+
+def stage_table(fact: str, columns: Sequence[str]) -> str:
+    """The temporary table rows are copied into. `own` is false for rows that are here only to be judged anew."""
+    typed = ", ".join(f"{name} {TYPES.get(name, 'float8')}" for name in columns)
+    return f"create temporary table {STAGE} ({typed}, own boolean) on commit drop"
+
+
+def _values(columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if name not in ("series_id", "ts", "known_at")]
+
+
+async def merge(copy: Driver, fact: str, columns: Sequence[str]) -> tuple[int, int]:
+    """Merge the staged rows. Returns how many of the caller's own were inserted and updated.
+
+    One writer a fact at a time: the statements together are then as good as one.
+    """
+    await copy.execute(f"set local work_mem = '128MB'; analyze {STAGE}")
+    await copy.execute("select pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK % 2**31, fact)
+    if await _is_news(copy, fact):
+        inserted, updated = await _insert(copy, fact, columns, known=False), 0
+    else:
+        updated = await _replace(copy, fact, columns)
+        inserted = await _insert(copy, fact, columns, known=True)
+    await _latest(copy, fact)
+    return inserted, updated
+
+
+async def _is_news(copy: Driver, fact: str) -> bool:
+    """True when no stored row lies in the staged span of any series: nothing can collide."""
+    return not await copy.fetchval(
+        f"""select exists (
+          select from (select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id) s
+          where exists (select from {fact} f where f.series_id = s.series_id and f.ts between s.first and s.last))"""
+    )
+
+
+def _fresh(fact: str) -> str:
+    """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
+    return f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
+
+
+async def _insert(copy: Driver, fact: str, columns: Sequence[str], *, known: bool) -> int:
+    names = ", ".join(columns)
+    picked = ", ".join(f"coalesce(s.{n}, clock_timestamp())" if n == "known_at" else f"s.{n}" for n in columns)
+    unknown = f"not exists (select from {fact} f where f.series_id = s.series_id and f.ts = s.ts)" if known else "true"
+    done = await copy.execute(
+        f"insert into {fact} ({names}) select {picked} from {_fresh(fact)} s where s.own and {unknown}"
+    )
+    return int(done.split()[-1])
+
+
+async def _replace(copy: Driver, fact: str, columns: Sequence[str]) -> int:
+    """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
+    values = _values(columns)
+    differs = " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in values)
+    said = ", ".join(f"'{n}', f.{n}" for n in values)
+    new = ", ".join(f"{n} = coalesce(c.{n}, f.{n})" for n in values)
+    return await copy.fetchval(
+        f"""with changed as materialized (
+          select s.*, f.known_at as old_known_at, jsonb_build_object({said}) as said, clock_timestamp() as moment
+          from {_fresh(fact)} s join {fact} f using (series_id, ts) where {differs}
+        ), kept as (
+          insert into revision (fact, series_id, ts, known_at, replaced_at, said)
+          select '{fact}', series_id, ts, old_known_at, moment, said from changed
+        ), replaced as (
+          update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment) from changed c
+          where f.series_id = c.series_id and f.ts = c.ts returning c.own
+        ) select count(*) filter (where own) from replaced"""
+    )
+
+
+async def _latest(copy: Driver, fact: str) -> None:
+    """The newest staged row of each series into `latest`, unless a newer one is there."""
+    to = LATEST[fact]
+    names = ", ".join(to.values.values())
+    picked = ", ".join(f"f.{column}" for column in to.values)
+    new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
+    await copy.execute(
+        f"""insert into latest (series_id, {to.time}, {names})
+        select f.series_id, f.ts, {picked}
+        from (select series_id, max(ts) as ts from {STAGE} group by series_id order by series_id) s
+        join {fact} f using (series_id, ts)
+        on conflict (series_id) do update set {new}
+        where latest.{to.time} is null or latest.{to.time} <= excluded.{to.time}"""
+    )

@@ -1,0 +1,25 @@
+"""Named SQL statements: `services/sql/*.sql`, each headed by `-- name: x` and a line that says what a row means."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "sql"
+NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+@cache
+def statements(subject: str) -> dict[str, str]:
+    """All statements of one subject (one file), by name. The text pastes into psql; parameters are `$1`, `$2` …"""
+    parts = NAME.split((FOLDER / f"{subject}.sql").read_text())
+    return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def sql(subject: str, name: str) -> str:
+    """One statement. Raises KeyError for a name that is not in the file."""
+    return statements(subject)[name]
+
+
+def subjects() -> list[str]:
+    """The subjects there are, for the test that prepares every statement."""
+    return sorted(path.stem for path in FOLDER.glob("*.sql"))

@@ -1,0 +1,181 @@
+"""Reference data: the seed in the package, instruments with their dated facts, and series."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app import models
+from app.db import Database, writing
+from app.records import FundingInterval, Instrument
+from app.services.entity_match import Matcher
+from app.services.queries import sql
+
+SEED = Path(__file__).parents[1] / "data"
+DATED = ("funding_interval_hours", "contract_size", "multiplier", "margin", "oi_sides")
+EXCHANGE_ITSELF, IMPORT, AGGREGATOR = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRef:
+    """A series to write into: its id, and how many coins one quoted unit of its instrument stands for."""
+
+    id: int
+    multiplier: float
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (SEED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+async def seed(db: Database) -> None:
+    """Add the entities, aliases and exchanges of the package that are not there yet; what is there stays as it is."""
+    async with writing(db) as connection:
+        await _seed_exchanges(connection)
+        await _seed_entities(connection)
+
+
+async def _seed_exchanges(connection: AsyncConnection) -> None:
+    rows = [
+        {**row, "funding_interval_hours": float(row["funding_interval_hours"]), "docs_url": row["docs_url"] or None}
+        for row in _rows("exchanges")
+    ]
+    await connection.execute(insert(models.Exchange).on_conflict_do_nothing(), rows)
+
+
+async def _seed_entities(connection: AsyncConnection) -> None:
+    entities = [{**row, "sector": row["sector"] or None} for row in _rows("entities")]
+    await connection.execute(insert(models.Entity).on_conflict_do_nothing(), entities)
+    found = await connection.execute(select(models.Entity.canonical_id, models.Entity.id))
+    ids = {canonical: key for canonical, key in found}
+    aliases = [
+        {
+            "entity_id": ids[row["canonical_id"]],
+            "source": row["source"],
+            "source_id": row["source_id"],
+            "source_id_type": row["source_id_type"],
+            "multiplier": float(row["multiplier"]),
+        }
+        for row in _rows("source_ids")
+    ]
+    await connection.execute(insert(models.EntitySourceId).on_conflict_do_nothing(), aliases)
+
+
+async def exchange_id(connection: AsyncConnection, slug: str) -> int:
+    """The exchange of this slug, made if it is new."""
+    await connection.execute(insert(models.Exchange).values(slug=slug, name=slug).on_conflict_do_nothing())
+    return (await connection.execute(select(models.Exchange.id).where(models.Exchange.slug == slug))).scalar_one()
+
+
+async def source_id(connection: AsyncConnection, slug: str) -> int:
+    """The source of this slug, made if it is new."""
+    await connection.execute(insert(models.Source).values(slug=slug).on_conflict_do_nothing())
+    return (await connection.execute(select(models.Source.id).where(models.Source.slug == slug))).scalar_one()
+
+
+async def put_instruments(db: Database, source: str, records: Sequence[Instrument | FundingInterval]) -> int:
+    """Keep contracts as their exchange lists them now, with a dated fact for everything that changed.
+
+    Returns how many were new. An instrument whose coin cannot be told for sure has no entity.
+    """
+    listed = [record for record in records if isinstance(record, Instrument)]
+    declared = [record for record in records if isinstance(record, FundingInterval)]
+    async with writing(db) as connection:
+        exchange = await exchange_id(connection, source)
+        new = await _upsert(connection, exchange, source, listed)
+        await _declare(connection, exchange, declared)
+        await connection.execute(text(sql("reference", "dated_facts")), {"exchange": exchange, "source": source})
+    return new
+
+
+async def _upsert(connection: AsyncConnection, exchange: int, slug: str, listed: Sequence[Instrument]) -> int:
+    if not listed:
+        return 0
+    matcher = await Matcher.load(connection)
+    before = await _count(connection, exchange)
+    rows = [_row(exchange, slug, record, matcher) for record in listed]
+    statement = insert(models.Instrument)
+    kept = {name: func.coalesce(statement.excluded[name], getattr(models.Instrument, name)) for name in _COALESCED}
+    new = {name: statement.excluded[name] for name in _REPLACED}
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["exchange_id", "kind", "symbol"], set_={**new, **kept, "seen_at": func.clock_timestamp()}
+        ),
+        rows,
+    )
+    return await _count(connection, exchange) - before
+
+
+_REPLACED = ("base", "quote", "margin", "contract_size", "multiplier", "oi_sides", "active", "delisted_at")
+_COALESCED = ("entity_id", "funding_interval_hours", "listed_at")
+
+
+def _row(exchange: int, slug: str, record: Instrument, matcher: Matcher) -> dict[str, object]:
+    entity, multiplier = matcher.of_instrument(slug, record.symbol, record.base, record.underlying)
+    return {
+        "exchange_id": exchange,
+        "symbol": record.symbol,
+        "kind": record.kind,
+        "entity_id": entity,
+        "base": record.base,
+        "quote": record.quote,
+        "margin": record.margin,
+        "contract_size": record.contract_size,
+        "multiplier": multiplier,
+        "funding_interval_hours": record.funding_interval_hours,
+        "oi_sides": record.oi_sides,
+        "active": record.active,
+        "listed_at": record.listed_at,
+        "delisted_at": record.delisted_at,
+    }
+
+
+async def _count(connection: AsyncConnection, exchange: int) -> int:
+    mine = select(func.count()).where(models.Instrument.exchange_id == exchange)
+    return (await connection.execute(mine)).scalar_one()
+
+
+async def _declare(connection: AsyncConnection, exchange: int, declared: Sequence[FundingInterval]) -> None:
+    """Intervals an exchange tells apart from its list of contracts; those of contracts we do not know are left."""
+    for record in declared:
+        await connection.execute(
+            update(models.Instrument)
+            .where(models.Instrument.exchange_id == exchange, models.Instrument.symbol == record.symbol)
+            .where(models.Instrument.kind == "perp")
+            .values(funding_interval_hours=record.hours)
+        )
+
+
+async def instruments(db: Database, exchange: str) -> dict[str, Instrument]:
+    """The contracts known of an exchange, by native symbol, those with the most open interest first."""
+    rows = await db.reads.fetch(sql("reference", "instruments_of"), exchange)
+    return {row["symbol"]: Instrument(**dict(row)) for row in rows}
+
+
+async def series_of(db: Database, source: str, exchange: str) -> dict[str, SeriesRef]:
+    """The series of every perpetual of an exchange as told by a source, by native symbol; made where missing."""
+    async with writing(db) as connection:
+        teller = await source_id(connection, source)
+        preference = EXCHANGE_ITSELF if source == exchange else AGGREGATOR
+        await connection.execute(
+            text(sql("reference", "make_series")), {"source": teller, "exchange": exchange, "preference": preference}
+        )
+        found = await connection.execute(
+            text(sql("reference", "series_of")), {"source": teller, "exchange": exchange}
+        )
+        return {symbol: SeriesRef(key, multiplier) for symbol, key, multiplier in found}
+
+
+async def prefer(db: Database, order: Sequence[str]) -> None:
+    """Rank the sources of one fact: `exchange` (the exchange itself), `import` and source ids, the first preferred."""
+    ranks: Mapping[str, int] = {word: rank for rank, word in enumerate(order)}
+    async with writing(db) as connection:
+        await connection.execute(
+            text(sql("reference", "rank_series")),
+            {"words": list(ranks), "ranks": list(ranks.values()), "last": len(ranks)},
+        )

@@ -1,0 +1,157 @@
+"""Settlements as they are stored: stamps on the minute, each with its interval and how that is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from app.db import Driver
+from app.services.intervals import IntervalKnown, intervals
+from app.services.queries import sql
+
+MINUTE_US = 60_000_000
+TIME = pa.timestamp("us", "UTC")
+NOT_SAID = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Settlements in columns. `known` is NOT_SAID where nobody said how; `own` false for rows already stored."""
+
+    series: NDArray[np.int32]
+    time: NDArray[np.int64]
+    rate: NDArray[np.float64]
+    hours: NDArray[np.float64]
+    known: NDArray[np.int16]
+    known_at: NDArray[np.int64]
+    own: NDArray[np.bool_]
+
+    def take(self, order: NDArray[np.intp] | NDArray[np.bool_]) -> "Rows":
+        """The rows at these places, in this order."""
+        return Rows(*(getattr(self, name)[order] for name in self.__slots__))
+
+
+def on_the_minute(time: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Stamps to the nearest minute: exchanges are milliseconds to a second off (microseconds in and out)."""
+    return (time + MINUTE_US // 2) // MINUTE_US * MINUTE_US
+
+
+async def judged(copy: Driver, table: pa.Table) -> pa.Table:
+    """The settlements of `table` once each with their intervals, and stored neighbours whose interval they change."""
+    own = _last_told(_own_rows(table))
+    first = np.flatnonzero(np.r_[True, own.series[1:] != own.series[:-1]])
+    last = np.r_[first[1:], len(own.series)] - 1
+    stored, fallback = await _stored(copy, own, first, last)
+    return _table(_judge(_united(own, stored), fallback))
+
+
+def _own_rows(table: pa.Table) -> Rows:
+    """The caller's rows; hours that come without a word on how they are known were declared."""
+    hours = _floats(table, "interval_hours")
+    known = table["interval_known"].fill_null(NOT_SAID).to_numpy().astype(np.int16)
+    known[(known == NOT_SAID) & ~np.isnan(hours)] = IntervalKnown.DECLARED
+    known[np.isnan(hours)] = NOT_SAID
+    return Rows(
+        table["series_id"].to_numpy(),
+        on_the_minute(table["ts"].cast(pa.int64()).to_numpy()),
+        _floats(table, "rate"),
+        hours,
+        known,
+        table["known_at"].cast(pa.int64()).fill_null(0).to_numpy(),
+        np.ones(table.num_rows, dtype=np.bool_),
+    )
+
+
+def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
+    return table[name].fill_null(np.nan).to_numpy().copy()
+
+
+def _last_told(rows: Rows) -> Rows:
+    """Sorted by series and time, of one settlement told twice the later."""
+    order = np.lexsort((np.arange(len(rows.series)), rows.time, rows.series))
+    rows = rows.take(order)
+    same = (rows.series[1:] == rows.series[:-1]) & (rows.time[1:] == rows.time[:-1])
+    return rows.take(np.r_[~same, True])
+
+
+async def _stored(
+    copy: Driver, own: Rows, first: NDArray[np.intp], last: NDArray[np.intp]
+) -> tuple[Rows, dict[int, float]]:
+    """What is stored within and three settlements around the spans of these series, and each one's fallback hours."""
+    spans = (
+        own.series[first].tolist(),
+        [_moment(t) for t in own.time[first]],
+        [_moment(t) for t in own.time[last]],
+    )
+    found = await copy.fetch(sql("settlements", "neighbours"), *spans)
+    fallback = await copy.fetch(sql("settlements", "fallback_hours"), spans[0])
+    count = len(found)
+    rows = Rows(
+        np.fromiter((r["series_id"] for r in found), np.int32, count),
+        np.fromiter((r["us"] for r in found), np.int64, count),
+        np.full(count, np.nan),
+        np.fromiter((r["interval_hours"] for r in found), np.float64, count),
+        np.fromiter((r["interval_known"] for r in found), np.int16, count),
+        np.zeros(count, dtype=np.int64),
+        np.zeros(count, dtype=np.bool_),
+    )
+    return rows, {row["series_id"]: row["hours"] for row in fallback}
+
+
+def _moment(us: np.int64) -> object:
+    return pa.scalar(int(us), TIME).as_py()
+
+
+def _united(own: Rows, stored: Rows) -> Rows:
+    """Both together, sorted; a stored row comes before the caller's own of the same time."""
+    both = Rows(*(np.concatenate((getattr(stored, n), getattr(own, n))) for n in own.__slots__))
+    return both.take(np.lexsort((both.own, both.time, both.series)))
+
+
+def _judge(rows: Rows, fallback: dict[int, float]) -> Rows:
+    """Every settlement with its interval; stored rows stay only where theirs changes."""
+    twice = np.r_[(rows.series[1:] == rows.series[:-1]) & (rows.time[1:] == rows.time[:-1]), False]
+    _keep_declared(rows, np.flatnonzero(twice))
+    rows = rows.take(~twice)
+    starts = np.flatnonzero(np.r_[True, rows.series[1:] != rows.series[:-1]]).tolist()
+    keep = rows.own.copy()
+    for start, end in zip(starts, [*starts[1:], len(rows.series)], strict=True):
+        _judge_series(rows, keep, slice(start, end), fallback.get(int(rows.series[start]), 8.0))
+    return rows.take(keep)
+
+
+def _keep_declared(rows: Rows, stored: NDArray[np.intp]) -> None:
+    """A settlement told again without an interval keeps the one its exchange declared."""
+    told = stored + 1
+    kept = told[(rows.known[told] == NOT_SAID) & (rows.known[stored] == IntervalKnown.DECLARED)]
+    rows.hours[kept] = rows.hours[kept - 1]
+    rows.known[kept] = IntervalKnown.DECLARED
+
+
+def _judge_series(rows: Rows, keep: NDArray[np.bool_], part: slice, fallback: float) -> None:
+    hours, known, own = rows.hours[part], rows.known[part], rows.own[part]
+    said = (known == IntervalKnown.DECLARED) | (own & (known != NOT_SAID))
+    anchored = not own[:3].any() and len(own) > 3
+    before = float(hours[0]) if anchored else None
+    found = intervals(rows.time[part], np.where(said, hours, np.nan), fallback, before)
+    new_known = np.where(said, known, found.known)
+    if anchored:
+        found.hours[0], new_known[0] = hours[0], known[0]
+    keep[part] |= ~own & ((found.hours != hours) | (new_known != known))
+    rows.hours[part], rows.known[part] = found.hours, new_known
+
+
+def _table(rows: Rows) -> pa.Table:
+    known_at = pa.array(rows.known_at, mask=rows.known_at == 0)
+    return pa.table(
+        {
+            "series_id": rows.series,
+            "ts": pa.array(rows.time).cast(TIME),
+            "rate": pa.array(rows.rate, mask=~rows.own),
+            "interval_hours": rows.hours,
+            "interval_known": rows.known,
+            "known_at": known_at.cast(TIME),
+            "own": rows.own,
+        }
+    )

@@ -1,0 +1,284 @@
+-- name: history
+-- One row a settlement of each perpetual of an asset in [$2, $3), from the preferred source that tells of it.
+with member as materialized (
+  select s.id as series_id, i.id as instrument_id, e.slug as exchange, i.symbol as instrument, o.slug as source,
+    s.preference
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join source o on o.id = s.source_id
+  where i.entity_id = $1 and i.kind = 'perp'
+    and ($5::text[] is null or e.slug = any($5))
+    and ($6::text is null or i.margin = $6)
+    and ($7::text is null or o.slug = $7)
+), told as (
+  select m.*, f.ts, f.rate, f.interval_hours, f.interval_known, f.known_at,
+    row_number() over (partition by m.instrument_id, f.ts order by m.preference, m.series_id) as place
+  from member m, funding_known($8) f
+  where f.series_id = m.series_id and f.ts >= $2 and f.ts < $3
+)
+select ts as time, exchange, instrument,
+  case when $4::float8 is null then rate else rate * $4 / interval_hours end as rate,
+  rate as rate_native, interval_hours,
+  (array['assumed', 'inferred', 'declared'])[interval_known + 1] as interval_known,
+  'settled' as kind, source
+from told where place = 1
+
+-- name: at
+-- One row a perpetual of an asset: its settled rate in force at $2, which is not older than 1.5 of its intervals.
+with told as (
+  select e.slug as exchange, i.symbol as instrument, o.slug as source, i.id as instrument_id, s.preference, s.id, f.*
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join source o on o.id = s.source_id,
+  lateral (
+    select k.ts, k.rate, k.interval_hours, k.interval_known from funding_known($8) k
+    where k.series_id = s.id and k.ts <= $2 order by k.ts desc limit 1
+  ) f
+  where i.entity_id = $1 and i.kind = 'perp' and $3::timestamptz is not null
+    and ($5::text[] is null or e.slug = any($5))
+    and ($6::text is null or i.margin = $6)
+    and ($7::text is null or o.slug = $7)
+    and $2 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
+)
+select distinct on (instrument_id) ts as time, exchange, instrument,
+  case when $4::float8 is null then rate else rate * $4 / interval_hours end as rate,
+  rate as rate_native, interval_hours,
+  (array['assumed', 'inferred', 'declared'])[interval_known + 1] as interval_known,
+  'settled' as kind, source
+from told order by instrument_id, preference, id
+
+-- name: predicted_history
+-- One row a sample in [$2, $3) of what will be paid, of each perpetual of an asset.
+select p.ts as time, e.slug as exchange, i.symbol as instrument,
+  case when $4::float8 is null then p.rate else p.rate * $4 / p.interval_hours end as rate,
+  p.rate as rate_native, p.interval_hours, 'declared' as interval_known, 'predicted' as kind, o.slug as source,
+  p.for_time
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id
+join source o on o.id = s.source_id
+join predicted_funding_known($8) p on p.series_id = s.id
+where i.entity_id = $1 and i.kind = 'perp' and p.ts >= $2 and p.ts < $3
+  and ($5::text[] is null or e.slug = any($5))
+  and ($6::text is null or i.margin = $6)
+  and ($7::text is null or o.slug = $7)
+
+-- name: predicted_at
+-- One row a perpetual of an asset: the last sample at or before $2 of a settlement still to come then.
+with told as (
+  select e.slug as exchange, i.symbol as instrument, o.slug as source, i.id as instrument_id, s.preference, s.id, f.*
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join source o on o.id = s.source_id,
+  lateral (
+    select p.ts, p.rate, p.interval_hours, p.for_time from predicted_funding_known($8) p
+    where p.series_id = s.id and p.ts <= $2 and p.ts > $2 - interval '1 day' order by p.ts desc limit 1
+  ) f
+  where i.entity_id = $1 and i.kind = 'perp' and $3::timestamptz is not null
+    and ($5::text[] is null or e.slug = any($5))
+    and ($6::text is null or i.margin = $6)
+    and ($7::text is null or o.slug = $7)
+    and (f.for_time is null or f.for_time > $2)
+)
+select distinct on (instrument_id) ts as time, exchange, instrument,
+  case when $4::float8 is null then rate else rate * $4 / interval_hours end as rate,
+  rate as rate_native, interval_hours, 'declared' as interval_known, 'predicted' as kind, source, for_time
+from told order by instrument_id, preference, id
+
+-- name: carry
+-- One row a perpetual of an asset: the plain sum of what settled in [$2, $3), for $5 USD long ($4 = 1) or short (-1).
+with told as (
+  select e.slug as exchange, i.symbol as instrument, i.id as instrument_id, f.ts, f.rate,
+    row_number() over (partition by i.id, f.ts order by s.preference, s.id) as place
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join source o on o.id = s.source_id
+  join funding_known($9) f on f.series_id = s.id
+  where i.entity_id = $1 and i.kind = 'perp' and f.ts >= $2 and f.ts < $3
+    and ($6::text[] is null or e.slug = any($6))
+    and ($7::text is null or i.margin = $7)
+    and ($8::text is null or o.slug = $8)
+)
+select $2::timestamptz as time, exchange, instrument, count(*) as settlements, sum(rate order by ts) as cumulative_rate,
+  sum(rate order by ts) * 8760 / (extract(epoch from $3::timestamptz - $2::timestamptz)::float8 / 3600) as apr,
+  $4::float8 * $5::float8 * sum(rate order by ts) as paid_usd
+from told where place = 1 group by exchange, instrument
+
+-- name: weighted
+-- One row an instant from $2 to $3 every $4: the mean of the rates in force per $5 hours, weighted by $6.
+with member as materialized (
+  select s.id as series_id, i.id as instrument_id, i.symbol as instrument, e.slug as exchange, s.preference
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join source o on o.id = s.source_id
+  where i.entity_id = $1 and i.kind = 'perp'
+    and ($8::text[] is null or e.slug = any($8))
+    and ($9::text is null or i.margin = $9)
+    and ($11::text is null or o.slug = $11)
+), settled as (
+  select m.*, f.ts, f.rate, f.interval_hours, lead(f.ts) over (partition by m.series_id order by f.ts) as next_ts
+  from member m, lateral (
+    (select k.ts, k.rate, k.interval_hours from funding_known($10) k
+     where k.series_id = m.series_id and k.ts <= $2 order by k.ts desc limit 1)
+    union all
+    (select k.ts, k.rate, k.interval_hours from funding_known($10) k
+     where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3)
+  ) f
+), rated as (
+  select distinct on (g.ts, instrument_id) g.ts, instrument_id, instrument, exchange, rate as rate_native,
+    rate * $5::float8 / interval_hours as rate, interval_hours, settled.ts as settled_at,
+    g.ts <= settled.ts + 1.5 * interval_hours * interval '1 hour' as in_force
+  from settled, generate_series(
+    greatest($2, date_bin($4, settled.ts - interval '1 microsecond', $2) + $4),
+    least($3, next_ts - interval '1 microsecond', settled.ts + interval '30 days'), $4
+  ) as g(ts)
+  order by g.ts, instrument_id, in_force desc, preference, series_id
+), held as (
+  select *, lead(cell) over (partition by series_id order by cell) as next_cell
+  from (
+    select distinct on (m.series_id, cell) m.series_id, m.instrument_id, m.preference, f.ts, f.oi_usd,
+      greatest($2, date_bin($4, f.ts - interval '1 microsecond', $2) + $4) as cell
+    from member m, lateral (
+      (select o.ts, o.oi_usd, o.oi_base from open_interest_known($10) o
+       where o.series_id = m.series_id and o.ts <= $2 order by o.ts desc limit 1)
+      union all
+      (select o.ts, o.oi_usd, o.oi_base from open_interest_known($10) o
+       where o.series_id = m.series_id and o.ts > $2 and o.ts <= $3)
+    ) r, lateral (
+      select r.ts, coalesce(r.oi_usd, r.oi_base * (
+        select c.close from perp_1h_known($10) c
+        where c.series_id = m.series_id and c.ts <= r.ts - interval '1 hour' and c.ts > r.ts - interval '4 hours'
+        order by c.ts desc limit 1)) as oi_usd
+    ) f
+    where f.oi_usd is not null
+    order by m.series_id, cell, f.ts desc
+  ) newest
+), weighed as (
+  select distinct on (g.ts, instrument_id) g.ts, instrument_id, oi_usd, g.ts - held.ts <= $7::interval as fresh
+  from held, generate_series(cell, least($3, next_cell - $4), $4) as g(ts)
+  order by g.ts, instrument_id, fresh desc, preference, series_id
+), hourly as (
+  select m.instrument_id, m.preference, c.ts, coalesce(c.volume_usd, c.volume_base * c.close) as usd
+  from member m, perp_1h_known($10) c
+  where $6 = 'volume' and c.series_id = m.series_id and c.ts >= $2 - interval '30 days' and c.ts < $3
+  union all
+  select m.instrument_id, m.preference + 100, date_trunc('hour', c.ts),
+    sum(coalesce(c.volume_usd, c.volume_base * c.close))
+  from member m, perp_1m_known($10) c
+  where $6 = 'volume' and c.series_id = m.series_id and c.ts >= $2 - interval '30 days' and c.ts < $3
+  group by m.instrument_id, m.preference, date_trunc('hour', c.ts)
+), traded as (
+  select r.ts, r.instrument_id, sum(h.usd) as usd, r.ts - (max(h.ts) + interval '1 hour') <= $7::interval as fresh
+  from rated r join (
+    select distinct on (instrument_id, ts) instrument_id, ts, usd from hourly where usd is not null
+    order by instrument_id, ts, preference
+  ) h on h.instrument_id = r.instrument_id and h.ts >= r.ts - interval '24 hours' and h.ts <= r.ts - interval '1 hour'
+  group by r.ts, r.instrument_id
+), joined as (
+  select r.*, case when w.fresh then w.oi_usd end as oi_usd,
+    case $6 when 'oi' then w.oi_usd when 'volume' then t.usd else 1 end as weight,
+    case $6 when 'oi' then w.fresh when 'volume' then t.fresh else true end as fresh
+  from rated r
+  left join weighed w using (ts, instrument_id)
+  left join traded t using (ts, instrument_id)
+), judged as (
+  select *, in_force and coalesce(fresh, false) and weight is not null as present from joined
+), summed as (
+  select g.ts as time,
+    sum(weight * j.rate) filter (where present) / nullif(sum(weight) filter (where present), 0) as rate,
+    avg(j.rate) filter (where present) as mean,
+    percentile_cont(0.5) within group (order by j.rate) filter (where present) as median,
+    min(j.rate) filter (where present) as min, max(j.rate) filter (where present) as max,
+    count(*) filter (where present) as instruments,
+    sum(oi_usd) filter (where present) as oi_usd,
+    coalesce(sum(weight) filter (where present), 0) / nullif(sum(weight), 0) as coverage,
+    coalesce(array_agg(distinct exchange) filter (where present), '{}') as present,
+    coalesce(array_agg(distinct exchange) filter (where in_force and not present), '{}') as stale,
+    coalesce(array_agg(distinct exchange) filter (where not in_force), '{}') as missing,
+    case when $13::boolean then coalesce(jsonb_agg(jsonb_build_object(
+      'exchange', exchange, 'instrument', instrument, 'rate', j.rate, 'rate_native', rate_native,
+      'interval_hours', interval_hours, 'settled_at', iso(settled_at), 'weight', weight, 'oi_usd', oi_usd,
+      'state', case when present then 'present' when in_force then 'stale' else 'missing' end
+    ) order by exchange, instrument) filter (where exchange is not null), '[]') end as contributors
+  from generate_series($2, $3, $4) as g(ts) left join judged j on j.ts = g.ts
+  group by g.ts
+)
+select time, case when $12::float8 <= 0 or coverage >= $12 then rate end as rate, mean, median, min, max, instruments,
+  oi_usd, coverage, present, stale, missing, contributors
+from summed
+
+-- name: weighted_hourly
+-- One row an hour from $2 to $3 of an asset, per $4 hours, read from the rollup.
+select g.ts as time,
+  case when $5::float8 <= 0 or c.coverage >= $5 then c.rate * $4::float8 / 8 end as rate,
+  c.mean * $4 / 8 as mean, c.median * $4 / 8 as median, c.min * $4 / 8 as min, c.max * $4 / 8 as max,
+  coalesce(c.instruments, 0) as instruments, c.oi_usd, c.coverage,
+  coalesce(c.present, '{}') as present, coalesce(c.stale, '{}') as stale, coalesce(c.missing, '{}') as missing,
+  null::jsonb as contributors
+from generate_series($2::timestamptz, $3::timestamptz, interval '1 hour') as g(ts)
+left join coin_1h c on c.entity_id = $1 and c.ts = g.ts
+
+-- name: snapshot
+-- One row a perpetual: the newest settled rate per $1 hours, with what is predicted next and the open interest beside it.
+with one as (
+  select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, l.*
+  from latest l
+  join series s on s.id = l.series_id
+  join instrument i on i.id = s.instrument_id
+  join exchange e on e.id = i.exchange_id
+  where i.kind = 'perp' and i.active and i.entity_id is not null
+    and ($2::int[] is null or i.entity_id = any($2))
+    and ($3::text[] is null or e.slug = any($3))
+    and ($4::text is null or i.margin = $4)
+  order by i.id, (l.funding_ts is null), s.preference, s.id
+)
+select a.asset, one.exchange, one.instrument, funding_ts as time,
+  case when $1::float8 is null then rate else rate * $1 / interval_hours end as rate, interval_hours,
+  case when predicted_for > now() then predicted_for
+    when funding_ts + interval_hours * interval '1 hour' > now() then funding_ts + interval_hours * interval '1 hour'
+  end as next_time,
+  case when $1 is null then predicted_rate else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours)
+  end as predicted_rate,
+  case when oi_ts >= funding_ts - interval '2 hours' then oi_usd end as oi_usd,
+  extract(epoch from now() - funding_ts)::float8 as age_s
+from one join asset a on a.entity_id = one.entity_id
+where funding_ts is not null
+
+-- name: snapshot_at
+-- One row a perpetual: the rate in force at $5 per $1 hours, with the sample and the open interest known then.
+with told as (
+  select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, f.*, p.for_time,
+    p.rate as predicted_rate, p.interval_hours as predicted_interval_hours, o.oi_usd
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join lateral (
+    select k.ts, k.rate, k.interval_hours from funding_known($6) k
+    where k.series_id = s.id and k.ts <= $5 order by k.ts desc limit 1
+  ) f on $5 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
+  left join lateral (
+    select k.rate, k.interval_hours, k.for_time from predicted_funding_known($6) k
+    where k.series_id = s.id and k.ts <= $5 and k.ts > $5 - interval '1 day' order by k.ts desc limit 1
+  ) p on p.for_time is null or p.for_time > $5
+  left join lateral (
+    select k.oi_usd from open_interest_known($6) k
+    where k.series_id = s.id and k.ts <= $5 and k.ts >= $5 - interval '2 hours' order by k.ts desc limit 1
+  ) o on true
+  where i.kind = 'perp' and i.entity_id is not null
+    and ($2::int[] is null or i.entity_id = any($2))
+    and ($3::text[] is null or e.slug = any($3))
+    and ($4::text is null or i.margin = $4)
+  order by i.id, s.preference, s.id
+)
+select a.asset, exchange, instrument, ts as time,
+  case when $1::float8 is null then rate else rate * $1 / interval_hours end as rate, interval_hours,
+  coalesce(for_time, ts + interval_hours * interval '1 hour') as next_time,
+  case when $1 is null then predicted_rate else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours)
+  end as predicted_rate,
+  oi_usd, extract(epoch from $5 - ts)::float8 as age_s
+from told join asset a on a.entity_id = told.entity_id

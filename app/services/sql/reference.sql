@@ -1,0 +1,55 @@
+-- name: instruments_of
+-- One row a perpetual or future of an exchange ($1), as a record, those with the most open interest first.
+select i.symbol, coalesce(i.base, '') as base, coalesce(i.quote, '') as quote, i.kind,
+  coalesce(i.margin, 'stable') as margin, coalesce(i.contract_size, 1) as contract_size, i.multiplier,
+  i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, coalesce(i.oi_sides, 1) as oi_sides
+from instrument i
+join exchange e on e.id = i.exchange_id
+left join lateral (
+  select max(l.oi_usd) as oi_usd from series s join latest l on l.series_id = s.id where s.instrument_id = i.id
+) o on true
+where e.slug = $1 and i.kind in ('perp', 'future')
+order by o.oi_usd desc nulls last, i.symbol
+
+-- name: make_series
+-- A series for each perpetual of an exchange as told by one source.
+insert into series (instrument_id, source_id, preference)
+select i.id, :source, :preference
+from instrument i join exchange e on e.id = i.exchange_id
+where e.slug = :exchange and i.kind = 'perp'
+  and not exists (select from series s where s.instrument_id = i.id and s.source_id = :source)
+on conflict do nothing
+
+-- name: series_of
+-- One row a series: native symbol, id, coins a quoted unit.
+select i.symbol, s.id, i.multiplier
+from series s join instrument i on i.id = s.instrument_id join exchange e on e.id = i.exchange_id
+where s.source_id = :source and e.slug = :exchange and i.kind = 'perp'
+
+-- name: dated_facts
+-- A fact for every property of an exchange's instruments that is not what was last noted of it.
+insert into instrument_fact (instrument_id, fact, valid_from, value, source)
+select i.id, f.fact, clock_timestamp(), f.value, :source
+from instrument i,
+lateral (values
+  ('funding_interval_hours', i.funding_interval_hours::text), ('contract_size', i.contract_size::text),
+  ('multiplier', i.multiplier::text), ('margin', i.margin), ('oi_sides', i.oi_sides::text)
+) as f(fact, value)
+where i.exchange_id = :exchange and f.value is not null and f.value is distinct from (
+  select p.value from instrument_fact p
+  where p.instrument_id = i.id and p.fact = f.fact order by p.valid_from desc limit 1)
+
+-- name: rank_series
+-- Preference of each series by the words of the setting: the exchange itself, a source id, or last.
+update series s set preference = r.rank
+from (
+  select s.id, coalesce(min(w.rank), :last) as rank
+  from series s
+  join instrument i on i.id = s.instrument_id
+  join exchange e on e.id = i.exchange_id
+  join source o on o.id = s.source_id
+  left join unnest(cast(:words as text[]), cast(:ranks as int[])) as w(word, rank)
+    on w.word = case when o.slug = e.slug then 'exchange' else o.slug end
+  group by s.id
+) r
+where r.id = s.id and s.preference <> r.rank

@@ -1,0 +1,22 @@
+-- name: lower
+-- The staged facts make everything from their first hour on of their entities due again.
+insert into coin_1h_ready (entity_id, first_ts, ready_to)
+select i.entity_id, first, first - interval '1 hour'
+from (
+  select i.entity_id, date_trunc('hour', min(g.ts) - interval '1 microsecond') + interval '1 hour' as first
+  from (select series_id, min(ts) as ts from stage group by series_id) g
+  join series s on s.id = g.series_id
+  join instrument i on i.id = s.instrument_id
+  where i.entity_id is not null
+  group by i.entity_id
+) i
+order by entity_id
+on conflict (entity_id) do update set
+  first_ts = least(coin_1h_ready.first_ts, excluded.first_ts),
+  ready_to = least(coin_1h_ready.ready_to, excluded.ready_to)
+
+-- name: due
+-- One row an entity whose rollup does not reach $1; those further back than $2 are left out.
+select entity_id from coin_1h_ready
+where ready_to < $1 and ($2::timestamptz is null or ready_to >= $2)
+order by entity_id

@@ -1,0 +1,130 @@
+"""The one way facts get in: COPY into a temporary table, then set-based statements, in one transaction.
+
+Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes leaves its old version in `revision`.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pgpq import ArrowToPostgresBinaryEncoder
+
+from app.db import Database, Driver, driver, writing
+from app.services import merge, partitions, rollup, settlements
+
+TIME = pa.timestamp("us", "UTC")
+CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
+
+
+def _schema(*columns: str, **typed: pa.DataType) -> pa.Schema:
+    values = {**dict.fromkeys(columns, pa.float64()), **typed}
+    return pa.schema({"series_id": pa.int32(), "ts": TIME, **values, "known_at": TIME})
+
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "funding": _schema("rate", "interval_hours", interval_known=pa.int16()),
+    "predicted_funding": _schema("rate", "interval_hours", for_time=TIME),
+    "open_interest": _schema("oi_base", "oi_usd"),
+    "perp_1m": _schema(*CANDLE),
+    "perp_1h": _schema(*CANDLE),
+}
+"""Columns of each fact. Times are UTC microseconds; null means not known; `known_at` null means now."""
+
+Batches = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of rows. Equal to what was stored, or superseded by a later row of the same call: unchanged."""
+
+    received: int = 0
+    inserted: int = 0
+    updated: int = 0
+
+    @property
+    def unchanged(self) -> int:
+        """Rows that changed nothing."""
+        return self.received - self.inserted - self.updated
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written(self.received + other.received, self.inserted + other.inserted, self.updated + other.updated)
+
+
+async def put(db: Database, fact: str, batches: Batches) -> Written:
+    """Store all rows of `batches` as `fact`, or none of them. Of one fact told twice the later wins.
+
+    Raises whatever the database raises, and then nothing is stored.
+    """
+    async with writing(db) as connection:
+        copy = await driver(connection)
+        await copy.execute(merge.stage_table(fact, SCHEMAS[fact].names))
+        received, days = await _stage(copy, fact, batches)
+        if not received:
+            return Written()
+        await partitions.make(db, fact, days)
+        inserted, updated = await merge.merge(copy, fact, SCHEMAS[fact].names)
+        await rollup.lower(copy, fact)
+    return Written(received, inserted, updated)
+
+
+async def _stage(copy: Driver, fact: str, batches: Batches) -> tuple[int, set[datetime]]:
+    """COPY the batches into the temporary table. Returns how many rows came, and the days they touch."""
+    if fact == "funding":
+        return await _stage_settlements(copy, [batch async for batch in _each(batches)])
+    received = 0
+    days: set[datetime] = set()
+    async for batch in _each(batches):
+        received += batch.num_rows
+        days |= _days(batch)
+        await _copy(copy, pa.table(batch).append_column("own", pa.repeat(True, batch.num_rows)))
+    return received, days
+
+
+async def _stage_settlements(copy: Driver, batches: list[pa.RecordBatch]) -> tuple[int, set[datetime]]:
+    """Settlements need their neighbours to tell their interval, so all are read before any is written."""
+    received = sum(batch.num_rows for batch in batches)
+    if received:
+        await _copy(copy, await settlements.judged(copy, pa.Table.from_batches(batches)))
+    return received, set()
+
+
+async def _each(batches: Batches) -> AsyncIterator[pa.RecordBatch]:
+    if isinstance(batches, AsyncIterable):
+        async for batch in batches:
+            yield batch
+    else:
+        for batch in batches:
+            yield batch
+
+
+def _days(batch: pa.RecordBatch) -> set[datetime]:
+    days = pc.unique(pc.floor_temporal(batch.column("ts"), unit="day"))
+    return {day.astimezone(UTC) for day in days.to_pylist()}
+
+
+async def _copy(copy: Driver, rows: pa.Table) -> None:
+    if not rows.num_rows:
+        return
+    encoder = ArrowToPostgresBinaryEncoder(rows.schema)
+    body = BytesIO()
+    body.write(encoder.write_header())
+    for batch in rows.to_batches(max_chunksize=50_000):
+        body.write(encoder.write_batch(batch))
+    body.write(encoder.finish())
+    body.seek(0)
+    await copy.copy_to_table(merge.STAGE, source=body, columns=rows.column_names, format="binary")
+
+
+async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime]:
+    """The newest stored time of each instrument the source tells of, by native symbol."""
+    rows = await db.reads.fetch(
+        f"""select i.symbol, l.{merge.LATEST[fact].time} as ts
+        from latest l join series s on s.id = l.series_id join source o on o.id = s.source_id
+        join instrument i on i.id = s.instrument_id
+        where o.slug = $1 and l.{merge.LATEST[fact].time} is not null""",  # noqa: S608 - a column name of ours
+        source,
+    )
+    return {row["symbol"]: row["ts"] for row in rows}

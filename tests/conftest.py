@@ -1,0 +1,186 @@
+"""Real PostgreSQL for the tests: the embedded 18, the machine's own where it has one, or the one of TEST_DATABASE_URL."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from app.db import Database, connected, migrate, plain_dsn
+from app.services import reference
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+EMBEDDED, SYSTEM, GIVEN = "embedded-18", "system", "given"
+SYSTEM_SKIP = "no `initdb` on the PATH: the database tests ran on the embedded PostgreSQL only"
+FACT_TABLES = (
+    "funding, predicted_funding, open_interest, perp_1m, perp_1h, revision, latest, coin_1h, coin_1h_ready, "
+    "series, instrument_fact, instrument, source, pull, reject, raw_body, job, api_key"
+)
+
+
+def shared(folder: str) -> Path:
+    """A folder of recorded material beside the repository; the test skips where it is not."""
+    base = Path(os.environ.get("PERPSTORE_SHARED", ROOT.parent / "shared"))
+    if not (base / folder).is_dir():
+        pytest.skip(f"no recorded material: {folder} is not beside the repository (set PERPSTORE_SHARED)")
+    return base / folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Soaks run only when asked for by their marker."""
+    if "soak" not in (config.getoption("-m") or ""):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of the database run on every server there is, the others on the first."""
+    if "server" not in metafunc.fixturenames:
+        return
+    kinds = [GIVEN] if "TEST_DATABASE_URL" in os.environ else [EMBEDDED, SYSTEM]
+    in_db = (ROOT / "tests" / "db") in metafunc.definition.path.parents
+    metafunc.parametrize("server", kinds if in_db else kinds[:1], indirect=True, scope="session")
+
+
+@contextlib.contextmanager
+def _embedded(folder: Path) -> Iterator[str]:
+    from app import embedded
+
+    with embedded.running(folder) as cluster:
+        yield cluster.dsn
+
+
+@contextlib.contextmanager
+def _system(folder: Path) -> Iterator[str]:
+    """The machine's own PostgreSQL, as an ordinary user."""
+    initdb = shutil.which("initdb")
+    if initdb is None:
+        pytest.skip(SYSTEM_SKIP)
+    folder.mkdir(parents=True)
+    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "nobody", "nogroup")
+    binaries = Path(initdb).resolve().parent
+    data = str(folder / "data")
+    subprocess.run(
+        [*user, str(binaries / "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "-N", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+        cwd="/tmp",  # noqa: S108 - readable for that user
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["fsync=off", "max_locks_per_transaction=256", "listen_addresses=127.0.0.1", f"port={port}"]
+    server = subprocess.Popen(
+        [*user, str(binaries / "postgres"), "-D", data, "-k", str(folder), *(w for o in options for w in ("-c", o))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/tmp",  # noqa: S108
+    )
+    try:
+        yield _answering(f"postgresql://postgres@127.0.0.1:{port}/postgres", port)
+    finally:
+        server.send_signal(2)
+        server.wait(30)
+
+
+def _answering(dsn: str, port: int) -> str:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            time.sleep(0.3)
+            return dsn
+        time.sleep(0.05)
+    raise RuntimeError("the machine's PostgreSQL did not start")
+
+
+@pytest.fixture(scope="session")
+def short_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that other users can enter: a server may not run as root."""
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="perpstore-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[str]:
+    """DSN of a running server with rights to create databases."""
+    kind = request.param
+    if kind == GIVEN:
+        yield plain_dsn(os.environ["TEST_DATABASE_URL"])
+        return
+    with {EMBEDDED: _embedded, SYSTEM: _system}[kind](short_tmp / kind) as dsn:
+        yield dsn
+
+
+def database_dsn(dsn: str, name: str) -> str:
+    """The same server, another database."""
+    head, _, query = dsn.partition("?")
+    return head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+async def create_database(dsn: str, name: str) -> str:
+    """An empty database of this name on the server; returns its DSN."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.execute(f"create database {name}")
+    finally:
+        await connection.close()
+    return database_dsn(dsn, name)
+
+
+@pytest.fixture(scope="session")
+async def empty_dsn(server: str) -> str:
+    """A database with nothing in it, for tests of the migrations themselves."""
+    return await create_database(server, f"perpstore_empty_{os.getpid()}")
+
+
+@pytest.fixture(scope="session")
+async def database(server: str) -> AsyncIterator[Database]:
+    """A migrated and seeded database."""
+    dsn = await create_database(server, f"perpstore_test_{os.getpid()}")
+    async with connected(dsn) as db:
+        await migrate(db)
+        await reference.seed(db)
+        yield db
+
+
+@pytest.fixture
+async def clean_database(database: Database) -> Database:
+    """The same with no facts, instruments and logs in it; entities and exchanges of the seed stay."""
+    await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    return database
+
+
+@pytest.fixture
+async def client(clean_database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """The API in this process, on an emptied database, pulling nothing."""
+    from app.main import create_app
+
+    app = create_app(Settings(scheduler=False), database=clean_database)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python with arguments in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, timeout=120
+    )
