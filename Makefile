@@ -1,0 +1,59 @@
+# `make` alone lists the verbs.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+
+.PHONY: help setup run test soak lint types imports bench docs lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+.venv/python:
+	$(PYTHON) scripts/bootstrap.py .venv
+	touch $@
+
+.venv/run: .venv/python requirements.lock pyproject.toml
+	$(PIP) -r requirements.lock
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/dev: .venv/run requirements-dev.lock
+	$(PIP) -r requirements-dev.lock
+	touch $@
+
+setup: .venv/dev ## install everything, for running and for developing, into .venv
+
+run: .venv/run ## serve on 127.0.0.1:8000, with a PostgreSQL of its own under ./data
+	$(BIN)/perpstore serve
+
+test: .venv/dev ## all tests but the soaks
+	$(BIN)/python -m pytest
+
+soak: .venv/dev ## long runs: kill loops, load
+	$(BIN)/python -m pytest -m soak
+
+lint: .venv/dev ## ruff: faults and form
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/dev ## pyright, strict on app/
+	$(BIN)/pyright
+
+imports: .venv/dev ## which room may see which
+	$(BIN)/lint-imports
+
+bench: .venv/dev ## speed and memory, as ratios measured side by side
+	$(BIN)/python -m tests.bench
+
+docs: .venv/dev ## generate the reference pages and the API's examples
+	$(BIN)/python scripts/docs.py
+
+lock: .venv/dev ## pin the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --upgrade pyproject.toml scripts/build.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what was installed and built; data stays
+	rm -rf .venv dist site
