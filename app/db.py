@@ -3,9 +3,9 @@
 Reads go through an asyncpg pool (`Database.reads`), writes through a SQLAlchemy engine inside `writing`.
 """
 
-import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SESSION = {"timezone": "UTC", "jit": "off", "application_name": "perpstore"}
 MIGRATION_LOCK = 7_022_001
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def _engine(dsn: str, size: int) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def connected(url: str, *, read_url: str | None = None, reads: int = 6, writes: int = 4) -> AsyncIterator[Database]:
+async def connected(
+    url: str, *, read_url: str | None = None, reads: int = 6, writes: int = 4
+) -> AsyncGenerator[Database]:
     """An open `Database`, closed at the end. Raises `OSError` or `asyncpg.PostgresError` when nobody answers."""
     dsn = plain_dsn(url)
     engine = _engine(dsn, writes)
@@ -67,7 +71,7 @@ async def connected(url: str, *, read_url: str | None = None, reads: int = 6, wr
 
 
 @asynccontextmanager
-async def writing(db: Database) -> AsyncIterator[AsyncConnection]:
+async def writing(db: Database) -> AsyncGenerator[AsyncConnection]:
     """One transaction: committed at the end, rolled back when anything raises."""
     async with db.engine.begin() as connection:
         yield connection
@@ -89,10 +93,8 @@ def _run(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_migrations()))
     config.attributes["connection"] = connection
-    if revision == "head" or not revision.startswith("-") and revision != "base":
-        command.upgrade(config, revision)
-    else:
-        command.downgrade(config, revision)
+    down = revision == "base" or revision.startswith("-")
+    (command.downgrade if down else command.upgrade)(config, revision)
 
 
 async def migrate(db: Database, revision: str = "head") -> None:
@@ -115,5 +117,5 @@ async def _try_timescale(db: Database) -> None:
     try:
         async with db.engine.begin() as connection:
             await connection.execute(text("create extension if not exists timescaledb"))
-    except (DBAPIError, ConnectionError, asyncpg.PostgresError):
-        await asyncio.sleep(0)
+    except (DBAPIError, ConnectionError, asyncpg.PostgresError) as reason:
+        logger.debug("no TimescaleDB: %s", reason)

@@ -1,6 +1,5 @@
 """Running it: pulls, rejects, bodies nobody could read, jobs, keys."""
 
-
 from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column

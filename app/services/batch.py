@@ -14,9 +14,7 @@ MINUTE = timedelta(minutes=1)
 Row = dict[str, object]
 
 
-def columns(
-    records: Sequence[Record], series: Mapping[str, SeriesRef]
-) -> tuple[dict[str, pa.RecordBatch], set[str]]:
+def columns(records: Sequence[Record], series: Mapping[str, SeriesRef]) -> tuple[dict[str, pa.RecordBatch], set[str]]:
     """Facts by table as Arrow batches, in coins and USD; and the symbols that have no series."""
     rows: dict[str, list[Row]] = defaultdict(list)
     unknown: set[str] = set()

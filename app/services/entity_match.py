@@ -40,9 +40,7 @@ class Matcher:
     async def load(connection: AsyncConnection) -> "Matcher":
         """Read all entities and aliases (a few thousand rows)."""
         aliases = models.EntitySourceId
-        ids = await connection.execute(
-            select(aliases.source, aliases.source_id, aliases.entity_id, aliases.multiplier)
-        )
+        ids = await connection.execute(select(aliases.source, aliases.source_id, aliases.entity_id, aliases.multiplier))
         by_source_id = {(s, i.lower()): (entity, multiplier) for s, i, entity, multiplier in ids}
         entity = models.Entity
         found = await connection.execute(select(entity.id, entity.canonical_id, entity.type, entity.symbol))

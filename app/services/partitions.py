@@ -35,7 +35,9 @@ def _end(span: Span, start: datetime) -> datetime:
 
 
 async def _is_partitioned(connection: AsyncConnection, fact: str) -> bool:
-    found = await connection.execute(text("select relkind = 'p' from pg_class where oid = to_regclass(:t)"), {"t": fact})
+    found = await connection.execute(
+        text("select relkind = 'p' from pg_class where oid = to_regclass(:t)"), {"t": fact}
+    )
     return bool(found.scalar())
 
 

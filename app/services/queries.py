@@ -1,6 +1,7 @@
 """Named SQL statements: `services/sql/*.sql`, each headed by `-- name: x` and a line that says what a row means."""
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,3 +24,16 @@ def sql(subject: str, name: str) -> str:
 def subjects() -> list[str]:
     """The subjects there are, for the test that prepares every statement."""
     return sorted(path.stem for path in FOLDER.glob("*.sql"))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement with its arguments, ready to be rendered.
+
+    `start` and `end` are the places (from 0) of the arguments that bound its time: a page can narrow what is read.
+    """
+
+    text: str
+    arguments: tuple[object, ...]
+    start: int | None = None
+    end: int | None = None

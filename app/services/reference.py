@@ -52,7 +52,7 @@ async def _seed_entities(connection: AsyncConnection) -> None:
     entities = [{**row, "sector": row["sector"] or None} for row in _rows("entities")]
     await connection.execute(insert(models.Entity).on_conflict_do_nothing(), entities)
     found = await connection.execute(select(models.Entity.canonical_id, models.Entity.id))
-    ids = {canonical: key for canonical, key in found}
+    ids = {row.canonical_id: row.id for row in found}
     aliases = [
         {
             "entity_id": ids[row["canonical_id"]],
@@ -165,9 +165,7 @@ async def series_of(db: Database, source: str, exchange: str) -> dict[str, Serie
         await connection.execute(
             text(sql("reference", "make_series")), {"source": teller, "exchange": exchange, "preference": preference}
         )
-        found = await connection.execute(
-            text(sql("reference", "series_of")), {"source": teller, "exchange": exchange}
-        )
+        found = await connection.execute(text(sql("reference", "series_of")), {"source": teller, "exchange": exchange})
         return {symbol: SeriesRef(key, multiplier) for symbol, key, multiplier in found}
 
 

@@ -49,7 +49,7 @@ async def judged(copy: Driver, table: pa.Table) -> pa.Table:
 def _own_rows(table: pa.Table) -> Rows:
     """The caller's rows; hours that come without a word on how they are known were declared."""
     hours = _floats(table, "interval_hours")
-    known = table["interval_known"].fill_null(NOT_SAID).to_numpy().astype(np.int16)
+    known = table["interval_known"].fill_null(pa.scalar(NOT_SAID, pa.int16())).to_numpy().astype(np.int16)
     known[(known == NOT_SAID) & ~np.isnan(hours)] = IntervalKnown.DECLARED
     known[np.isnan(hours)] = NOT_SAID
     return Rows(
@@ -58,13 +58,13 @@ def _own_rows(table: pa.Table) -> Rows:
         _floats(table, "rate"),
         hours,
         known,
-        table["known_at"].cast(pa.int64()).fill_null(0).to_numpy(),
+        table["known_at"].cast(pa.int64()).fill_null(pa.scalar(0, pa.int64())).to_numpy(),
         np.ones(table.num_rows, dtype=np.bool_),
     )
 
 
 def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
-    return table[name].fill_null(np.nan).to_numpy().copy()
+    return table[name].fill_null(pa.scalar(np.nan, pa.float64())).to_numpy().copy()
 
 
 def _last_told(rows: Rows) -> Rows:

@@ -5,17 +5,19 @@ Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes le
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from app.db import Database, Driver, driver, writing
 from app.services import merge, partitions, rollup, settlements
 
 TIME = pa.timestamp("us", "UTC")
+DAY_US = 86_400_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
 
 
@@ -101,8 +103,8 @@ async def _each(batches: Batches) -> AsyncIterator[pa.RecordBatch]:
 
 
 def _days(batch: pa.RecordBatch) -> set[datetime]:
-    days = pc.unique(pc.floor_temporal(batch.column("ts"), unit="day"))
-    return {day.astimezone(UTC) for day in days.to_pylist()}
+    days = np.unique(batch.column("ts").cast(pa.int64()).to_numpy() // DAY_US)
+    return {EPOCH + timedelta(days=int(day)) for day in days}
 
 
 async def _copy(copy: Driver, rows: pa.Table) -> None:
@@ -124,7 +126,7 @@ async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime
         f"""select i.symbol, l.{merge.LATEST[fact].time} as ts
         from latest l join series s on s.id = l.series_id join source o on o.id = s.source_id
         join instrument i on i.id = s.instrument_id
-        where o.slug = $1 and l.{merge.LATEST[fact].time} is not null""",  # noqa: S608 - a column name of ours
+        where o.slug = $1 and l.{merge.LATEST[fact].time} is not null""",
         source,
     )
     return {row["symbol"]: row["ts"] for row in rows}

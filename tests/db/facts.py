@@ -31,9 +31,7 @@ def batch(fact: str, rows: Iterable[Mapping[str, object]]) -> pa.RecordBatch:
 
 async def settle(db: Database, series_id: int, rates: Mapping[float, float], hours: float | None = None) -> Written:
     """Store settlements: hours after the start of the test day → rate."""
-    rows = [
-        {"series_id": series_id, "ts": at(h), "rate": rate, "interval_hours": hours} for h, rate in rates.items()
-    ]
+    rows = [{"series_id": series_id, "ts": at(h), "rate": rate, "interval_hours": hours} for h, rate in rates.items()]
     return await put(db, "funding", [batch("funding", rows)])
 
 

@@ -1,0 +1,95 @@
+"""Reading funding: settlements and samples, what was in force, carry, the market now, and the weighted mean."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from app.db import Database
+from app.services.perps import Margin, Perps
+from app.services.queries import Query, sql
+
+Weight = Literal["oi", "volume", "equal"]
+Kind = Literal["settled", "predicted"]
+
+HOUR = timedelta(hours=1)
+MAX_AGE = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """How a weighted mean is asked for: its weight, the hours a rate is of, and how fresh and complete it has to be."""
+
+    weight: Weight = "oi"
+    per_hours: float = 8.0
+    step: timedelta = HOUR
+    max_age: timedelta = MAX_AGE
+    min_coverage: float = 0.0
+    contributors: bool = False
+
+
+def history(perps: Perps, start: datetime, end: datetime, per_hours: float | None, kind: Kind) -> Query:
+    """Settlements, or samples of what will be paid, in `[start, end)`; rates per `per_hours` (None: as paid)."""
+    name = "history" if kind == "settled" else "predicted_history"
+    return Query(sql("funding", name), (perps.entity_id, start, end, per_hours, *_narrow(perps)), start=1, end=2)
+
+
+def at(perps: Perps, moment: datetime, per_hours: float | None, kind: Kind) -> Query:
+    """The rate in force at an instant, or what was predicted then, one row a perpetual."""
+    name = "at" if kind == "settled" else "predicted_at"
+    return Query(sql("funding", name), (perps.entity_id, moment, moment, per_hours, *_narrow(perps)))
+
+
+def carry(perps: Perps, start: datetime, end: datetime, *, short: bool, notional: float | None) -> Query:
+    """What a position of `notional` USD paid (positive) or received in `[start, end)`, one row a perpetual."""
+    side = -1.0 if short else 1.0
+    return Query(sql("funding", "carry"), (perps.entity_id, start, end, side, notional, *_narrow(perps)))
+
+
+def _narrow(perps: Perps) -> tuple[object, ...]:
+    return perps.exchanges, perps.margin, perps.source, perps.known_at
+
+
+def snapshot(
+    entity_ids: tuple[int, ...] | None,
+    exchanges: tuple[str, ...] | None,
+    margin: Margin | None,
+    per_hours: float | None,
+) -> Query:
+    """The newest rate of every perpetual (of these entities), from `latest` alone."""
+    return Query(sql("funding", "snapshot"), (per_hours, entity_ids, exchanges, margin))
+
+
+def snapshot_at(
+    entity_ids: tuple[int, ...] | None,
+    exchanges: tuple[str, ...] | None,
+    margin: Margin | None,
+    per_hours: float | None,
+    moment: datetime,
+    known_at: datetime | None,
+) -> Query:
+    """The rate in force at an instant of every perpetual (of these entities)."""
+    return Query(sql("funding", "snapshot_at"), (per_hours, entity_ids, exchanges, margin, moment, known_at))
+
+
+async def weighted(db: Database, perps: Perps, first: datetime, last: datetime, mean: Mean) -> Query:
+    """The weighted mean at every step from `first` to `last`, both included; from the rollup where that is the same."""
+    if await _in_rollup(db, perps, first, last, mean):
+        return Query(
+            sql("funding", "weighted_hourly"), (perps.entity_id, first, last, mean.per_hours, mean.min_coverage)
+        )
+    return Query(
+        sql("funding", "weighted"),
+        (
+            *(perps.entity_id, first, last, mean.step, mean.per_hours, mean.weight, mean.max_age),
+            *(perps.exchanges, perps.margin, perps.known_at, perps.source, mean.min_coverage, mean.contributors),
+        ),
+    )
+
+
+async def _in_rollup(db: Database, perps: Perps, first: datetime, last: datetime, mean: Mean) -> bool:
+    on_the_hour = (first.minute, first.second, first.microsecond) == (0, 0, 0)
+    plain = (mean.weight, mean.step, mean.max_age, mean.contributors) == ("oi", HOUR, MAX_AGE, False)
+    if not (on_the_hour and plain and perps.everything):
+        return False
+    ready_to = await db.reads.fetchval("select ready_to from coin_1h_ready where entity_id = $1", perps.entity_id)
+    return ready_to is not None and last <= ready_to
