@@ -71,10 +71,11 @@ async def connected(
 
 
 @asynccontextmanager
-async def writing(db: Database) -> AsyncGenerator[AsyncConnection]:
-    """One transaction: committed at the end, rolled back when anything raises."""
-    async with db.engine.begin() as connection:
+async def writing(db: Database, *, keep: bool = True) -> AsyncGenerator[AsyncConnection]:
+    """One transaction: committed at the end (unless `keep` is false), rolled back when anything raises."""
+    async with db.engine.connect() as connection:
         yield connection
+        await (connection.commit() if keep else connection.rollback())
 
 
 async def driver(connection: AsyncConnection) -> Driver:

@@ -1,4 +1,4 @@
-"""Real PostgreSQL for the tests: the embedded 18, the machine's own where it has one, or the one of TEST_DATABASE_URL."""
+"""Real PostgreSQL for the tests: the embedded 18, the machine's own if it has one, or that of TEST_DATABASE_URL."""
 
 import contextlib
 import os

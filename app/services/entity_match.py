@@ -29,28 +29,48 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Matcher:
-    """Aliases and symbols of all entities, loaded once for many look-ups. Keys are lower case."""
+class Alias:
+    """An entity as one source calls it, and how many coins that name stands for."""
 
-    by_source_id: Mapping[tuple[str, str], tuple[int, float]]
+    entity_id: int
+    multiplier: float
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Names of all entities, loaded once for many look-ups. Keys are lower case, but for canonical ids."""
+
+    by_source_id: Mapping[tuple[str, str], Alias]
+    by_any_id: Mapping[str, frozenset[Alias]]
     by_symbol: Mapping[str, tuple[Candidate, ...]]
     by_canonical: Mapping[str, Candidate]
+    by_id: Mapping[int, Candidate]
+    listed: frozenset[tuple[str, int]]
 
     @staticmethod
     async def load(connection: AsyncConnection) -> "Matcher":
         """Read all entities and aliases (a few thousand rows)."""
-        aliases = models.EntitySourceId
-        ids = await connection.execute(select(aliases.source, aliases.source_id, aliases.entity_id, aliases.multiplier))
-        by_source_id = {(s, i.lower()): (entity, multiplier) for s, i, entity, multiplier in ids}
-        entity = models.Entity
+        alias, entity = models.EntitySourceId, models.Entity
+        told = await connection.execute(select(alias.source, alias.source_id, alias.entity_id, alias.multiplier))
+        by_source_id: dict[tuple[str, str], Alias] = {}
+        by_any_id: dict[str, set[Alias]] = defaultdict(set)
+        for source, name, key, multiplier in told:
+            by_source_id[source, name.lower()] = Alias(key, multiplier)
+            by_any_id[name.lower()].add(Alias(key, multiplier))
         found = await connection.execute(select(entity.id, entity.canonical_id, entity.type, entity.symbol))
         by_symbol: dict[str, list[Candidate]] = defaultdict(list)
         by_canonical: dict[str, Candidate] = {}
         for key, canonical, kind, symbol in found:
-            candidate = Candidate(key, canonical, kind)
-            by_symbol[symbol.lower()].append(candidate)
-            by_canonical[canonical.lower()] = candidate
-        return Matcher(by_source_id, {name: tuple(c) for name, c in by_symbol.items()}, by_canonical)
+            by_canonical[canonical] = Candidate(key, canonical, kind)
+            by_symbol[symbol.lower()].append(by_canonical[canonical])
+        return Matcher(
+            by_source_id,
+            {name: frozenset(aliases) for name, aliases in by_any_id.items()},
+            {name: tuple(candidates) for name, candidates in by_symbol.items()},
+            by_canonical,
+            {candidate.id: candidate for candidate in by_canonical.values()},
+            frozenset((source, known.entity_id) for (source, _), known in by_source_id.items()),
+        )
 
     def of_instrument(
         self, exchange: str, symbol: str, base: str, underlying: Underlying = "coin"
@@ -58,17 +78,34 @@ class Matcher:
         """Entity (None: not sure) and multiplier of a listed contract."""
         known = self.by_source_id.get((exchange, symbol.lower()))
         if known is not None:
-            return known
+            return known.entity_id, known.multiplier
         coin, multiplier = split_multiplier(base)
         fitting = [c for c in self.by_symbol.get(coin.lower(), ()) if c.fits(underlying)]
         return (fitting[0].id if len(fitting) == 1 else None), multiplier
 
-    def of_asset(self, name: str) -> tuple[tuple[Candidate, ...], float]:
-        """Every entity a caller's word may mean, and the multiplier in it: `kPEPE` is PEPE, 1000 of them."""
+    def of_asset(self, name: str, exchange: str | None = None) -> tuple[tuple[Candidate, ...], float]:
+        """Every entity a caller's word may mean, and the multiplier in it: `kPEPE` is PEPE, 1000 of them.
+
+        Of several entities with that symbol, the only one the named exchange is known to list is meant.
+        """
         for spelled, multiplier in ((name, 1.0), split_multiplier(name)):
-            key = spelled.lower()
-            if key in self.by_canonical:
-                return (self.by_canonical[key],), multiplier
-            if key in self.by_symbol:
-                return self.by_symbol[key], multiplier
+            found, unit = self._named(spelled)
+            if len(found) > 1 and exchange is not None:
+                found = tuple(c for c in found if (exchange, c.id) in self.listed) or found
+            if found:
+                return found, multiplier * unit
         return (), 1.0
+
+    def _named(self, name: str) -> tuple[tuple[Candidate, ...], float]:
+        """A canonical id as written, a symbol, a canonical id in any case, the id of any source: in this order."""
+        key = name.lower()
+        if name in self.by_canonical:
+            return (self.by_canonical[name],), 1.0
+        if key in self.by_symbol:
+            return self.by_symbol[key], 1.0
+        if key in self.by_canonical:
+            return (self.by_canonical[key],), 1.0
+        aliases = self.by_any_id.get(key, frozenset())
+        units = {alias.multiplier for alias in aliases}
+        found = tuple(self.by_id[entity] for entity in sorted({alias.entity_id for alias in aliases}))
+        return found, (units.pop() if len(units) == 1 else 1.0)

@@ -38,43 +38,50 @@ LATEST = {
 }
 
 
-def stage_table(fact: str, columns: Sequence[str]) -> str:
+TOUCHED = "create temporary table touched (series_id int, first timestamptz, last timestamptz) on commit drop"
+"""Which series the rows being written belong to, and from when to when."""
+TOUCHED_FROM_STAGE = f"""
+create temporary table touched on commit drop as
+select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id"""
+
+
+def stage_table(columns: Sequence[str]) -> str:
     """The temporary table rows are copied into. `own` is false for rows that are here only to be judged anew."""
     typed = ", ".join(f"{name} {TYPES.get(name, 'float8')}" for name in columns)
-    return f"create temporary table {STAGE} ({typed}, own boolean) on commit drop"
+    return f"create temporary table {STAGE} ({typed}, own boolean default true) on commit drop"
 
 
 def _values(columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name not in ("series_id", "ts", "known_at")]
 
 
-async def merge(copy: Driver, fact: str, columns: Sequence[str]) -> tuple[int, int]:
-    """Merge the staged rows. Returns how many of the caller's own were inserted and updated.
+async def lock(copy: Driver, fact: str) -> None:
+    """One writer a fact at a time, until its transaction ends: its statements together are then as good as one."""
+    await copy.execute("set local work_mem = '128MB'")
+    await copy.execute("select pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact)
 
-    One writer a fact at a time: the statements together are then as good as one.
-    """
-    await copy.execute(f"set local work_mem = '128MB'; analyze {STAGE}")
-    await copy.execute("select pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK % 2**31, fact)
+
+async def merge(copy: Driver, fact: str, columns: Sequence[str]) -> tuple[int, int]:
+    """Merge the staged rows. Returns how many of the caller's own were inserted and updated."""
+    await copy.execute(f"analyze {STAGE}")
     if await _is_news(copy, fact):
-        inserted, updated = await _insert(copy, fact, columns, known=False), 0
-    else:
-        updated = await _replace(copy, fact, columns)
-        inserted = await _insert(copy, fact, columns, known=True)
-    await _latest(copy, fact)
-    return inserted, updated
+        return await _insert(copy, fact, columns, known=False), 0
+    updated = await _replace(copy, fact, columns)
+    return await _insert(copy, fact, columns, known=True), updated
 
 
 async def _is_news(copy: Driver, fact: str) -> bool:
     """True when no stored row lies in the staged span of any series: nothing can collide."""
     return not await copy.fetchval(
-        f"""select exists (
-          select from (select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id) s
-          where exists (select from {fact} f where f.series_id = s.series_id and f.ts between s.first and s.last))"""
+        f"""select exists (select from touched t where exists (
+          select from {fact} f where f.series_id = t.series_id and f.ts between t.first and t.last))"""
     )
 
 
 def _fresh(fact: str) -> str:
     """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
+    if fact == "funding":  # judged one of each
+        return STAGE
     return f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 
 
@@ -108,8 +115,8 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str]) -> int:
     )
 
 
-async def _latest(copy: Driver, fact: str) -> None:
-    """The newest staged row of each series into `latest`, unless a newer one is there."""
+async def latest(copy: Driver, fact: str) -> None:
+    """The newest touched row of each series into `latest`, unless a newer one is there."""
     to = LATEST[fact]
     names = ", ".join(to.values.values())
     picked = ", ".join(f"f.{column}" for column in to.values)
@@ -117,8 +124,8 @@ async def _latest(copy: Driver, fact: str) -> None:
     await copy.execute(
         f"""insert into latest (series_id, {to.time}, {names})
         select f.series_id, f.ts, {picked}
-        from (select series_id, max(ts) as ts from {STAGE} group by series_id order by series_id) s
-        join {fact} f using (series_id, ts)
+        from touched t join {fact} f on f.series_id = t.series_id and f.ts = t.last
+        order by f.series_id
         on conflict (series_id) do update set {new}
         where latest.{to.time} is null or latest.{to.time} <= excluded.{to.time}"""
     )

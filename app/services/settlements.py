@@ -37,13 +37,28 @@ def on_the_minute(time: NDArray[np.int64]) -> NDArray[np.int64]:
     return (time + MINUTE_US // 2) // MINUTE_US * MINUTE_US
 
 
-async def judged(copy: Driver, table: pa.Table) -> pa.Table:
-    """The settlements of `table` once each with their intervals, and stored neighbours whose interval they change."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Settlements with their intervals, once each and sorted, and stored neighbours whose interval they change.
+
+    `spans`: first and last of each series. `news`: none of them is stored, and no stored one changes.
+    """
+
+    rows: pa.Table
+    spans: pa.Table
+    news: bool
+
+
+async def judged(copy: Driver, table: pa.Table) -> Judged:
+    """Judge the settlements of `table`, among those stored around them."""
     own = _last_told(_own_rows(table))
     first = np.flatnonzero(np.r_[True, own.series[1:] != own.series[:-1]])
     last = np.r_[first[1:], len(own.series)] - 1
     stored, fallback = await _stored(copy, own, first, last)
-    return _table(_judge(_united(own, stored), fallback))
+    rows = _judge(_united(own, stored), fallback)
+    inside = stored.time >= own.time[first[np.searchsorted(own.series[first], stored.series)]]
+    now = await copy.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+    return Judged(_table(rows, now), _spans(rows), bool(rows.own.all() and not inside.any()))
 
 
 def _own_rows(table: pa.Table) -> Rows:
@@ -142,8 +157,14 @@ def _judge_series(rows: Rows, keep: NDArray[np.bool_], part: slice, fallback: fl
     rows.hours[part], rows.known[part] = found.hours, new_known
 
 
-def _table(rows: Rows) -> pa.Table:
-    known_at = pa.array(rows.known_at, mask=rows.known_at == 0)
+def _spans(rows: Rows) -> pa.Table:
+    first = np.flatnonzero(np.r_[True, rows.series[1:] != rows.series[:-1]])
+    last = np.r_[first[1:], len(rows.series)] - 1
+    times = (pa.array(rows.time[at]).cast(TIME) for at in (first, last))
+    return pa.table(dict(zip(("series_id", "first", "last"), (rows.series[first], *times), strict=True)))
+
+
+def _table(rows: Rows, now: int) -> pa.Table:
     return pa.table(
         {
             "series_id": rows.series,
@@ -151,7 +172,7 @@ def _table(rows: Rows) -> pa.Table:
             "rate": pa.array(rows.rate, mask=~rows.own),
             "interval_hours": rows.hours,
             "interval_known": rows.known,
-            "known_at": known_at.cast(TIME),
+            "known_at": pa.array(np.where(rows.known_at == 0, now, rows.known_at)).cast(TIME),
             "own": rows.own,
         }
     )

@@ -55,42 +55,60 @@ class Written:
         return Written(self.received + other.received, self.inserted + other.inserted, self.updated + other.updated)
 
 
-async def put(db: Database, fact: str, batches: Batches) -> Written:
+async def put(db: Database, fact: str, batches: Batches, *, dry_run: bool = False) -> Written:
     """Store all rows of `batches` as `fact`, or none of them. Of one fact told twice the later wins.
 
-    Raises whatever the database raises, and then nothing is stored.
+    A dry run tells what would become of the rows and leaves nothing. Raises whatever the database raises, and then
+    nothing is stored.
     """
-    async with writing(db) as connection:
+    async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
-        await copy.execute(merge.stage_table(fact, SCHEMAS[fact].names))
-        received, days = await _stage(copy, fact, batches)
-        if not received:
-            return Written()
-        await partitions.make(db, fact, days)
-        inserted, updated = await merge.merge(copy, fact, SCHEMAS[fact].names)
-        await rollup.lower(copy, fact)
-    return Written(received, inserted, updated)
+        put_into = _put_settlements if fact == "funding" else _put_staged
+        written = await put_into(db, copy, fact, batches)
+        if written.received:
+            await merge.latest(copy, fact)
+            await rollup.lower(copy, fact)
+    return written
 
 
-async def _stage(copy: Driver, fact: str, batches: Batches) -> tuple[int, set[datetime]]:
-    """COPY the batches into the temporary table. Returns how many rows came, and the days they touch."""
-    if fact == "funding":
-        return await _stage_settlements(copy, [batch async for batch in _each(batches)])
+async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches) -> Written:
+    """Batch by batch into the staging table, then all at once into place."""
+    names = SCHEMAS[fact].names
+    await copy.execute(merge.stage_table(names))
     received = 0
     days: set[datetime] = set()
     async for batch in _each(batches):
         received += batch.num_rows
         days |= _days(batch)
-        await _copy(copy, pa.table(batch).append_column("own", pa.repeat(True, batch.num_rows)))
-    return received, days
+        await _copy(copy, merge.STAGE, pa.Table.from_batches([batch]))
+    if not received:
+        return Written()
+    await partitions.make(db, fact, days)
+    await merge.lock(copy, fact)
+    await copy.execute(merge.TOUCHED_FROM_STAGE)
+    return Written(received, *await merge.merge(copy, fact, names))
 
 
-async def _stage_settlements(copy: Driver, batches: list[pa.RecordBatch]) -> tuple[int, set[datetime]]:
-    """Settlements need their neighbours to tell their interval, so all are read before any is written."""
-    received = sum(batch.num_rows for batch in batches)
-    if received:
-        await _copy(copy, await settlements.judged(copy, pa.Table.from_batches(batches)))
-    return received, set()
+async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batches) -> Written:
+    """Settlements need their neighbours to tell their interval, so all are read before any is written.
+
+    They are then sorted and there is one of each: where none is stored in their spans they go straight into place.
+    """
+    told = [batch async for batch in _each(batches)]
+    received = sum(batch.num_rows for batch in told)
+    if not received:
+        return Written()
+    await merge.lock(copy, fact)
+    judged = await settlements.judged(copy, pa.Table.from_batches(told))
+    await copy.execute(merge.TOUCHED)
+    await _copy(copy, "touched", judged.spans)
+    names = SCHEMAS[fact].names
+    if judged.news:
+        await _copy(copy, fact, judged.rows.select(names))
+        return Written(received, judged.rows.num_rows)
+    await copy.execute(merge.stage_table(names))
+    await _copy(copy, merge.STAGE, judged.rows)
+    return Written(received, *await merge.merge(copy, fact, names))
 
 
 async def _each(batches: Batches) -> AsyncIterator[pa.RecordBatch]:
@@ -107,7 +125,7 @@ def _days(batch: pa.RecordBatch) -> set[datetime]:
     return {EPOCH + timedelta(days=int(day)) for day in days}
 
 
-async def _copy(copy: Driver, rows: pa.Table) -> None:
+async def _copy(copy: Driver, table: str, rows: pa.Table) -> None:
     if not rows.num_rows:
         return
     encoder = ArrowToPostgresBinaryEncoder(rows.schema)
@@ -117,7 +135,7 @@ async def _copy(copy: Driver, rows: pa.Table) -> None:
         body.write(encoder.write_batch(batch))
     body.write(encoder.finish())
     body.seek(0)
-    await copy.copy_to_table(merge.STAGE, source=body, columns=rows.column_names, format="binary")
+    await copy.copy_to_table(table, source=body, columns=rows.column_names, format="binary")
 
 
 async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime]:

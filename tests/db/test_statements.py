@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from app.db import Database
+from app.services.merge import TOUCHED
 from app.services.queries import statements, subjects
 
 NAMED = [(subject, name) for subject in subjects() for name in statements(subject)]
-STAGE = "create temporary table stage (series_id int, ts timestamptz)"
 
 
 def positional(statement: str) -> str:
@@ -28,7 +28,8 @@ def positional(statement: str) -> str:
 async def test_prepares(database: Database, subject: str, name: str) -> None:
     connection = await asyncpg.connect(database.dsn)
     try:
-        await connection.execute(STAGE)
-        await connection.prepare(positional(statements(subject)[name]))
+        async with connection.transaction():
+            await connection.execute(TOUCHED)
+            await connection.prepare(positional(statements(subject)[name]))
     finally:
         await connection.close()

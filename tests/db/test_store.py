@@ -103,7 +103,7 @@ async def test_writers_of_one_fact_do_not_lose_each_other(clean_database: Databa
 async def test_a_write_makes_the_rollup_due_from_its_first_hour(clean_database: Database) -> None:
     btc = await series(clean_database, "bybit", "BTCUSDT")
     await settle(clean_database, btc, {0: 0.0001, 8: 0.0002})
-    await hold(clean_database, btc, {h: 10.0 for h in range(9)})
+    await hold(clean_database, btc, dict.fromkeys(range(9), 10.0))
     assert await rollup.refresh(clean_database) > 0
     due = "select ready_to from coin_1h_ready"
     await hold(clean_database, btc, {7.5: 11.0})

@@ -5,7 +5,7 @@ import pytest
 
 from app.services.intervals import HOUR_US, IntervalKnown, intervals
 
-A, I, D = IntervalKnown.ASSUMED, IntervalKnown.INFERRED, IntervalKnown.DECLARED
+A, I, D = IntervalKnown.ASSUMED, IntervalKnown.INFERRED, IntervalKnown.DECLARED  # noqa: E741 - short, for the table below
 
 
 def judged(hours_of_day: list[float], declared: dict[int, float] | None = None, before: float | None = None):
@@ -20,7 +20,7 @@ CASES = {
     "missing settlement, settled by later rows": ([0, 4, 12, 16], [(4, A), (4, I), (4, A), (4, I)]),
     "change 8 to 4 at once": ([0, 8, 16, 20, 24], [(8, A), (8, I), (8, I), (4, I), (4, I)]),
     "longer twice running is a change": ([0, 1, 2, 10, 18], [(1, A), (1, I), (1, I), (8, I), (8, I)]),
-    "one longer step, then a longer one still": ([0, 1, 2, 8, 16, 24], [(1, A), (1, I), (1, I), (6, I), (8, I), (8, I)]),
+    "one longer step, then a longer one": ([0, 1, 2, 8, 16, 24], [(1, A), (1, I), (1, I), (6, I), (8, I), (8, I)]),
     "a last longer step is left open": ([0, 1, 2, 10], [(1, A), (1, I), (1, I), (1, A)]),
     "unusual spacing is a gap": ([0, 1, 2, 5, 6], [(1, A), (1, I), (1, I), (1, A), (1, I)]),
     "days of outage": ([0, 1, 2, 146, 147], [(1, A), (1, I), (1, I), (1, A), (1, I)]),

@@ -1,11 +1,11 @@
 -- name: lower
--- The staged facts make everything from their first hour on of their entities due again.
+-- The touched facts make everything from their first hour on of their entities due again.
 insert into coin_1h_ready (entity_id, first_ts, ready_to)
 select i.entity_id, first, first - interval '1 hour'
 from (
-  select i.entity_id, date_trunc('hour', min(g.ts) - interval '1 microsecond') + interval '1 hour' as first
-  from (select series_id, min(ts) as ts from stage group by series_id) g
-  join series s on s.id = g.series_id
+  select i.entity_id, date_trunc('hour', min(t.first) - interval '1 microsecond') + interval '1 hour' as first
+  from touched t
+  join series s on s.id = t.series_id
   join instrument i on i.id = s.instrument_id
   where i.entity_id is not null
   group by i.entity_id
