@@ -11,6 +11,7 @@ from typing import Literal
 
 Kind = Literal["perp", "future", "option", "spot", "index"]
 Margin = Literal["stable", "coin"]
+Underlying = Literal["coin", "equity", "other"]
 
 EARLIEST = datetime(2009, 1, 3, tzinfo=UTC)
 CLOCK_SKEW = timedelta(minutes=5)
@@ -77,7 +78,7 @@ class Instrument:
     quote: str
     kind: Kind = "perp"
     margin: Margin = "stable"
-    underlying: Literal["coin", "equity", "other"] = "coin"
+    underlying: Underlying = "coin"
     contract_size: float = 1.0
     multiplier: float = 1.0
     funding_interval_hours: float | None = None

@@ -184,3 +184,13 @@ def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProce
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, timeout=120
     )
+
+
+@pytest.fixture
+async def writer(client: httpx.AsyncClient, clean_database: Database) -> httpx.AsyncClient:
+    """The same client with a key that may write and administer."""
+    from app.services import keys
+
+    key = await keys.create(clean_database, "test", ["write", "admin"])
+    client.headers["Authorization"] = f"Bearer {key}"
+    return client

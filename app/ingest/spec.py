@@ -4,95 +4,30 @@ A `Source` is a frozen value. Each of its `Feed`s says how one dataset is asked 
 answer looks like (`answer`, a wire model) and which records it holds (`rows`). The engine does the rest.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
-from app.records import BadRecord, Instrument, Record
+from app.ingest.wire import DOLLARS as DOLLARS
+from app.ingest.wire import ArrayRow as ArrayRow
+from app.ingest.wire import Bad as Bad
+from app.ingest.wire import Bar as Bar
+from app.ingest.wire import Json as Json
+from app.ingest.wire import MaybeMs as MaybeMs
+from app.ingest.wire import MaybeNum as MaybeNum
+from app.ingest.wire import Ms as Ms
+from app.ingest.wire import Num as Num
+from app.ingest.wire import Rows as Rows
+from app.ingest.wire import SomeRows as SomeRows
+from app.ingest.wire import Wire as Wire
+from app.ingest.wire import in_usd as in_usd
+from app.ingest.wire import read_rows as read_rows
+from app.records import Instrument, Record
 
 Dataset = Literal["instruments", "funding", "predicted_funding", "open_interest", "candles_1m", "candles_1h"]
-Json = Any
 _W = TypeVar("_W", bound="Wire")
-
-
-class Wire(BaseModel):
-    """The few fields we read of an upstream's JSON, in its own spelling; what we do not read may change freely."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ArrayRow(Wire):
-    """A row sent as an array: its fields are the first columns, in the order they are declared."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_position(cls, value: Json) -> Json:
-        if not isinstance(value, list):
-            raise ValueError("an array expected")
-        return dict(zip(cls.model_fields, cast("list[Json]", value), strict=False))
-
-
-def _from_ms(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("epoch milliseconds expected")
-    try:
-        return datetime.fromtimestamp(int(value) / 1000, UTC)
-    except (OverflowError, OSError) as error:
-        raise ValueError(f"{value} is no time") from error
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
-        raise ValueError("a number, or a string holding one, expected")
-    return value
-
-
-def _blank_is_none(value: object) -> object:
-    return None if value == "" else value
-
-
-def _never_is_none(value: object) -> object:
-    return None if not isinstance(value, bool) and value in ("", "0", 0) else value
-
-
-Ms = Annotated[datetime, BeforeValidator(_from_ms)]
-"""Epoch milliseconds, as an integer or as digits → an aware datetime."""
-Num = Annotated[float, BeforeValidator(_number)]
-"""A number, bare or quoted; an empty string is not one."""
-MaybeNum = Annotated[Num | None, BeforeValidator(_blank_is_none)]
-"""A number, or None where the upstream sends null or an empty string."""
-MaybeMs = Annotated[Ms | None, BeforeValidator(_never_is_none)]
-"""Epoch milliseconds, or None where the upstream sends null, an empty string or 0."""
-SomeRows = Annotated[list[Json], Field(min_length=1)]
-"""Rows of an answer that always has some: there an empty list is not an answer."""
-
-
-class Bar(ArrayRow):
-    """The columns that candles sent as arrays begin with everywhere; what `volume` counts differs."""
-
-    opens: Ms
-    open: Num
-    high: Num
-    low: Num
-    close: Num
-    volume: Num
-
-    @property
-    def prices(self) -> tuple[float, float, float, float]:
-        """Open, high, low and close."""
-        return self.open, self.high, self.low, self.close
-
-
-DOLLARS = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDE", "USD1"})
-
-
-def in_usd(amount: float | None, quote: str) -> float | None:
-    """An amount of the quote currency as USD: stablecoins count as dollars, of other currencies nothing is said."""
-    return amount if quote in DOLLARS else None
 
 
 class Trouble(StrEnum):
@@ -111,6 +46,16 @@ class Problem:
     trouble: Trouble
     code: str
     message: str
+
+
+def told(
+    status: int, code: int | str, message: str, *, too_many: Collection[object], busy: Collection[object]
+) -> Problem:
+    """What an upstream's own code means: too many requests, out of order, or (any other) asked wrongly."""
+    if code in too_many or status in (418, 429):
+        return Problem(Trouble.THROTTLED, str(code), message)
+    broken = code in busy or status >= 500
+    return Problem(Trouble.UNAVAILABLE if broken else Trouble.REFUSED, str(code), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +158,7 @@ class Feed:
     scope: Literal["market", "instrument"]
     request: Callable[[Window], Request]
     answer: Any
-    rows: Callable[[Any, Window], "Rows"]
+    rows: Callable[[Any, Window], Rows]
     every: timedelta
     docs: str
     step: timedelta | None = None
@@ -224,57 +169,25 @@ class Feed:
     next_cursor: Callable[[Any], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """A row of an answer that could not become a record: whose it was, the stable code and the reason."""
-
-    symbol: str | None
-    code: str
-    reason: str
-
-
-Rows = Iterable[Record | Bad | None]
-"""What an answer holds, one item a row: see `Feed`."""
-
-
-def read_rows(
-    model: type[_W], items: Iterable[Json], make: Callable[[_W], Record | None], symbol: str = "symbol"
-) -> Iterator[Record | Bad | None]:
-    """Records of the raw `items`, each read by itself: one bad row never costs the batch.
-
-    `make` turns a wire row into a record, or None where the row is not ours to keep (a dated contract, a test symbol).
-    A row that cannot be read becomes a `Bad` naming the value of its field `symbol`.
-    """
-    for item in items:
-        try:
-            yield make(model.model_validate(item))
-        except BadRecord as bad:
-            yield Bad(_name(item, symbol), bad.code, bad.reason)
-        except ValueError as error:
-            yield Bad(_name(item, symbol), "unreadable", str(error))
-
-
 def _itself(answer: Json) -> Iterable[Json]:
     return answer
 
 
 def each(
     model: type[_W],
-    make: Callable[[_W], Record | None],
+    make: Callable[[_W, Window], Record | None],
     items: Callable[[Any], Iterable[Json]] = _itself,
     symbol: str = "symbol",
 ) -> Callable[[Any, Window], Rows]:
-    """`read_rows` for a feed whose records need no more than their own row; `items` finds the rows in the answer."""
+    """`rows` of a feed whose records need but their own row and the window; `items` finds the rows in the answer."""
 
     def rows(answer: Json, window: Window) -> Rows:
-        return read_rows(model, items(answer), make, symbol)
+        for item in read_rows(model, items(answer), lambda row: make(row, window), symbol):
+            if isinstance(item, Bad) and item.symbol is None and window.instrument is not None:
+                item = replace(item, symbol=window.symbol)
+            yield item
 
     return rows
-
-
-def _name(item: Json, field_name: str) -> str | None:
-    value = cast("dict[str, Json]", item).get(field_name) if isinstance(item, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def _no_problem(status: int, body: Json) -> Problem | None:

@@ -90,6 +90,7 @@ from told order by instrument_id, preference, id
 
 -- name: carry
 -- One row a perpetual of an asset: the plain sum of what settled in [$2, $3), for $5 USD long ($4 = 1) or short (-1).
+-- The yearly figures are of the window: apr simple, apy compounded (null where that has no value).
 with told as (
   select e.slug as exchange, i.symbol as instrument, i.id as instrument_id, f.ts, f.rate,
     row_number() over (partition by i.id, f.ts order by s.preference, s.id) as place
@@ -103,10 +104,16 @@ with told as (
     and ($7::text is null or i.margin = $7)
     and ($8::text is null or o.slug = $8)
 )
-select $2::timestamptz as time, exchange, instrument, count(*) as settlements, sum(rate order by ts) as cumulative_rate,
-  sum(rate order by ts) * 8760 / (extract(epoch from $3::timestamptz - $2::timestamptz)::float8 / 3600) as apr,
-  $4::float8 * $5::float8 * sum(rate order by ts) as paid_usd
-from told where place = 1 group by exchange, instrument
+select $2::timestamptz as time, exchange, instrument, settlements, cumulative_rate,
+  cumulative_rate * windows_a_year as apr,
+  case when cumulative_rate <= -1 then null when abs(ln(1 + cumulative_rate) * windows_a_year) < 700
+    then exp(ln(1 + cumulative_rate) * windows_a_year) - 1 end as apy,
+  $4::float8 * $5::float8 * cumulative_rate as paid_usd
+from (
+  select exchange, instrument, count(*) as settlements, sum(rate order by ts) as cumulative_rate,
+    8760 / (extract(epoch from $3::timestamptz - $2::timestamptz)::float8 / 3600) as windows_a_year
+  from told where place = 1 group by exchange, instrument
+) summed
 
 -- name: weighted
 -- One row an instant from $2 to $3 every $4: the mean of the rates in force per $5 hours, weighted by $6.

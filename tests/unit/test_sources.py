@@ -1,0 +1,409 @@
+"""Every source, held to the same rules: a new one is tested by being there, and this file stays as it is.
+
+Each feed has a payload in the upstream's documented shape, `tests/payloads/<source>/<dataset>_<scope>.json` (`_2` for a
+second one of the same), and beside it `.expected.json`: the window asked for, the request and what each row becomes.
+"""
+
+import ast
+import dataclasses
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app.ingest import sources
+from app.ingest.sources import load
+from app.ingest.spec import Bad, Feed, Problem, Request, Source, Window
+from app.records import Candle, FundingInterval, Instrument
+
+PAYLOADS = Path(__file__).parents[1] / "payloads"
+SOURCES = load()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One feed of one source with its payload."""
+
+    source: Source
+    feed: Feed
+    stem: str
+
+    @property
+    def raw(self) -> bytes:
+        return (PAYLOADS / self.source.id / f"{self.stem}.json").read_bytes()
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        return json.loads((PAYLOADS / self.source.id / f"{self.stem}.expected.json").read_bytes())
+
+    @property
+    def window(self) -> Window:
+        told = self.expected["window"]
+        return Window(
+            datetime.fromisoformat(told["start"]),
+            datetime.fromisoformat(told["end"]),
+            Instrument(**told["instrument"]) if "instrument" in told else None,
+            {symbol: Instrument(symbol, symbol, "USDT") for symbol in told.get("instruments", ())},
+            told.get("cursor"),
+        )
+
+
+def cases() -> Iterator[Case]:
+    for source in SOURCES.values():
+        seen: Counter[str] = Counter()
+        for feed in source.feeds:
+            stem = f"{feed.dataset}_{feed.scope}"
+            seen[stem] += 1
+            yield Case(source, feed, stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
+
+
+every_feed = pytest.mark.parametrize("case", [pytest.param(c, id=f"{c.source.id}-{c.stem}") for c in cases()])
+every_source = pytest.mark.parametrize("source", [pytest.param(s, id=s.id) for s in SOURCES.values()])
+
+
+class ToldUs(Exception):
+    """The answer says itself that it is none."""
+
+
+UNREAD = (ValidationError, json.JSONDecodeError, UnicodeDecodeError, ToldUs)
+
+
+def read(source: Source, feed: Feed, raw: bytes, window: Window) -> list[Any]:
+    """What becomes of an answer with status 200, as the engine reads it: one item a row."""
+    body = json.loads(raw)
+    if source.problem(200, body) is not None:
+        raise ToldUs
+    return list(feed.rows(TypeAdapter(feed.answer).validate_python(body), window))
+
+
+def plain(item: Any) -> Any:
+    """A record as JSON without what is left at its default; a bad row without its words."""
+    if item is None:
+        return None
+    if isinstance(item, Bad):
+        return {"bad": item.code, "symbol": item.symbol}
+    told = {f.name: getattr(item, f.name) for f in dataclasses.fields(item) if getattr(item, f.name) != f.default}
+    return {"record": type(item).__name__, **{name: _plain_value(value) for name, value in told.items()}}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def plain_request(request: Request) -> dict[str, Any]:
+    told = {"method": request.method, "path": request.path, "costs": dict(request.costs)}
+    return (
+        told
+        | ({"params": dict(request.params)} if request.params else {})
+        | ({"body": request.body} if request.body else {})
+    )
+
+
+@every_feed
+def test_rows_become_the_expected_records(case: Case) -> None:
+    items = read(case.source, case.feed, case.raw, case.window)
+    assert [plain(item) for item in items] == case.expected["rows"]
+
+
+@every_feed
+def test_a_known_window_makes_the_expected_request(case: Case) -> None:
+    assert plain_request(case.feed.request(case.window)) == case.expected["request"]
+
+
+@every_feed
+def test_the_next_page_is_the_expected_one(case: Case) -> None:
+    cursor = case.feed.next_cursor
+    answer = TypeAdapter(case.feed.answer).validate_python(case.body)
+    assert (cursor and cursor(answer)) == case.expected.get("next_cursor")
+    if cursor:
+        turned = dataclasses.replace(case.window, cursor=cursor(answer))
+        assert case.feed.request(turned) != case.feed.request(case.window)
+
+
+@every_feed
+def test_records_are_told_apart_by_their_keys(case: Case) -> None:
+    keys: list[tuple[str, str, datetime | None]] = [
+        (type(item).__name__, item.symbol, getattr(item, "time", None))
+        for item in read(case.source, case.feed, case.raw, case.window)
+        if item is not None and not isinstance(item, Bad)
+    ]
+    assert keys
+    assert len(set(keys)) == len(keys)
+
+
+@every_feed
+def test_times_are_aware_and_inside_the_window(case: Case) -> None:
+    window = case.window
+    for item in read(case.source, case.feed, case.raw, window):
+        if item is None or isinstance(item, Bad | Instrument | FundingInterval):
+            continue
+        assert item.time.utcoffset() == timedelta(0)
+        assert window.holds(item.time) or not case.feed.history
+        if isinstance(item, Candle):
+            assert item.interval == case.feed.step
+
+
+@every_feed
+def test_a_request_asks_for_both_ends_and_a_full_page(case: Case) -> None:
+    window, request = case.window, case.feed.request
+    if case.feed.history:
+        assert request(dataclasses.replace(window, start=window.start - timedelta(hours=1))) != request(window)
+        assert request(dataclasses.replace(window, end=window.end + timedelta(hours=1))) != request(window)
+    asked = dict(request(window).params)
+    if case.feed.limit is not None and "limit" in asked:
+        assert asked["limit"] == str(case.feed.limit)
+
+
+@every_feed
+def test_a_request_is_paid_from_the_budgets_of_its_source(case: Case) -> None:
+    costs = dict(case.feed.request(case.window).costs)
+    assert costs
+    assert set(costs) <= set(case.source.budgets)
+    assert min(costs.values()) > 0
+
+
+@every_feed
+def test_facts_of_a_feed(case: Case) -> None:
+    feed = case.feed
+    assert feed.docs.startswith("https://")
+    assert feed.every >= timedelta(minutes=1)
+    assert feed.history or feed.keeps is None
+    assert not (feed.history and feed.scope == "instrument") or (feed.step and feed.limit)
+
+
+# Rubbish: nothing of it may become a record, and none may pass for an answer that holds nothing.
+
+RUBBISH = {
+    "nothing": b"",
+    "html": b"<html><head><title>502 Bad Gateway</title></head></html>",
+    "words": b"Failed to deserialize the JSON body into the target type",
+    "bytes": b"\x1f\x8b\x08\x00\xff",
+    "null": b"null",
+    "number": b"42",
+    "true": b"true",
+    "text": b'"ok"',
+    "object": b"{}",
+    "empty rows": b'{"code": "0", "retCode": 0, "symbols": null, "data": null, "result": {"list": null}}',
+    "rows in an object": b'{"code": "0", "retCode": 0, "symbols": {}, "data": {}, "result": {"list": {}}}',
+    "null row": b"[null]",
+    "text row": b'["a"]',
+    "empty row": b"[[]]",
+    "object row": b"[{}]",
+    "two of nothing": b"[[], []]",
+    "error": b'{"status": "error", "message": "something is wrong"}',
+}
+
+
+@every_feed
+@pytest.mark.parametrize("raw", [pytest.param(raw, id=name) for name, raw in RUBBISH.items()])
+def test_rubbish_is_no_answer(case: Case, raw: bytes) -> None:
+    try:
+        items = read(case.source, case.feed, raw, case.window)
+    except UNREAD:
+        return
+    assert items
+    assert all(isinstance(item, Bad) for item in items)
+
+
+@every_feed
+def test_an_answer_cut_off_is_no_answer(case: Case) -> None:
+    for part in (0.1, 0.5, 0.9, 0.99):
+        with pytest.raises(UNREAD):
+            read(case.source, case.feed, case.raw.rstrip()[: int(len(case.raw) * part)], case.window)
+
+
+@every_feed
+def test_no_rows_are_an_answer_only_about_a_window(case: Case) -> None:
+    bare_list = isinstance(case.body, list)
+    if case.feed.history and bare_list:
+        assert read(case.source, case.feed, b"[]", case.window) == []
+    else:
+        with pytest.raises(UNREAD):
+            read(case.source, case.feed, b"[]", case.window)
+
+
+@every_feed
+def test_an_error_of_the_upstream_is_no_answer(case: Case) -> None:
+    for error in errors_of(case.source):
+        with pytest.raises(UNREAD):
+            read(case.source, case.feed, json.dumps(error["body"]).encode(), case.window)
+
+
+def errors_of(source: Source) -> list[dict[str, Any]]:
+    return json.loads((PAYLOADS / source.id / "errors.json").read_bytes())
+
+
+@every_source
+def test_an_error_of_the_upstream_says_what_to_do(source: Source) -> None:
+    for error in errors_of(source):
+        told = source.problem(error["status"], error["body"])
+        assert isinstance(told, Problem), error
+        assert told.trouble == error["trouble"], error
+        assert told.code
+        assert told.message
+
+
+@every_feed
+def test_a_good_answer_is_no_problem(case: Case) -> None:
+    assert case.source.problem(200, case.body) is None
+
+
+# One value changed at a time: its row is Bad or its answer refused, or nobody reads the value. Never another record.
+
+LABELS = {"instCategory"}  # digits that are names, of which new ones may come
+
+
+def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    yield path, value
+    keys: Any = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield from nodes(value[key], (*path, key))
+
+
+def changed(body: Any, path: tuple[Any, ...], value: Any) -> bytes:
+    body = deepcopy(body)
+    at = body
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return json.dumps(body).encode()
+
+
+def is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, bool)
+
+
+def assert_never_another_record(case: Case, raw: bytes, untouched: list[Any], path: tuple[Any, ...]) -> None:
+    try:
+        items = read(case.source, case.feed, raw, case.window)
+    except UNREAD:
+        return
+    assert len(items) == len(untouched), path
+    for item, before in zip(items, untouched, strict=True):
+        assert isinstance(item, Bad) or item == before, (path, item)
+
+
+@every_feed
+@pytest.mark.parametrize("wrong", ["n/a", "NaN", "1e999"])
+def test_a_number_that_is_none_never_becomes_a_record(case: Case, wrong: str) -> None:
+    untouched = read(case.source, case.feed, case.raw, case.window)
+    for path, value in nodes(case.body):
+        if is_number(value) and path[-1] not in LABELS:
+            assert_never_another_record(case, changed(case.body, path, wrong), untouched, path)
+
+
+@every_feed
+def test_a_value_of_another_type_never_becomes_a_record(case: Case) -> None:
+    untouched = read(case.source, case.feed, case.raw, case.window)
+    for path, value in nodes(case.body):
+        if path:
+            wrong: Any = [] if isinstance(value, dict) else {"no": 1}
+            assert_never_another_record(case, changed(case.body, path, wrong), untouched, path)
+
+
+@every_feed
+def test_a_key_missing_in_the_envelope_is_no_answer(case: Case) -> None:
+    untouched = read(case.source, case.feed, case.raw, case.window)
+    for path, _ in nodes(case.body):
+        if path and not any(isinstance(key, int) for key in path):
+            body = deepcopy(case.body)
+            at = body
+            for key in path[:-1]:
+                at = at[key]
+            del at[path[-1]]
+            assert_never_another_record(case, json.dumps(body).encode(), untouched, path)
+
+
+# Sources as a whole.
+
+
+@every_source
+def test_instruments_come_first(source: Source) -> None:
+    assert source.feeds[0].dataset == "instruments"
+    assert source.base_url.startswith("https://")
+    assert source.docs.startswith("https://")
+    assert source.terms
+
+
+MARKETS = {"binance": 700, "bybit": 760, "okx": 310, "hyperliquid": 175}  # perpetuals that trade, in autumn 2026
+SETTLES = timedelta(hours=1)  # the shortest interval there is: a contract is asked for settled funding when it is due
+
+
+@every_source
+def test_the_schedule_takes_less_than_a_third_of_each_budget(source: Source) -> None:
+    taken: dict[str, float] = defaultdict(float)
+    for case in (case for case in cases() if case.source is source):
+        every = max(case.feed.every, SETTLES) if case.feed.dataset == "funding" else case.feed.every
+        calls = MARKETS.get(source.id, 500) if case.feed.scope == "instrument" else 1
+        asked = dataclasses.replace(case.window, start=case.window.end - max(every, timedelta(hours=1)))
+        for budget, cost in case.feed.request(asked).costs:
+            taken[budget] += cost * calls / every.total_seconds()
+    for name, a_second in taken.items():
+        budget = source.budgets[name]
+        assert a_second < budget.limit / budget.period.total_seconds() / 3, name
+
+
+@every_source
+def test_a_source_imports_nothing_that_could_do_more(source: Source) -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "app.ingest", "app.ingest.spec", "app.records"}
+    for node in ast.walk(ast.parse(Path(str(import_module(f"{sources.__name__}.{source.id}").__file__)).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module in allowed or str(node.module).partition(".")[0] in sys.stdlib_module_names
+            assert node.module != "app.ingest" or [name.name for name in node.names] == ["spec"]
+        elif isinstance(node, ast.Import):
+            assert {name.name.partition(".")[0] for name in node.names} <= allowed
+
+
+def test_a_source_is_found_by_being_there() -> None:
+    files = {path.stem for path in Path(sources.__path__[0]).glob("*.py") if not path.stem.startswith("_")}
+    assert set(SOURCES) == files
+    assert all(source.id == name for name, source in SOURCES.items())
+
+
+def test_sources_can_be_chosen() -> None:
+    name = next(iter(SOURCES))
+    assert list(load([name])) == [name]
+    assert set(load(())) == set(SOURCES)
+    with pytest.raises(ValueError, match="nowhere"):
+        load(["nowhere"])
+
+
+def test_a_source_bears_the_name_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = next(iter(SOURCES))
+    monkeypatch.setattr(f"{sources.__name__}.{name}.SOURCE", dataclasses.replace(SOURCES[name], id="other"))
+    with pytest.raises(TypeError, match=name):
+        load([name])
+
+
+def test_the_template_is_a_source_that_the_loader_passes_over() -> None:
+    template: Source = import_module(f"{sources.__name__}._template").SOURCE
+    assert template.id not in SOURCES
+    window = Window(
+        datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 2, tzinfo=UTC), Instrument("ABC", "ABC", "USDC")
+    )
+    row = b'{"symbol": "ABC", "time": 1709280000000, "rate": "0.0001"}'
+    [item] = read(template, template.feeds[1], b'{"code": 0, "rows": [%s]}' % row, window)
+    assert plain(item) == {"record": "FundingRate", "symbol": "ABC", "time": "2024-03-01T08:00:00Z", "rate": 0.0001}
+    assert dict(template.feeds[1].request(window).params)["to"] == "1709337599999"
+    told = template.problem(200, {"code": 1015, "message": "slow down"})
+    assert told
+    assert told.trouble == "throttled"
