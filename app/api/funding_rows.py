@@ -1,0 +1,107 @@
+"""Rows of the funding routes."""
+
+from typing import ClassVar, Literal
+
+from app.api.schemas import Out, OutTime, Row, column
+
+PER = "fraction per `per`"
+FRACTION = "fraction of one interval"
+USD = "USD, one side"
+
+
+class LatestFunding(Row):
+    """The newest settled rate of one perpetual."""
+
+    asset: str = column("Symbol of the entity, or its canonical id where several share the symbol.")
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    time: OutTime = column("When this rate settled.")
+    rate: float = column("Settled rate; positive: longs pay shorts.", PER)
+    interval_hours: float = column("Interval this rate was paid for.", "hours")
+    next_time: OutTime | None = column("When the next settlement is due; null: not known.")
+    predicted_rate: float | None = column("Estimate of the next settlement; null: not known.", PER)
+    oi_usd: float | None = column("Open interest that goes with the rate; null: none known within two hours.", USD)
+    age_s: float = column("Time since the settlement.", "seconds")
+
+
+class Settlement(Row):
+    """What one perpetual paid at one settlement."""
+
+    time: OutTime = column("When it settled.")
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    rate: float = column("Rate; positive: longs pay shorts.", PER)
+    rate_native: float = column("The rate as paid.", FRACTION)
+    interval_hours: float = column("Time since the settlement before.", "hours")
+    interval_known: Literal["declared", "inferred", "assumed"] = column("How the interval is known.")
+    kind: Literal["settled"] = column("settled: was paid.")
+    source: str = column("Who told us.")
+
+
+class Prediction(Row):
+    """An estimate of what one perpetual will pay, sampled at `time`."""
+
+    time: OutTime = column("When it was sampled.")
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    rate: float | None = column("Estimate; null where the interval is not known.", PER)
+    rate_native: float = column("The estimate as told.", FRACTION)
+    interval_hours: float | None = column("Interval it is for; null: not told.", "hours")
+    interval_known: Literal["declared"] = column("How the interval is known.")
+    kind: Literal["predicted"] = column("predicted: an estimate of what will be paid.")
+    source: str = column("Who told us.")
+    for_time: OutTime | None = column("The settlement it is for; null: not told.")
+
+
+class Contributor(Out):
+    """One perpetual behind a weighted mean."""
+
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    rate: float = column("Its rate.", PER)
+    rate_native: float = column("Its rate as paid.", FRACTION)
+    interval_hours: float = column("Its interval.", "hours")
+    settled_at: str = column("When its rate settled, RFC 3339.")
+    weight: float | None = column("Its last known weight; null: not known.")
+    oi_usd: float | None = column("Its open interest, if not older than max_age.", USD)
+    state: Literal["present", "stale", "missing"] = column("Whether it is in the mean, or why not.")
+
+
+class WeightedFunding(Row):
+    """The mean of the rates in force at one instant; all but `rate` describe exactly the instruments of `present`."""
+
+    keys: ClassVar[tuple[str, ...]] = ("time",)
+
+    time: OutTime = column("The instant; settlements stamped exactly then count.")
+    rate: float | None = column("Weighted mean; null: nothing present, no weight, or coverage below min_coverage.", PER)
+    mean: float | None = column("Mean with equal weights.", PER)
+    median: float | None = column("Median.", PER)
+    min: float | None = column("Lowest.", PER)
+    max: float | None = column("Highest.", PER)
+    instruments: int = column("How many instruments are in the mean.")
+    oi_usd: float | None = column("Their open interest.", USD)
+    coverage: float | None = column("Weight present ÷ last known weight of all expected.", "fraction, 0 to 1")
+    present: list[str] = column("Exchanges in the mean.")
+    stale: list[str] = column("Exchanges with a rate in force whose weight is unknown or older than max_age.")
+    missing: list[str] = column("Exchanges with no rate in force, though one was known in the 30 days before.")
+
+
+class DetailedFunding(WeightedFunding):
+    """The same with every perpetual behind it (`detail=contributors`)."""
+
+    contributors: list[Contributor] = column("Every perpetual expected at that instant.")
+
+
+class Carry(Row):
+    """What holding one perpetual over the window paid."""
+
+    keys: ClassVar[tuple[str, ...]] = ("exchange", "instrument")
+
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    side: Literal["long", "short"] = column("The position.")
+    settlements: int = column("How many settlements fell in the window.")
+    cumulative_rate: float = column("Plain sum of the settled rates.", "fraction over the window")
+    apr: float = column("cumulative_rate × 8760 ÷ hours of the window.", "fraction per year, simple")
+    apy: float | None = column("(1 + cumulative_rate) ^ (8760 ÷ hours) − 1.", "fraction per year, compounded")
+    paid_usd: float | None = column("Paid on `notional`; negative: received; null: no notional given.", "USD")
