@@ -221,6 +221,14 @@ def test_rubbish_is_no_answer(case: Case, raw: bytes) -> None:
 
 
 @every_feed
+def test_an_answer_to_something_else_is_no_answer(case: Case) -> None:
+    """What a source should refuse beyond the common rubbish stands in its `refused.json`, if it has one."""
+    path = PAYLOADS / case.source.id / "refused.json"
+    for body in json.loads(path.read_bytes()) if path.exists() else ():
+        test_rubbish_is_no_answer(case, json.dumps(body).encode())
+
+
+@every_feed
 def test_an_answer_cut_off_is_no_answer(case: Case) -> None:
     for part in (0.1, 0.5, 0.9, 0.99):
         with pytest.raises(UNREAD):
@@ -229,12 +237,20 @@ def test_an_answer_cut_off_is_no_answer(case: Case) -> None:
 
 @every_feed
 def test_no_rows_are_an_answer_only_about_a_window(case: Case) -> None:
-    bare_list = isinstance(case.body, list)
-    if case.feed.history and bare_list:
-        assert read(case.source, case.feed, b"[]", case.window) == []
-    else:
-        with pytest.raises(UNREAD):
-            read(case.source, case.feed, b"[]", case.window)
+    lists = [path for path, value in nodes(case.body) if isinstance(value, list) and holds_rows(path, value)]
+    assert lists
+    for path in lists:
+        emptied = changed(case.body, path, [])
+        if case.feed.history:
+            assert read(case.source, case.feed, emptied, case.window) == []
+        else:
+            with pytest.raises(UNREAD):
+                read(case.source, case.feed, emptied, case.window)
+
+
+def holds_rows(path: tuple[Any, ...], value: list[Any]) -> bool:
+    """Whether this is a list of rows, not a list within a row."""
+    return bool(value) and all(isinstance(row, dict | list) for row in value) and len(path) < 3
 
 
 @every_feed
@@ -276,12 +292,12 @@ def nodes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, .
 
 
 def changed(body: Any, path: tuple[Any, ...], value: Any) -> bytes:
-    body = deepcopy(body)
-    at = body
-    for key in path[:-1]:
+    whole = [deepcopy(body)]
+    at: Any = whole
+    for key in (inner := (0, *path))[:-1]:
         at = at[key]
-    at[path[-1]] = value
-    return json.dumps(body).encode()
+    at[inner[-1]] = value
+    return json.dumps(whole[0]).encode()
 
 
 def is_number(value: Any) -> bool:
