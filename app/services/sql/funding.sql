@@ -104,7 +104,7 @@ with told as (
     and ($7::text is null or i.margin = $7)
     and ($8::text is null or o.slug = $8)
 )
-select $2::timestamptz as time, exchange, instrument, settlements, cumulative_rate,
+select exchange, instrument, case when $4::float8 < 0 then 'short' else 'long' end as side, settlements, cumulative_rate,
   cumulative_rate * windows_a_year as apr,
   case when cumulative_rate <= -1 then null when abs(ln(1 + cumulative_rate) * windows_a_year) < 700
     then exp(ln(1 + cumulative_rate) * windows_a_year) - 1 end as apy,

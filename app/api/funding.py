@@ -1,0 +1,132 @@
+"""Funding: the market now, an asset over time or at an instant, its weighted mean, and carry."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, PeriodDep, Window, WindowDep, lower
+from app.api.errors import bad_value
+from app.api.funding_rows import Carry, DetailedFunding, LatestFunding, Prediction, Settlement, WeightedFunding
+from app.api.openapi import documented
+from app.api.perps import STEPS, Asked, AskedDep, Duration, Exchanges, MarginParam, duration, grid, only, why_empty
+from app.api.render import meta, render
+from app.services import funding
+from app.services.entities import find_assets
+from app.services.funding import Mean
+
+router = APIRouter()
+
+OTHERS = (Prediction, WeightedFunding, DetailedFunding)
+PER_HOURS = {"native": None, "1h": 1.0, "8h": 8.0, "1y": 8760.0}
+
+Per = Annotated[
+    Literal["native", "1h", "8h", "1y"], lower, Query(description="What rates are per; native: one interval, as paid.")
+]
+KindParam = Annotated[
+    Literal["settled", "predicted"], lower, Query(description="What was paid, or samples of what will be.")
+]
+Weighted = Annotated[
+    Literal["oi", "volume", "equal"] | None, lower, Query(description="Give the mean over exchanges, weighted by this.")
+]
+Interval = Annotated[
+    Literal["5m", "15m", "30m", "1h", "4h", "8h", "1d"], lower, Query(description="Grid of the weighted mean.")
+]
+MaxAge = Annotated[Duration, Query(description="Oldest weight that counts.")]
+MinCoverage = Annotated[float, Query(ge=0, le=1, description="Coverage below which the weighted rate is null.")]
+Detail = Annotated[Literal["contributors"] | None, lower, Query(description="Name every perpetual behind the mean.")]
+Assets = Annotated[Names, Query(description="Only these assets; comma list or repeated.")]
+
+
+@router.get("/funding", **documented(LatestFunding, 404, 409, tag="Funding"))
+async def funding_now(
+    db: DatabaseDep,
+    common: CommonDep,
+    moment: InstantDep,
+    assets: Assets = None,
+    exchanges: Exchanges = None,
+    margin: MarginParam = "all",
+    per: Per = "8h",
+) -> Response:
+    """The newest settled rate of every perpetual, with what is predicted next.
+
+    With `at`: the rate in force at that instant. A rate is in force for 1.5 of its intervals; without `at` older ones
+    are shown too, their age says so.
+    """
+    narrow = (await find_assets(db, assets), only(exchanges), None if margin == "all" else margin, PER_HOURS[per])
+    if moment.at is None and moment.known_at is None:
+        query = funding.snapshot(*narrow)
+    else:
+        query = funding.snapshot_at(*narrow, moment.at or moment.now, moment.known_at)
+    return await render(db, query, LatestFunding, common, meta(moment, per=per, kind="settled"))
+
+
+@router.get("/funding/{asset}", **documented(Settlement, 404, 409, tag="Funding", others=OTHERS))
+async def asset_funding(
+    db: DatabaseDep,
+    common: CommonDep,
+    asked: AskedDep,
+    window: WindowDep,
+    per: Per = "8h",
+    kind: KindParam = "settled",
+    weighted: Weighted = None,
+    interval: Interval = "1h",
+    max_age: MaxAge = "2h",
+    min_coverage: MinCoverage = 0.0,
+    detail: Detail = None,
+) -> Response:
+    """Funding of an asset on every exchange: settlements, samples, or one weighted mean.
+
+    `weighted=oi` gives, at every instant of a grid, the mean of the rates in force then, weighted by open interest in
+    USD, with the exchanges that are present, stale or missing. With `at`: what was in force at that instant, and
+    nothing that happened later.
+    """
+    if weighted is None:
+        return await _rates(db, common, asked, window, per, kind)
+    hours = PER_HOURS[per]
+    if hours is None or kind == "predicted":
+        wrong = ("per", per) if hours is None else ("kind", kind)
+        raise bad_value(*wrong, "a mean is of settled rates on one basis: per=1h, 8h or 1y and kind=settled")
+    mean = Mean(weighted, hours, STEPS[interval], duration(max_age), min_coverage, detail is not None)
+    return await _mean(db, common, asked, window, per, mean)
+
+
+async def _rates(
+    db: DatabaseDep, common: CommonDep, asked: Asked, window: Window, per: str, kind: Literal["settled", "predicted"]
+) -> Response:
+    row = Settlement if kind == "settled" else Prediction
+    perps, hours = asked.perps(window), PER_HOURS[per]
+    if window.at is not None:
+        query = funding.at(perps, window.at, hours, kind)
+    else:
+        query = funding.history(perps, window.start, window.end, hours, kind)
+
+    async def why() -> str:
+        return await why_empty(db, "funding" if kind == "settled" else "predicted_funding", asked, window)
+
+    return await render(db, query, row, common, meta(window, per=per, kind=kind), why_empty=why)
+
+
+async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window, per: str, mean: Mean) -> Response:
+    row = DetailedFunding if mean.contributors else WeightedFunding
+    instants = grid(window, mean.step, common)
+    query = await funding.weighted(db, asked.perps(window), instants.first, instants.last, mean)
+    return await render(db, query, row, common, meta(window, per=per, kind="settled"))
+
+
+@router.get("/funding/{asset}/carry", **documented(Carry, 404, 409, tag="Funding"))
+async def carry(
+    db: DatabaseDep,
+    common: CommonDep,
+    asked: AskedDep,
+    window: PeriodDep,
+    side: Annotated[Literal["long", "short"], lower, Query(description="The position held.")] = "long",
+    notional: Annotated[float | None, Query(ge=0, le=1e15, description="Its size in USD.")] = None,
+) -> Response:
+    """What holding each perpetual over the window paid: the plain sum of the rates that settled in `[start, end)`."""
+    query = funding.carry(asked.perps(window), window.start, window.end, short=side == "short", notional=notional)
+
+    async def why() -> str:
+        return await why_empty(db, "funding", asked, window)
+
+    return await render(db, query, Carry, common, meta(window, kind="settled"), why_empty=why)

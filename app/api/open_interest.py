@@ -1,0 +1,78 @@
+"""Open interest: samples as told, the state on a grid, or the sum over exchanges."""
+
+from typing import Annotated, ClassVar, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
+from app.api.openapi import documented
+from app.api.perps import STEPS, AskedDep, Duration, duration, grid, why_empty
+from app.api.render import meta, render
+from app.api.schemas import OutTime, Row, column
+from app.services import open_interest
+
+router = APIRouter()
+
+COINS, USD = "coins, one side", "USD, one side"
+
+
+class OpenInterest(Row):
+    """One-sided open interest of one perpetual."""
+
+    time: OutTime = column("The instant: of the sample, or of the grid.")
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    oi_base: float | None = column("In coins, multiplier applied; null: not told.", COINS)
+    oi_usd: float | None = column("In USD; null: not told.", USD)
+
+
+class OpenInterestSum(Row):
+    """The sum over the perpetuals whose open interest is known then."""
+
+    keys: ClassVar[tuple[str, ...]] = ("time",)
+
+    time: OutTime = column("The instant.")
+    exchange: None = column("Always null: the sum is over exchanges.")
+    instrument: None = column("Always null: the sum is over instruments.")
+    oi_base: float | None = column("In coins; null where one of them does not tell it.", COINS)
+    oi_usd: float | None = column("In USD; null where one of them does not tell it.", USD)
+    instruments: int = column("How many instruments are in the sum.")
+    present: list[str] = column("Exchanges in the sum.")
+    missing: list[str] = column("Exchanges with nothing newer than max_age, though known in the 30 days before.")
+
+
+IntervalParam = Annotated[
+    Literal["1m", "5m", "15m", "30m", "1h", "4h", "8h", "1d"] | None,
+    lower,
+    Query(description="Give the state on this grid; default: samples as they were told (a sum: 1h)."),
+]
+
+
+@router.get(
+    "/open-interest/{asset}", **documented(OpenInterest, 404, 409, tag="Open interest", others=[OpenInterestSum])
+)
+async def asset_open_interest(
+    db: DatabaseDep,
+    common: CommonDep,
+    asked: AskedDep,
+    window: WindowDep,
+    interval: IntervalParam = None,
+    aggregate: Annotated[Literal["none", "sum"], lower, Query(description="sum: over all perpetuals.")] = "none",
+    max_age: Annotated[Duration, Query(description="Oldest sample that counts on a grid.")] = "2h",
+) -> Response:
+    """Open interest of an asset, always one-sided, in coins and in USD."""
+    perps, oldest = asked.perps(window), duration(max_age)
+    instants = grid(window, STEPS[interval or "1h"], common)
+    if aggregate == "sum":
+        query = open_interest.total(perps, instants.first, instants.last, instants.step, oldest)
+        return await render(db, query, OpenInterestSum, common, meta(window))
+    if interval is None and window.at is None:
+        query = open_interest.history(perps, window.start, window.end)
+    else:
+        query = open_interest.grid(perps, instants.first, instants.last, instants.step, oldest)
+
+    async def why() -> str:
+        return await why_empty(db, "open_interest", asked, window)
+
+    return await render(db, query, OpenInterest, common, meta(window), why_empty=why)

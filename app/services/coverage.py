@@ -1,0 +1,25 @@
+"""Why a question has no rows: what is known of the asset's perpetuals, and from when to when."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from app.db import Database
+from app.services.perps import Perps
+from app.services.queries import sql
+
+Dataset = Literal["funding", "predicted_funding", "open_interest", "candles"]
+
+
+async def why_empty(db: Database, dataset: Dataset, perps: Perps, start: datetime, end: datetime) -> str:
+    """One sentence: no such contract, not fetched yet, or outside of what is stored."""
+    if not await db.reads.fetchval(sql("coverage", "instruments"), perps.entity_id, perps.exchanges, perps.margin):
+        return "no rows: no perpetual of this asset is known with these filters"
+    span = await db.reads.fetchrow(sql("coverage", dataset), perps.entity_id, perps.exchanges, perps.margin)
+    if span is None or span["first"] is None:
+        return "no rows: not fetched yet"
+    first, last = (f"{span[name].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name in ("first", "last"))
+    if end <= span["first"]:
+        return f"no rows: before our history, which begins {first}"
+    if start > span["last"]:
+        return f"no rows: nothing newer than {last} is stored"
+    return f"no rows: nothing in this window that these filters and known_at leave; stored from {first} to {last}"

@@ -1,0 +1,81 @@
+-- name: exchanges
+-- One row an exchange of these slugs that is stored.
+select slug from exchange where slug = any($1::text[])
+
+-- name: contracts
+-- One row a perpetual or future of these exchanges, as an import sees it.
+select e.slug as exchange, i.symbol, i.kind, i.entity_id as entity, i.multiplier, i.base, i.id as key
+from instrument i join exchange e on e.id = i.exchange_id
+where e.slug = any($1::text[]) and i.kind in ('perp', 'future')
+order by i.kind <> 'perp', i.id
+
+-- name: series
+-- One row a series of these contracts: its source and id.
+select s.instrument_id, o.slug as source, s.id
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange e on e.id = i.exchange_id
+where e.slug = any($1::text[]) and i.kind in ('perp', 'future')
+
+-- name: reserve
+-- One row an id of a series to be made.
+select nextval(pg_get_serial_sequence('series', 'id'))::int as id from generate_series(1, $1::int)
+
+-- name: make_exchanges
+-- Exchanges by slug, those that are not there.
+insert into exchange (slug, name) select slug, slug from unnest($1::text[]) as new(slug)
+where not exists (select from exchange e where e.slug = new.slug)
+order by slug on conflict do nothing
+
+-- name: make_sources
+-- Sources by slug, those that are not there.
+insert into source (slug) select slug from unnest($1::text[]) as new(slug)
+where not exists (select from source o where o.slug = new.slug)
+order by slug on conflict do nothing
+
+-- name: make_entities
+-- Coins ($1 canonical ids, $2 symbols) that are not there.
+insert into entity (canonical_id, name, symbol, type)
+select canonical_id, symbol, symbol, 'token' from unnest($1::text[], $2::text[]) as new(canonical_id, symbol)
+order by canonical_id on conflict do nothing
+
+-- name: make_contracts
+-- Perpetuals of an entity that is there ($3) or was just made ($4).
+insert into instrument (exchange_id, symbol, kind, entity_id, base, multiplier)
+select e.id, new.symbol, 'perp', coalesce(new.entity_id, t.id), new.base, new.multiplier
+from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::float8[])
+  as new(exchange, symbol, entity_id, canonical_id, base, multiplier)
+join exchange e on e.slug = new.exchange
+left join entity t on t.canonical_id = new.canonical_id
+order by e.id, new.symbol
+on conflict do nothing
+
+-- name: adopt
+-- Contracts ($1) nobody knew the coin of, and the entity they are of.
+update instrument i set entity_id = coalesce(new.entity_id, t.id)
+from unnest($1::int[], $2::int[], $3::text[]) as new(id, entity_id, canonical_id)
+left join entity t on t.canonical_id = new.canonical_id
+where i.id = new.id and i.entity_id is null
+
+-- name: make_series
+-- Series under reserved ids ($1) of contracts by exchange, symbol and kind as told by a source.
+insert into series (id, instrument_id, source_id, preference) overriding system value
+select new.id, i.id, o.id, new.preference
+from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[])
+  as new(id, exchange, symbol, kind, source, preference)
+join exchange e on e.slug = new.exchange
+join instrument i on i.exchange_id = e.id and i.symbol = new.symbol and i.kind = new.kind
+join source o on o.slug = new.source
+order by i.id, o.id
+on conflict do nothing
+
+-- name: series_taken
+-- One row a series that was made by another writer, under another id than the one reserved here.
+select new.id as reserved, s.id
+from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[]) as new(id, exchange, symbol, kind, source)
+join exchange e on e.slug = new.exchange
+join instrument i on i.exchange_id = e.id and i.symbol = new.symbol and i.kind = new.kind
+join source o on o.slug = new.source
+join series s on s.instrument_id = i.id and s.source_id = o.id
+where s.id <> new.id

@@ -1,0 +1,168 @@
+"""Calls against a real application on a real database with made-up facts, for the docs and the API's examples."""
+
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import sin
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from app import embedded
+from app.main import create_app
+from app.records import Instrument
+from app.services import keys, reference, rollup
+from app.settings import Settings
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SHOWN_ROWS = 2
+EXCHANGES = {"binance": ("BTCUSDT", 8), "bybit": ("BTCUSDT", 8), "okx": ("BTC-USDT-SWAP", 8), "hyperliquid": ("BTC", 1)}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: what it shows, and how it is made. `volatile` fields differ from run to run and are shown as they were."""
+
+    title: str
+    path: str
+    params: dict[str, str] = field(default_factory=dict[str, str])
+    method: str = "GET"
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A call with the command line for it and what it answered."""
+
+    title: str
+    command: str
+    operation: str | None
+    body: Any
+    shown: str
+
+
+WINDOW = {"start": "2026-03-02T00:00:00Z", "end": "2026-03-02T03:00:00Z"}
+CALLS = (
+    Call("OI-weighted funding of BTC", "/funding/BTC", {"weighted": "oi", **WINDOW}),
+    Call("What was in force at an instant, per year", "/funding/BTC", {"at": "2026-03-02T07:30:00Z", "per": "1y"}),
+    Call("Settlements as they were paid", "/funding/BTC", {"per": "native", "exchanges": "binance,okx", **WINDOW}),
+    Call("The market at an instant", "/funding", {"at": "2026-03-02T07:30:00Z", "assets": "BTC"}),
+    Call("What a long position paid", "/funding/BTC/carry", {"notional": "10000", **WINDOW, "end": "2026-03-03"}),
+    Call("Open interest, summed", "/open-interest/BTC", {"aggregate": "sum", **WINDOW}),
+    Call("Candles of four hours", "/candles/BTC", {"interval": "4h", "start": "2026-03-02", "end": "2026-03-03"}),
+    Call("What is this called elsewhere?", "/resolve", {"id": "kPEPE"}),
+    Call("One entity", "/entities/PEPE"),
+    Call("All entities of a kind", "/entities", {"q": "pepe", "limit": "2"}),
+    Call("Contracts", "/instruments", {"asset": "BTC", "exchange": "binance"}),
+    Call("One contract", "/instruments/hyperliquid/BTC"),
+    Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals"),
+    Call("Exchanges", "/exchanges"),
+    Call("Bring your own", "/funding", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "rate": 0.0000125, "interval_hours": 1}]),
+    Call("An error", "/funding/BTK"),
+)  # fmt: skip
+
+
+async def answered(folder: Path) -> list[Answered]:
+    """All calls with their answers, from an application on a database of its own in `folder`."""
+    with embedded.running(folder) as cluster:
+        settings = Settings(scheduler=False, database_url=SecretStr(cluster.dsn))
+        app = create_app(settings)
+        async with app.router.lifespan_context(app), _client(app) as client:
+            await _fill(app, client)
+            operations = _operations(app.openapi())
+            return [await _answer(client, call, operations) for call in CALLS]
+
+
+@asynccontextmanager
+async def _client(app: Any) -> AsyncGenerator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        client.headers["X-Request-ID"] = "example"
+        yield client
+
+
+async def _fill(app: Any, client: httpx.AsyncClient) -> None:
+    db = app.state.database
+    client.headers["Authorization"] = f"Bearer {await keys.create(db, 'docs', ['write', 'admin'])}"
+    for exchange, (symbol, hours) in EXCHANGES.items():
+        listed = Instrument(symbol, "BTC", "USDT", funding_interval_hours=float(hours), listed_at=DAY)
+        await reference.put_instruments(db, exchange, [listed])
+    for dataset, rows in (("funding", _funding()), ("open-interest", _open_interest()), ("candles", _candles())):
+        (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
+    await rollup.refresh(db)
+
+
+def _stamp(hours: float) -> str:
+    return (DAY + hours * HOUR).isoformat().replace("+00:00", "Z")
+
+
+def _funding() -> list[dict[str, Any]]:
+    return [
+        {"time": _stamp(h), "exchange": exchange, "instrument": symbol, "rate": round(1.25e-5 * step * (1 + sin(h / 9 + n) / 4), 10)}
+        for n, (exchange, (symbol, step)) in enumerate(EXCHANGES.items())
+        for h in range(0, 72, step)
+    ]  # fmt: skip
+
+
+def _open_interest() -> list[dict[str, Any]]:
+    return [
+        {"time": _stamp(h), "exchange": exchange, "instrument": symbol, "oi_base": 1000.0 * (n + 1), "oi_usd": 9e7 * (n + 1)}
+        for n, (exchange, (symbol, _)) in enumerate(EXCHANGES.items())
+        for h in range(72)
+    ]  # fmt: skip
+
+
+def _candles() -> list[dict[str, Any]]:
+    return [
+        {"time": _stamp(h), "exchange": "binance", "instrument": "BTCUSDT", "interval": "1h", "open": 90000 + h,
+         "high": 90100 + h, "low": 89950 + h, "close": 90001 + h, "volume_base": 10.0, "volume_usd": 900000.0}
+        for h in range(72)
+    ]  # fmt: skip
+
+
+def _operations(document: dict[str, Any]) -> list[tuple[re.Pattern[str], str, str]]:
+    """Path pattern, method and operation id of every route, exact paths before those with parameters."""
+    paths = sorted(document["paths"].items(), key=lambda item: item[0].count("{"))
+    return [
+        (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), verb.upper(), operation["operationId"])
+        for path, verbs in paths
+        for verb, operation in verbs.items()
+    ]
+
+
+async def _answer(
+    client: httpx.AsyncClient, call: Call, operations: list[tuple[re.Pattern[str], str, str]]
+) -> Answered:
+    answer = await client.request(call.method, call.path, params=call.params, json=call.body)
+    body = answer.json()
+    found = (name for path, verb, name in operations if verb == call.method and path.fullmatch(call.path))
+    operation = next(found, None) if answer.is_success else None
+    return Answered(
+        call.title, _command(call), operation, _cut(body), json.dumps(_cut(body), indent=1, ensure_ascii=False)
+    )
+
+
+def _cut(body: Any) -> Any:
+    """The first rows only."""
+    if isinstance(body, dict) and isinstance(body.get("data"), list):
+        return {**body, "data": body["data"][:SHOWN_ROWS]}
+    return body
+
+
+def _command(call: Call) -> str:
+    query = "&".join(f"{name}={value}" for name, value in call.params.items())
+    url = f"127.0.0.1:8000{call.path}" + (f"?{query}" if query else "")
+    if call.method == "GET":
+        return f"curl {quote(url)}"
+    return (
+        f"curl -H 'Authorization: Bearer '$KEY -H 'Content-Type: application/json' \\\n"
+        f"  -d {quote(json.dumps(call.body))} {quote(url)}"
+    )
