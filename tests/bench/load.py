@@ -31,7 +31,9 @@ async def per_second(open_call: Callable[[], Awaitable[Call]], connections: int,
 def http(url: str) -> Callable[[], Awaitable[Call]]:
     """GET of one URL; anything but 200 stops the benchmark."""
     parts = urlsplit(url)
-    head = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n".encode()
+    head = (
+        f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n".encode()
+    )
 
     async def open_call() -> Call:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

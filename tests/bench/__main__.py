@@ -1,0 +1,41 @@
+"""`make bench`: every figure is a ratio of two things measured in turns in this one run, on this one machine."""
+
+import asyncio
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from app import embedded
+from app.db import connected, migrate
+from app.services import reference
+from tests.bench import importing, memory, serving
+from tests.bench.report import Line, show
+
+
+async def measure(dsn: str, folder: Path) -> list[Line]:
+    """All benchmarks on one database server."""
+    async with connected(dsn) as db:
+        await migrate(db)
+        await reference.seed(db)
+        lines = [await importing.funding(db)]
+        lines += await serving.weighted(db, dsn)
+        lines += [await serving.snapshot(db, dsn)]
+        lines += [await memory.candles(folder)]
+    return lines
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="perpstore-bench-") as name:
+        folder = Path(name)
+        os.environ.update(PERPSTORE_DATA_DIR=str(folder), PERPSTORE_SCHEDULER="off")
+        os.environ.pop("DATABASE_URL", None)
+        with embedded.running(folder) as cluster:
+            lines = asyncio.run(measure(cluster.dsn, folder))
+    show(lines)
+    if "BENCH_JSON" in os.environ:
+        Path(os.environ["BENCH_JSON"]).write_text(json.dumps([line.__dict__ for line in lines]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

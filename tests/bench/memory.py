@@ -1,0 +1,56 @@
+"""How much memory an import of many candles takes: the whole process of the command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.bench.importing import os_shared
+from tests.bench.report import Line
+
+RECORDED = "datasets/hyperliquid_1m_allcoins_2025_07/candles_1m.parquet"
+BOUND_MB = 300
+MAPPED = ["--map", "coin=asset", "--map", "ts=time", "--map", "volume=volume_base", "--set", "exchange=hyperliquid"]
+
+
+def _made_up(path: Path) -> Path:
+    """797,460 minutes of 115 coins in the shape of the recorded file."""
+    minutes = 797_460 // 115 + 1
+    coins = np.repeat([f"C{n}" for n in range(115)], minutes)
+    ts = np.tile(1_753_084_800_000 + 60_000 * np.arange(minutes), 115)
+    price = 100 + np.sin(np.arange(len(ts)))
+    columns = {
+        "coin": coins,
+        "ts": ts,
+        "open": price,
+        "high": price + 1,
+        "low": price - 1,
+        "close": price,
+        "volume": price,
+    }
+    pq.write_table(pa.table(columns).slice(0, 797_460), path, compression="zstd")
+    return path
+
+
+async def candles(folder: Path) -> Line:
+    """Peak memory of `perpstore import candles` beside a database that is already running."""
+    recorded = Path(os_shared()) / RECORDED
+    path, kind = (recorded, "recorded") if recorded.exists() else (_made_up(folder / "candles.parquet"), "made up")
+    command = [sys.executable, "-m", "app.cli", "import", "candles", str(path), *MAPPED, "--create-assets", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        answer = json.loads(process.stdout.read())
+        _, _, usage = os.wait4(process.pid, 0)
+    peak = usage.ru_maxrss / 1024
+    rows = answer["inserted"] + answer["updated"] + answer["unchanged"]
+    return Line(
+        f"import of {rows:,} candles ({kind}): peak memory ÷ {BOUND_MB} MB",
+        peak / BOUND_MB,
+        "below 1",
+        f"{peak:,.0f} MB, {answer['rejected_count']} rejected",
+    )
