@@ -53,6 +53,10 @@ def _engine(dsn: str, size: int) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_size=size, pool_pre_ping=True)
 
 
+async def _as_it_is(connection: Driver) -> None:
+    """Reads leave nothing behind: resetting a connection after each would cost as much as a small answer."""
+
+
 @asynccontextmanager
 async def connected(
     url: str, *, read_url: str | None = None, reads: int = 6, writes: int = 4
@@ -61,7 +65,12 @@ async def connected(
     dsn = plain_dsn(url)
     engine = _engine(dsn, writes)
     pool = await asyncpg.create_pool(
-        plain_dsn(read_url or url), min_size=1, max_size=reads, server_settings=SESSION, command_timeout=120
+        plain_dsn(read_url or url),
+        min_size=1,
+        max_size=reads,
+        server_settings=SESSION,
+        command_timeout=120,
+        reset=_as_it_is,
     )
     try:
         yield Database(dsn, engine, pool)

@@ -19,9 +19,10 @@ $$
 
 ASSET = """
 create view asset as
-select id as entity_id, canonical_id,
-  case when count(*) over (partition by lower(symbol)) = 1 then symbol else canonical_id end as asset
-from entity
+select e.id as entity_id, e.canonical_id,
+  case when exists (select from entity o where lower(o.symbol) = lower(e.symbol) and o.id <> e.id)
+    then e.canonical_id else e.symbol end as asset
+from entity e
 """
 
 KNOWN = """

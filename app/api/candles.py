@@ -8,11 +8,12 @@ from starlette.responses import Response
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
 from app.api.openapi import documented
 from app.api.perps import STEPS, AskedDep, why_empty
+from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
 from app.services import candles
 
-router = APIRouter()
+router = APIRouter(route_class=RememberedRoute)
 
 PRICE = "quote currency a coin"
 

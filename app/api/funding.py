@@ -10,12 +10,13 @@ from app.api.errors import bad_value
 from app.api.funding_rows import Carry, DetailedFunding, LatestFunding, Prediction, Settlement, WeightedFunding
 from app.api.openapi import documented
 from app.api.perps import STEPS, Asked, AskedDep, Duration, Exchanges, MarginParam, duration, grid, only, why_empty
+from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.services import funding
 from app.services.entities import find_assets
 from app.services.funding import Mean
 
-router = APIRouter()
+router = APIRouter(route_class=RememberedRoute)
 
 OTHERS = (Prediction, WeightedFunding, DetailedFunding)
 PER_HOURS = {"native": None, "1h": 1.0, "8h": 8.0, "1y": 8760.0}

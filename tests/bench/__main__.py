@@ -21,7 +21,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines = [await importing.funding(db)]
         lines += await serving.weighted(db, dsn)
         lines += [await serving.snapshot(db, dsn)]
-        lines += [await memory.candles(folder)]
+        lines += [await asyncio.to_thread(memory.candles, folder)]
     return lines
 
 

@@ -73,7 +73,7 @@ async def _raw(dsn: str, rows: list[Told]) -> float:
 async def _ours(db: Database, path: Path, count: int) -> float:
     await db.reads.execute("truncate funding, revision, latest, coin_1h, coin_1h_ready")
     start = time.perf_counter()
-    answer = await import_files(db, "funding", [path], options(create_assets=True))
+    answer = await import_files(db, "funding", [path], options("funding", create_assets=True))
     taken = time.perf_counter() - start
     if answer.inserted != count:
         raise RuntimeError(f"{answer.inserted} of {count} rows were inserted: {answer.rejected[:3]}")

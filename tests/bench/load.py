@@ -28,12 +28,11 @@ async def per_second(open_call: Callable[[], Awaitable[Call]], connections: int,
     return done / (time.perf_counter() - start)
 
 
-def http(url: str) -> Callable[[], Awaitable[Call]]:
+def http(url: str, *headers: str) -> Callable[[], Awaitable[Call]]:
     """GET of one URL; anything but 200 stops the benchmark."""
     parts = urlsplit(url)
-    head = (
-        f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n".encode()
-    )
+    lines = (f"GET {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}", "Accept: application/json", *headers)
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     async def open_call() -> Call:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

@@ -28,6 +28,7 @@ from tests.db.facts import batch
 
 HOUR = timedelta(hours=1)
 DAYS, CONNECTIONS, ROUNDS, SECONDS = 30, 4, 5, 2.0
+FORGET = "If-None-Match: nothing"
 READY = re.compile(r"http://[\d.]+:(\d+)")
 
 
@@ -92,27 +93,32 @@ async def weighted(db: Database, dsn: str) -> list[Line]:
     with served(dsn) as address:
         for name, form in (("rows", "json"), ("columns", "columns")):
             await rollup.refresh(db)
-            lines.append(
-                await _weighted(db, dsn, entity, start, f"{address}/funding/BTC?weighted=oi&{window}", name, form)
-            )
+            lines += await _weighted(db, dsn, entity, start, f"{address}/funding/BTC?weighted=oi&{window}", name, form)
         live = f"{address}/funding/BTC?weighted=oi&{window}&margin=stable"
-        lines.append(await _weighted(db, dsn, entity, start, live, "rows, computed", "json", margin="stable"))
+        lines += await _weighted(db, dsn, entity, start, live, "rows, computed", "json", margin="stable")
     return lines
 
 
 async def _weighted(
     db: Database, dsn: str, entity: int, start: datetime, url: str, name: str, form: str, **narrow: object
-) -> Line:
+) -> list[Line]:
     last = start + (DAYS * 24 - 1) * HOUR
     query = await funding.weighted(db, Perps(entity, **narrow), start, last, Mean())  # type: ignore[arg-type]
     alone = bare(dsn, query, WeightedFunding, 1000, arrays=form == "columns")
-    rates = await side_by_side(ROUNDS, SECONDS, CONNECTIONS, http=http(f"{url}&format={form}"), bare=alone)
-    return Line(
-        f"weighted funding, {DAYS} days hourly ({name}): over HTTP ÷ the statement alone",
-        rates["http"] / rates["bare"],
-        "at least 0.6",
-        f"{rates['http']:,.0f} and {rates['bare']:,.0f} requests/s, {CONNECTIONS} connections",
+    asked = f"{url}&format={form}"
+    rates = await side_by_side(
+        ROUNDS, SECONDS, CONNECTIONS, http=http(asked), forgotten=http(asked, FORGET), bare=alone
     )
+    told = {"http": "over HTTP", "forgotten": "over HTTP, nothing remembered"}
+    return [
+        Line(
+            f"weighted funding, {DAYS} days hourly ({name}): {words} ÷ the statement alone",
+            rates[way] / rates["bare"],
+            "at least 0.6",
+            f"{rates[way]:,.0f} and {rates['bare']:,.0f} requests/s, {CONNECTIONS} connections",
+        )
+        for way, words in told.items()
+    ]
 
 
 async def snapshot(db: Database, dsn: str) -> Line:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from app.db import Database, connected, migrate
 from app.models import Base
+from app.services import partitions
 
 
 async def tables(db: Database) -> set[str]:
@@ -43,3 +44,13 @@ async def test_models_equal_migrations(database: Database, table: str) -> None:
     async with database.engine.connect() as connection:
         found = await connection.run_sync(difference)
     assert not [change for change in found if f"'{table}'" in repr(change)]
+
+
+async def test_tables_of_the_minute_are_cut_by_time(database: Database) -> None:
+    """Hypertables where the server has TimescaleDB, native partitions elsewhere."""
+    timescale = await database.reads.fetchval("select true from pg_extension where extname = 'timescaledb'")
+    if timescale:
+        found = await database.reads.fetch("select hypertable_name from timescaledb_information.hypertables")
+    else:
+        found = await database.reads.fetch("select relname from pg_class where relkind = 'p'")
+    assert {row[0] for row in found} == set(partitions.SPANS)

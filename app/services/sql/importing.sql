@@ -58,6 +58,24 @@ from unnest($1::int[], $2::int[], $3::text[]) as new(id, entity_id, canonical_id
 left join entity t on t.canonical_id = new.canonical_id
 where i.id = new.id and i.entity_id is null
 
+-- name: adopted_due
+-- The rollup of entities that contracts ($1) came to is due again from their first fact on.
+insert into coin_1h_ready (entity_id, first_ts, ready_to)
+select i.entity_id, date_trunc('hour', min(f.ts)), date_trunc('hour', min(f.ts)) - interval '1 hour'
+from instrument i
+join series s on s.instrument_id = i.id
+cross join lateral (
+  select min(ts) as ts from funding where series_id = s.id
+  union all select min(ts) from open_interest where series_id = s.id
+  union all select min(ts) from perp_1h where series_id = s.id
+) f
+where i.id = any($1::int[]) and i.entity_id is not null and f.ts is not null
+group by i.entity_id
+order by i.entity_id
+on conflict (entity_id) do update set
+  first_ts = least(coin_1h_ready.first_ts, excluded.first_ts),
+  ready_to = least(coin_1h_ready.ready_to, excluded.ready_to)
+
 -- name: make_series
 -- Series under reserved ids ($1) of contracts by exchange, symbol and kind as told by a source.
 insert into series (id, instrument_id, source_id, preference) overriding system value

@@ -1,0 +1,74 @@
+"""How fresh the data is, and what was refused."""
+
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from app.api.deps import CommonDep, DatabaseDep, Slugs
+from app.api.openapi import documented
+from app.api.render import meta, render
+from app.api.schemas import OutTime, Row, column
+from app.api.times import utc_now
+from app.services import quality
+
+router = APIRouter()
+TAG = "Quality"
+
+SourcesParam = Annotated[Slugs, Query(description="Only of these sources; comma list or repeated.")]
+DatasetsParam = Annotated[Slugs, Query(description="Only of these datasets; comma list or repeated.")]
+
+
+class Freshness(Row):
+    """How old the newest fact of one dataset of one source is."""
+
+    keys: ClassVar[tuple[str, ...]] = ("source", "dataset")
+
+    source: str = column("Who tells it.")
+    dataset: str = column("Which dataset.")
+    newest: OutTime | None = column("Time of its newest fact; null: there is none, or it has no time.")
+    age_s: float | None = column("How old that is (of instruments: since they were last listed).", "seconds")
+    expected_every_s: float | None = column("How often something new is due; null: it is not scheduled.", "seconds")
+    late: bool | None = column("Whether it is overdue by two pulls, or not there at all; null: not scheduled.")
+    series: int = column("How many contracts it is told of.")
+    pulled_at: OutTime | None = column("When a pull last brought something; null: never.")
+
+
+class RejectRow(Row):
+    """Rows that were refused for one reason."""
+
+    keys: ClassVar[tuple[str, ...]] = ("last_seen", "id")
+
+    source: str = column("Who sent them.")
+    dataset: str = column("What they were to be.")
+    code: str = column("Stable name of the reason.")
+    symbol: str | None = column("Whose they were; null: that could not be told.")
+    reason: str = column("The reason, as of the last one.")
+    count: int = column("How many.")
+    first_seen: OutTime = column("When the first was refused.")
+    last_seen: OutTime = column("When the last was refused.")
+    id: int = column("Number of the entry.")
+
+
+def expected(request: Request) -> list[tuple[str, str, float]]:
+    """Source, dataset and seconds between two times it is asked for, of everything the settings have pulled."""
+    sources: list[dict[str, Any]] = request.app.state.sources
+    pulled = [(source["source"], feed) for source in sources if source["pulled"] for feed in source["schedule"]]
+    return [(source, feed["dataset"], feed["every_s"]) for source, feed in pulled]
+
+
+@router.get("/quality/freshness", **documented(Freshness, tag=TAG))
+async def list_freshness(
+    request: Request, db: DatabaseDep, common: CommonDep, source: SourcesParam = None, dataset: DatasetsParam = None
+) -> Response:
+    """How old the newest fact of every dataset of every source is, and which are late."""
+    query = quality.freshness(expected(request), utc_now(), source, dataset)
+    return await render(db, query, Freshness, common, meta())
+
+
+@router.get("/quality/rejects", **documented(RejectRow, tag=TAG))
+async def list_rejects(
+    db: DatabaseDep, common: CommonDep, source: SourcesParam = None, dataset: DatasetsParam = None
+) -> Response:
+    """Rows that were refused, why, and how often; those refused last come last."""
+    return await render(db, quality.rejects(source, dataset), RejectRow, common, meta())

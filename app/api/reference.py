@@ -1,0 +1,151 @@
+"""What exists: entities and their names, exchanges, sources, datasets, contracts and their dated facts."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from app.api import openapi
+from app.api.deps import CommonDep, DatabaseDep, Name, Names, Slug, Slugs, lower, nearest
+from app.api.errors import BadRequest, NotFound, Wrong
+from app.api.openapi import documented
+from app.api.reference_rows import (
+    Candidate,
+    DatasetRow,
+    EntityDetail,
+    EntityRow,
+    ExchangeRow,
+    InstrumentRow,
+    IntervalRow,
+    SourceRow,
+)
+from app.api.render import meta, render, render_known
+from app.api.words import Text
+from app.db import Database
+from app.services import entities, quality
+from app.services.entities import UnknownName, candidates, find_asset, find_assets
+
+router = APIRouter()
+TAG = "Reference"
+Kind = Literal["perp", "future", "option", "spot", "index"]
+
+Asset = Annotated[Name, Path(description="Canonical id, symbol or any source's id of an entity, in any case.")]
+ExchangePath = Annotated[Slug, Path(description="An exchange, as `/exchanges` names it.")]
+SymbolPath = Annotated[Name, Path(description="Native symbol of a contract, in any case; `/` in it as %2F.")]
+AssetsParam = Annotated[Names, Query(description="Only of these assets; comma list or repeated.")]
+ExchangesParam = Annotated[Slugs, Query(description="Only of these exchanges; comma list or repeated.")]
+SourcesParam = Annotated[Slugs, Query(description="Only what these sources know; comma list or repeated.")]
+TypesParam = Annotated[Slugs, Query(description="Only these types; comma list or repeated.")]
+SectorsParam = Annotated[Names, Query(description="Only these sectors; comma list or repeated.")]
+KindsParam = Annotated[Slugs, Query(description="perp, future, option, spot, index; comma list or repeated.")]
+
+
+@router.get("/entities", **documented(EntityRow, tag=TAG))
+async def list_entities(
+    db: DatabaseDep,
+    common: CommonDep,
+    q: Annotated[Text | None, Query(description="Part of a name, symbol or canonical id, in any case.")] = None,
+    type: TypesParam = None,
+    sector: SectorsParam = None,
+    source: SourcesParam = None,
+) -> Response:
+    """Coins, chains, protocols, stablecoins, equities and indices, whoever lists them."""
+    sectors = sector and [word.lower() for word in sector]
+    return await render(db, entities.search(q, type, sectors, source), EntityRow, common, meta())
+
+
+@router.get("/entities/{asset}", **documented(EntityDetail, 404, 409, tag=TAG))
+async def get_entity(db: DatabaseDep, common: CommonDep, asset: Asset) -> Response:
+    """One entity: what sources call it, its contracts, and what data it has from when to when."""
+    return await render(db, entities.one(await find_asset(db, asset)), EntityDetail, common, meta())
+
+
+@router.get("/resolve", **documented(Candidate, 404, tag=TAG))
+async def resolve(
+    db: DatabaseDep,
+    common: CommonDep,
+    id: Annotated[Name, Query(description="Any name: canonical id, symbol, a source's id, an exchange's symbol.")],
+    source: Annotated[Slug | None, Query(description="Only what this source or exchange calls so.")] = None,
+) -> Response:
+    """Which entity a name means, and how many of it. Several candidates are all listed: nothing is guessed."""
+    found = await candidates(db, id, source)
+    if not found:
+        raise UnknownName(id, await entities.nearest(db, id))
+    several = len({entity.id for entity in found}) > 1
+    notices = ["several entities have this name: use a canonical_id"] if several else []
+    return await render_known(db, [asdict(entity) for entity in found], Candidate, common, meta(notices=notices))
+
+
+@router.get("/exchanges", **documented(ExchangeRow, tag=TAG))
+async def list_exchanges(db: DatabaseDep, common: CommonDep) -> Response:
+    """Exchanges that are known, whether or not anything is stored of them."""
+    return await render(db, quality.exchanges(), ExchangeRow, common, meta())
+
+
+@router.get("/sources", **documented(SourceRow, tag=TAG))
+async def list_sources(request: Request, db: DatabaseDep, common: CommonDep) -> Response:
+    """Who tells us: what each is asked for and how often, whether it needs a key and has it, and its terms."""
+    return await render_known(db, request.app.state.sources, SourceRow, common, meta())
+
+
+@router.get("/datasets", **documented(DatasetRow, tag=TAG))
+async def list_datasets(request: Request, db: DatabaseDep, common: CommonDep) -> Response:
+    """What can be read, path by path: the kinds of rows and the unit of every field."""
+    return await render_known(db, openapi.datasets(request.app), DatasetRow, common, meta())
+
+
+@router.get("/instruments", **documented(InstrumentRow, 404, 409, tag=TAG))
+async def list_instruments(
+    db: DatabaseDep,
+    common: CommonDep,
+    asset: AssetsParam = None,
+    exchange: ExchangesParam = None,
+    kind: KindsParam = None,
+    active: Annotated[bool | None, lower, Query(description="Only those that trade now, or only others.")] = None,
+) -> Response:
+    """Contracts, with their facts as they stand now."""
+    await _known_exchanges(db, exchange)
+    query = quality.instruments(entities=await find_assets(db, asset), exchanges=exchange, kinds=kind, active=active)
+    return await render(db, query, InstrumentRow, common, meta())
+
+
+async def _known_exchanges(db: Database, words: list[str] | None) -> None:
+    known = [row["slug"] for row in await db.reads.fetch("select slug from exchange")] if words else []
+    wrong = [word for word in words or () if word not in known]
+    if wrong:
+        close = [name for word in wrong for name in nearest(word, known, 1)]
+        errors = [Wrong("exchange", word, "no such exchange") for word in wrong]
+        raise BadRequest(f"No exchange {', '.join(wrong)}", code="unknown_exchange", errors=errors, candidates=close)
+
+
+@router.get("/instruments/{exchange}/{symbol:path}/funding-intervals", **documented(IntervalRow, 404, tag=TAG))
+async def list_funding_intervals(
+    db: DatabaseDep, common: CommonDep, exchange: ExchangePath, symbol: SymbolPath
+) -> Response:
+    """The intervals a perpetual has settled in: from, to, hours, and how that is known."""
+    await _listed(db, exchange, symbol)
+    return await render(db, quality.funding_intervals(exchange, symbol), IntervalRow, common, meta())
+
+
+@router.get("/instruments/{exchange}/{symbol:path}", **documented(InstrumentRow, 404, tag=TAG))
+async def get_instrument(db: DatabaseDep, common: CommonDep, exchange: ExchangePath, symbol: SymbolPath) -> Response:
+    """One contract; two rows where an exchange has a perpetual and a spot market of one symbol."""
+    await _listed(db, exchange, symbol)
+    query = quality.instruments(exchanges=[exchange], symbol=symbol)
+    return await render(db, query, InstrumentRow, common, meta())
+
+
+LISTED = """
+select i.symbol from instrument i join exchange x on x.id = i.exchange_id where x.slug = $1
+"""
+
+
+async def _listed(db: Database, exchange: str, symbol: str) -> None:
+    symbols: list[Any] = [row["symbol"] for row in await db.reads.fetch(LISTED, exchange)]
+    if symbol.lower() not in {known.lower() for known in symbols}:
+        close = nearest(symbol, symbols)
+        hint = f". Did you mean {', '.join(close)}?" if close else ""
+        wrong = [Wrong("symbol", symbol, "not listed there, as far as we know")]
+        detail = f"No instrument {symbol} on {exchange}{hint}"
+        raise NotFound(detail, code="unknown_instrument", errors=wrong, candidates=close)

@@ -1,0 +1,233 @@
+"""All rows of a statement as CSV, NDJSON, Parquet or Arrow: read by a server-side cursor, never all in memory."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import asyncpg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.api import shape
+from app.api.errors import Throttled
+from app.api.forms import media_type
+from app.api.paging import Common
+from app.api.shape import Kind, Shape
+from app.db import Database
+from app.services.queries import Query
+
+ROWS = 5_000
+GROUP = 50_000
+HEADER_LIMIT = 6_000
+META_HEADER = "X-Perpstore-Meta"
+
+Batch = Sequence[asyncpg.Record]
+_TYPES: Mapping[Kind, pa.DataType] = {
+    "time": pa.timestamp("us", "UTC"),
+    "text": pa.string(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "list": pa.list_(pa.string()),
+    "json": pa.string(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """How rows are to be streamed; `document` gives the facts about them, with one more notice."""
+
+    common: Common
+    shape: Shape
+    document: Callable[[str | None], Mapping[str, object]]
+    why_empty: Callable[[], Awaitable[str | None]] | None
+
+
+class Writer(Protocol):
+    """Turns batches of rows into bytes."""
+
+    def write(self, batch: Batch) -> bytes:
+        """The bytes of a batch (and of the head, before the first)."""
+        ...
+
+    def end(self) -> bytes:
+        """The bytes after the last batch."""
+        ...
+
+
+class Lines:
+    """NDJSON: the database wrote the lines."""
+
+    def write(self, batch: Batch) -> bytes:
+        return "".join(f"{row[0]}\n" for row in batch).encode()
+
+    def end(self) -> bytes:
+        return b""
+
+
+class Csv:
+    """CSV with a head: empty where null, lists as JSON."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.head: list[Sequence[Any]] = [tuple(names)]
+
+    def write(self, batch: Batch) -> bytes:
+        text = io.StringIO()
+        out = csv.writer(text, lineterminator="\r\n")
+        out.writerows(self.head)
+        out.writerows([_cell(value) for value in row] for row in batch)
+        self.head = []
+        return text.getvalue().encode()
+
+    def end(self) -> bytes:
+        return b""
+
+
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+class _Sink(io.RawIOBase):
+    """A file that is taken away as it is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[bytes] = []
+        self.place = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self.parts.append(bytes(data))
+        self.place += len(self.parts[-1])
+        return len(self.parts[-1])
+
+    def tell(self) -> int:
+        return self.place
+
+    def take(self) -> bytes:
+        taken, self.parts = b"".join(self.parts), []
+        return taken
+
+
+class Columnar:
+    """Parquet, or an Arrow stream: batches gathered until a group is full."""
+
+    def __init__(self, schema: pa.Schema, *, parquet: bool) -> None:
+        self.schema, self.sink, self.waiting = schema, _Sink(), list[pa.RecordBatch]()
+        sink: Any = self.sink
+        make = self._parquet if parquet else pa.ipc.new_stream
+        self.out: Any = make(sink, schema)
+        self.group = GROUP if parquet else 1
+
+    @staticmethod
+    def _parquet(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
+        return pq.ParquetWriter(sink, schema, compression="zstd")
+
+    def write(self, batch: Batch) -> bytes:
+        found: list[Sequence[Any]] = list(zip(*batch, strict=True)) or [()] * len(self.schema)
+        types: list[pa.DataType] = self.schema.types
+        arrays: list[Any] = [pa.array(values, kind) for values, kind in zip(found, types, strict=True)]
+        self.waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
+        if sum(part.num_rows for part in self.waiting) >= self.group:
+            self._flush()
+        return self.sink.take()
+
+    def _flush(self) -> None:
+        if self.waiting:
+            self.out.write_table(pa.Table.from_batches(self.waiting, self.schema))
+            self.waiting = []
+
+    def end(self) -> bytes:
+        self._flush()
+        self.out.close()
+        return self.sink.take()
+
+
+def _schema(wanted: Shape, facts: bytes) -> pa.Schema:
+    types = {**_TYPES, "time": pa.int64()} if wanted.times == "ms" else _TYPES
+    return pa.schema([pa.field(name, types[kind]) for name, kind in wanted.columns], metadata={"perpstore": facts})
+
+
+def _writer(bare: Bare, facts: bytes) -> Writer:
+    match bare.common.form:
+        case "csv":
+            return Csv(name for name, _ in bare.shape.columns)
+        case "parquet" | "arrow" as form:
+            return Columnar(_schema(bare.shape, facts), parquet=form == "parquet")
+        case _:
+            return Lines()
+
+
+def _statement(query: Query, bare: Bare) -> str:
+    count = len(query.arguments)
+    if bare.common.form == "ndjson":
+        return shape.ndjson(query.text, count, bare.shape)
+    if bare.common.form == "csv":
+        return shape.everything(query.text, count, replace(bare.shape, nested="text"))
+    times = "ms" if bare.common.time_format == "ms" else "typed"
+    return shape.everything(query.text, count, replace(bare.shape, times=times, nested="typed"))
+
+
+async def _batches(db: Database, text: str, arguments: Sequence[object]) -> AsyncGenerator[Batch]:
+    async with db.reads.acquire() as connection, connection.transaction(readonly=True):
+        cursor = await connection.cursor(text, *arguments)
+        while batch := await cursor.fetch(ROWS):
+            yield batch
+
+
+class Streamed(StreamingResponse):
+    """A stream that lets go of its connection however it ends."""
+
+    def __init__(self, parts: AsyncGenerator[bytes], headers: Mapping[str, str], media: str) -> None:
+        super().__init__(parts, headers=headers, media_type=media)
+        self.parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self.parts):
+            await super().__call__(scope, receive, send)
+
+
+async def stream(db: Database, query: Query, bare: Bare) -> StreamingResponse:
+    """The answer, begun only when its first rows are there: what fails before is told as a problem."""
+    request = bare.common.request
+    places = request.app.state.streams
+    if places.locked():
+        raise Throttled("Too many exports at once", retry_after=5)
+    limit = bare.common.limit if "limit" in request.query_params else None
+    parts = _parts(_batches(db, _statement(query, bare), (*query.arguments, limit)), bare, places)
+    facts = await anext(parts)
+    headers = {META_HEADER: facts.decode(), "Cache-Control": "no-cache", "Vary": "Accept"}
+    return Streamed(parts, headers, media_type(bare.common.form))
+
+
+async def _parts(batches: AsyncGenerator[Batch], bare: Bare, places: Any) -> AsyncGenerator[bytes]:
+    """First the facts, for the headers; then the body."""
+    async with places, aclosing(batches):
+        first: Batch = await anext(batches, None) or ()  # a tuple as the default breaks CPython 3.11
+        facts = await _facts(bare, empty=not first)
+        yield _header(facts)
+        writer = _writer(bare, json.dumps(facts).encode())
+        yield writer.write(first)
+        async for batch in batches:
+            yield writer.write(batch)
+        yield writer.end()
+
+
+async def _facts(bare: Bare, *, empty: bool) -> Mapping[str, object]:
+    reason = await bare.why_empty() if empty and bare.why_empty else None
+    state: Mapping[str, object] = bare.common.request.scope.get("state", {})
+    return {**bare.document(reason), "request_id": state.get("request_id")}
+
+
+def _header(facts: Mapping[str, object]) -> bytes:
+    """Compact JSON in ASCII; notices are dropped where it would be too long for a header."""
+    text = json.dumps(facts, separators=(",", ":"))
+    return (text if len(text) <= HEADER_LIMIT else json.dumps({**facts, "notices": ["left out: too long"]})).encode()

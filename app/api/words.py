@@ -1,0 +1,44 @@
+"""Names as callers write them: in any case, in comma lists or repeated; never with control characters."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, cast
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f,]+$"
+SLUG_PATTERN: Final = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _split(value: object) -> object:
+    """`a,b` and `a&b` alike; empty parts and repetitions are dropped, the order is kept."""
+    if not isinstance(value, list):
+        return value
+    parts = [part.strip() for text in cast("list[Any]", value) for part in str(text).split(",")]
+    return list(dict.fromkeys(part for part in parts if part)) or None
+
+
+lower = BeforeValidator(_lower)
+"""Takes an enumerated word in any case."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=128)]
+"""How a thing is called by anybody: an asset, a native symbol."""
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
+"""Words to look for."""
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=64, to_lower=True)]
+"""A name of ours: an exchange, a source, a dataset."""
+
+Names = Annotated[Annotated[list[Name], Field(max_length=500)] | None, BeforeValidator(_split)]
+Slugs = Annotated[Annotated[list[Slug], Field(max_length=100)] | None, BeforeValidator(_split)]
+
+
+def nearest(word: str, words: Sequence[str], count: int = 3) -> list[str]:
+    """The words a mistyped one may have meant, the likeliest first."""
+    spelled = {known.lower(): known for known in words}
+    return [spelled[close] for close in get_close_matches(word.lower()[:128], list(spelled), count, 0.5)]

@@ -1,0 +1,168 @@
+"""Wiring: the application with its database, its routes and, where wanted, its schedule."""
+
+import gc
+from asyncio import Semaphore
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+
+from app.api import (
+    admin,
+    candles,
+    deps,
+    docs,
+    errors,
+    funding,
+    health,
+    open_interest,
+    openapi,
+    quality,
+    reference,
+    writing,
+)
+from app.api.forms import MEDIA
+from app.api.http import Requests
+from app.api.metrics import Metrics
+from app.api.remembered import Memory
+from app.db import Database, connected, migrate
+from app.ingest import schedule, sources
+from app.ingest.spec import Feed, Source
+from app.services import reference as seeds
+from app.settings import Settings, environment
+
+READING = (funding.router, open_interest.router, candles.router, reference.router, quality.router)
+"""Routers that anybody may read, unless reading needs a key."""
+
+GUARDED = (admin.router, writing.router)
+"""Routers that see to keys themselves."""
+
+PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])
+
+
+def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
+    """The application. With `database` it uses that one, migrated and seeded, and leaves it open at the end."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="perpstore",
+        version=version("perpstore"),
+        summary="Self-hosted crypto-derivatives market data.",
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=_lifespan(settings, database),
+        generate_unique_id_function=openapi.operation_id,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings, app.state.metrics, app.state.memory = settings, metrics, Memory()
+    _install(app, metrics)
+    return app
+
+
+def _install(app: FastAPI, metrics: Metrics) -> None:
+    errors.install(app)
+    asked_well = Depends(deps.known_parameters)
+    for router in READING:
+        app.include_router(router, dependencies=[Depends(deps.reader), asked_well])
+    for router in (*GUARDED, health.router):
+        app.include_router(router, dependencies=[asked_well])
+    docs.install(app)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4, exclude_content_types=PACKED)
+    app.add_middleware(Requests, observe=metrics.observe)
+
+
+def _lifespan(settings: Settings, database: Database | None) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.database = database or await _opened(settings, stack)
+            reads = app.state.database.reads.get_max_size()
+            app.state.streams = Semaphore(max(1, reads - 2))
+            await _schedule(app, settings, stack)
+            _settle()
+            yield
+
+    return lifespan
+
+
+async def _opened(settings: Settings, stack: AsyncExitStack) -> Database:
+    """The database of the settings, or the embedded one; migrated and seeded."""
+    url = settings.database_url.get_secret_value() if settings.database_url else _embedded(settings, stack)
+    replica = settings.read_database_url.get_secret_value() if settings.read_database_url else None
+    sizes = {"reads": settings.read_connections, "writes": settings.write_connections}
+    db = await stack.enter_async_context(connected(url, read_url=replica, **sizes))
+    await migrate(db)
+    await seeds.seed(db)
+    return db
+
+
+def _embedded(settings: Settings, stack: AsyncExitStack) -> str:
+    from app import embedded
+
+    return stack.enter_context(embedded.running(settings.data_dir, take_over=True)).dsn
+
+
+def describe(source: Source, settings: Settings) -> dict[str, Any]:
+    """A source in plain words: routes do not know what a source is made of."""
+    return {
+        "source": source.id,
+        "name": source.name,
+        "pulled": source.id in settings.sources or not settings.sources,
+        "key_setting": source.key,
+        "key_needed": source.key is not None,
+        "key_present": bool(source.key and environment().get(source.key)),
+        "schedule": [_feed(feed) for feed in source.feeds],
+        "docs_url": source.docs,
+        "terms_url": source.terms,
+    }
+
+
+def _feed(feed: Feed) -> dict[str, Any]:
+    return {
+        "dataset": feed.dataset,
+        "scope": feed.scope,
+        "every_s": feed.every.total_seconds(),
+        "history": feed.history,
+        "keeps_s": feed.keeps.total_seconds() if feed.keeps else None,
+        "docs_url": feed.docs,
+    }
+
+
+def _describe_jobs(planned: Mapping[str, schedule.Planned]) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    return [
+        {
+            "id": job.id,
+            "source": job.source.id,
+            "dataset": job.dataset,
+            "every_s": job.every.total_seconds(),
+            "next_at": job.next_run(now).isoformat(),
+        }
+        for job in planned.values()
+    ]
+
+
+async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> None:
+    """Tell the routes which sources and jobs there are; where the settings say so, pull."""
+    everything = sources.load()
+    pulled = sources.load(settings.sources).values()
+    planned = schedule.planned(pulled)
+    app.state.sources = [describe(source, settings) for source in everything.values()]
+    app.state.jobs = lambda: _describe_jobs(planned)
+    app.state.scheduled = settings.scheduler
+    if settings.scheduler:
+        await stack.enter_async_context(schedule.running(app.state.database, pulled, settings.history_days))
+
+
+def _settle() -> None:
+    """What is there after the start stays: the collector need not look at it again. Measured: p99 a quarter."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)

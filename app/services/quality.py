@@ -1,0 +1,124 @@
+"""Reading what is listed, how fresh it is, and what was refused."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.db import Database
+from app.services.queries import Query, sql
+
+EXCHANGES = """
+select x.slug as exchange, x.name, x.funding_interval_hours, x.docs_url,
+  (select count(*) from instrument i where i.exchange_id = x.id and i.active) as instruments
+from exchange x
+"""
+
+INSTRUMENTS = """
+select x.slug as exchange, i.symbol, a.asset, i.kind, i.margin, i.quote, i.contract_size, i.multiplier,
+  i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, i.oi_sides
+from instrument i
+join exchange x on x.id = i.exchange_id
+left join asset a on a.entity_id = i.entity_id
+where ($1::int[] is null or i.entity_id = any($1))
+  and ($2::text[] is null or x.slug = any($2))
+  and ($3::text[] is null or i.kind = any($3))
+  and ($4::boolean is null or i.active = $4)
+  and ($5::text is null or lower(i.symbol) = lower($5))
+"""
+
+REJECTS = """
+select r.source, r.dataset, r.code, nullif(r.symbol, '') as symbol, r.reason, r.count, r.first_seen, r.last_seen, r.id
+from reject r
+where ($1::text[] is null or r.source = any($1)) and ($2::text[] is null or r.dataset = any($2))
+"""
+
+PULLS = """
+select p.id, p.source, p.dataset, p.status, p.started_at, p.finished_at, p.requests, p.received, p.inserted, p.updated,
+  p.rejected, p.error, extract(epoch from coalesce(p.finished_at, clock_timestamp()) - p.started_at) as duration_s
+from pull p
+where ($1::text[] is null or p.source = any($1)) and ($2::text[] is null or p.dataset = any($2))
+  and ($3::text is null or p.status = $3) and ($4::bigint is null or p.id = $4)
+  and ($5::bigint is null or p.id > $5)
+"""
+
+JOBS = """
+select j.id, j.source, j.dataset, j.every_s, coalesce(s.paused, false) as paused, s.asked_at,
+  case when not coalesce(s.paused, false) then j.next_at end as next_at, p.id as last_pull, p.status as last_status,
+  p.started_at as last_started_at, p.finished_at as last_finished_at, p.error as last_error
+from jsonb_to_recordset($1::jsonb) as j(id text, source text, dataset text, every_s float8, next_at timestamptz)
+left join job s on s.id = j.id
+left join (
+  select distinct on (source, dataset) * from pull where started_at > now() - interval '7 days'
+  order by source, dataset, id desc
+) p on p.source = j.source and p.dataset = j.dataset
+"""
+
+PULL_COUNTS = """
+select source, dataset, status, count(*) as pulls, sum(inserted)::bigint as inserted, sum(rejected)::bigint as rejected
+from pull group by source, dataset, status
+"""
+
+
+def exchanges() -> Query:
+    """One row an exchange."""
+    return Query(EXCHANGES, ())
+
+
+def instruments(
+    *,
+    entities: Sequence[int] | None = None,
+    exchanges: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
+    active: bool | None = None,
+    symbol: str | None = None,
+) -> Query:
+    """One row a contract, with its facts as they stand now."""
+    return Query(INSTRUMENTS, (entities, exchanges, kinds, active, symbol))
+
+
+def funding_intervals(exchange: str, symbol: str) -> Query:
+    """One row a stretch of equal intervals of a perpetual."""
+    return Query(sql("quality", "funding_intervals"), (exchange, symbol))
+
+
+def freshness(
+    expected: Sequence[tuple[str, str, float]],
+    now: datetime,
+    sources: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+) -> Query:
+    """One row a source and dataset: its newest fact, against how often (seconds) the schedule asks for it."""
+    columns = ([row[n] for row in expected] for n in range(3))
+    return Query(sql("quality", "freshness"), (now, *columns, sources, datasets))
+
+
+async def last_pull(db: Database) -> int:
+    """Number of the last pull that began; 0 where there is none."""
+    return await db.reads.fetchval("select coalesce(max(id), 0) from pull")
+
+
+async def has_pull(db: Database, number: int) -> bool:
+    """Whether there is a pull of this number."""
+    return await db.reads.fetchval("select exists (select from pull where id = $1)", number)
+
+
+def jobs(planned: Sequence[Mapping[str, object]]) -> Query:
+    """One row a job of the schedule, with what operators said of it and how it went last (in the last week)."""
+    return Query(JOBS, (json.dumps(planned),))
+
+
+def rejects(sources: Sequence[str] | None, datasets: Sequence[str] | None) -> Query:
+    """One row a reason for which rows were refused."""
+    return Query(REJECTS, (sources, datasets))
+
+
+def pulls(
+    *,
+    sources: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    status: str | None = None,
+    one: int | None = None,
+    after: int | None = None,
+) -> Query:
+    """One row a pull."""
+    return Query(PULLS, (sources, datasets, status, one, after))
