@@ -22,7 +22,9 @@ from app.ingest.wire import Num as Num
 from app.ingest.wire import Rows as Rows
 from app.ingest.wire import SomeRows as SomeRows
 from app.ingest.wire import Wire as Wire
+from app.ingest.wire import from_percent as from_percent
 from app.ingest.wire import in_usd as in_usd
+from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.records import Instrument, Record
 

@@ -125,3 +125,15 @@ def read_rows(
 def _name(item: Json, field_name: str) -> str | None:
     value = cast("dict[str, Json]", item).get(field_name) if isinstance(item, dict) else None
     return value if isinstance(value, str) else None
+
+
+def from_percent(value: float) -> float:
+    """Percent as a fraction: 0.01 → 0.0001."""
+    return value / 100
+
+
+def paid_by(payer: str, rate: float) -> float:
+    """An unsigned rate with its direction as a signed one: positive where longs pay. Raises ValueError."""
+    if payer not in ("long", "short"):
+        raise ValueError(f"{payer!r} is neither long nor short")
+    return abs(rate) if payer == "long" else -abs(rate)

@@ -1,0 +1,150 @@
+"""A job: what is held, what to ask, ask, keep, and one row in `pull`. All its state is in the database.
+
+It may be killed anywhere and nothing is wrong, only late: the next one goes on from what is stored.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+from sqlalchemy.exc import DBAPIError
+
+from app.db import Database
+from app.ingest.keep import Keeper
+from app.ingest.pages import Line
+from app.ingest.runner import opened
+from app.ingest.spec import Source
+from app.ingest.work import Engine, Job, Order, Progress, list_contracts, pull_facts
+from app.logs import redact
+from app.services import log
+
+STALE = timedelta(minutes=70)  # an hour, and the time a scheduled listing may take
+AGAIN = timedelta(minutes=2)
+SHOWN_TROUBLES = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What became of a job. `error` says what went wrong, without secrets."""
+
+    source: str
+    dataset: str
+    status: Literal["succeeded", "partial", "failed"] = "failed"
+    counts: log.Counts = field(default_factory=log.Counts)
+    error: str | None = "cancelled"
+
+
+def datasets(source: Source) -> list[str]:
+    """What a source tells, its instruments first."""
+    return sorted(dict.fromkeys(feed.dataset for feed in source.feeds), key=lambda dataset: dataset != "instruments")
+
+
+async def pull(
+    db: Database,
+    source: Source,
+    dataset: str | None = None,
+    *,
+    days: float | None = None,
+    symbols: Collection[str] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    history_days: float = 30,
+) -> list[Pulled]:
+    """Pull one dataset of a source or, without one, all of them, instruments first; what became of each.
+
+    `days` of history are asked for outright, whatever is held; `symbols` are native. Raises what the database raises.
+    """
+    async with opened() as web:
+        order = Order(days, None if symbols is None else frozenset(symbols), progress=progress)
+        return await pull_all(Engine(db, web, history_days), source, [dataset] if dataset else datasets(source), order)
+
+
+async def pull_all(engine: Engine, source: Source, wanted: Collection[str], order: Order) -> list[Pulled]:
+    """These datasets of a source: instruments first, the others together."""
+    first = [await run(engine, source, "instruments", order)] if "instruments" in wanted else []
+    others = [asyncio.create_task(run(engine, source, one, order)) for one in wanted if one != "instruments"]
+    try:
+        return first + await asyncio.gather(*others)
+    finally:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pulled:
+    """One job, written down in `pull` whatever becomes of it. Raises only what the database raises, or cancellation."""
+    if dataset != "instruments":
+        await _list_first(engine, source)
+    job = _job(engine, source, dataset, order)
+    pulled = Pulled(source.id, dataset)
+    try:
+        await _to_its_end(_begin(job))
+        await (list_contracts if dataset == "instruments" else pull_facts)(job)
+        pulled = _outcome(job)
+    except Exception as error:
+        logger.exception("%s:%s failed", source.id, dataset)
+        pulled = replace(pulled, error=_words(error))
+    finally:
+        if pulled.status == "failed":
+            engine.asked.pop((source.id, dataset), None)  # what was asked may not have been stored
+        pulled = replace(pulled, counts=job.counts)
+        await _to_its_end(log.finish(engine.db, job.number, pulled.status, pulled.counts, pulled.error))
+    return pulled
+
+
+def _job(engine: Engine, source: Source, dataset: str, order: Order) -> Job:
+    async def stored() -> None:
+        await log.note(engine.db, job.number, job.counts)
+
+    keeper = Keeper(engine.db, source.id, dataset, engine.writers, stored)
+    asked = engine.asked.setdefault((source.id, dataset), {})
+    job = Job(engine, source, dataset, order, Line(engine.web, source), keeper, asked)
+    return job
+
+
+async def _begin(job: Job) -> None:
+    job.number = await log.begin(job.engine.db, job.source.id, job.dataset)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Not left half done by a cancellation, which then goes on."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _list_first(engine: Engine, source: Source) -> None:
+    """Intervals, contract sizes and multipliers come with the instruments, so those must not be old."""
+    async with engine.listing[source.id]:
+        now, tried = engine.web.now(), engine.listed.get(source.id)
+        told = await log.last_success(engine.db, source.id, "instruments")
+        fresh = (told and now - told < STALE) or (tried and now - tried < AGAIN)
+        if not fresh and source.feed("instruments"):
+            engine.listed[source.id] = now
+            await run(engine, source, "instruments", Order())
+
+
+def _outcome(job: Job) -> Pulled:
+    """Failed where nothing was answered, or asking was no use; partial where something was not."""
+    most = job.troubles.most_common(SHOWN_TROUBLES)
+    shown = [f"{text} ({count} times)" if count > 1 else text for text, count in most]
+    more = len(job.troubles) - len(shown)
+    error = redact("; ".join([*shown, *([f"and {more} others"] if more else [])])) or None
+    status = "succeeded" if not error else "partial" if job.answered and not job.hopeless else "failed"
+    return Pulled(job.source.id, job.dataset, status, error=error)
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong in one line: of errors of workers the first, of the database its own."""
+    if isinstance(error, BaseExceptionGroup):
+        return _words(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    if isinstance(error, DBAPIError) and error.orig:
+        return _words(error.orig)
+    return redact(f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")

@@ -1,0 +1,162 @@
+"""How often an upstream may be asked: its budgets, spent by weight and shared by all jobs of a source.
+
+Who waits is served first come first served, polls of now before history. After a 429 everybody pauses.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from app.ingest.errors import Question, Throttled
+from app.ingest.spec import Budget
+
+LONGEST_WAIT = 120.0
+FIRST_PAUSE, LONGEST_PAUSE, BAN = 10.0, 300.0, 600.0
+CLOCKS_DIFFER = 0.5
+_tickets = count()
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[object]]
+
+
+class _Turn:
+    """A place in the queue: polls of now before history, then by arrival."""
+
+    def __init__(self, live: bool) -> None:
+        self.order = (not live, next(_tickets))
+        self.first = asyncio.Event()
+
+    def __lt__(self, other: "_Turn") -> bool:
+        return self.order < other.order
+
+
+class _Meter:
+    """What was spent of one budget in its running period, and who waits for more."""
+
+    def __init__(self, budget: Budget, clock: Clock, sleep: Sleep, pause: Callable[[], float]) -> None:
+        self._limit, self._period = budget.limit, budget.period.total_seconds()
+        self._aligned = budget.clock_aligned
+        self._clock, self._sleep, self._pause = clock, sleep, pause
+        self._spent: deque[tuple[float, float]] = deque()
+        self._queue: list[_Turn] = []
+
+    async def take(self, cost: float, *, live: bool) -> None:
+        """Return when `cost` may be spent; it is then counted. Raises Throttled when that is too far off."""
+        turn = _Turn(live)
+        heappush(self._queue, turn)
+        try:
+            while (seconds := self._wait(cost) if self._queue[0] is turn else None) != 0.0:
+                turn.first.clear()
+                await (turn.first.wait() if seconds is None else self._sleep(seconds))
+            self._spent.append((self._clock(), min(cost, self._limit)))
+        finally:
+            self._leave(turn)
+
+    def _leave(self, turn: _Turn) -> None:
+        if self._queue[0] is turn:
+            heappop(self._queue)
+        else:
+            self._queue.remove(turn)
+            heapify(self._queue)
+        if self._queue:
+            self._queue[0].first.set()
+
+    def _wait(self, cost: float) -> float:
+        """Seconds until `cost` fits, 0 if it does now."""
+        paused = self._pause()
+        if paused:
+            return paused
+        now = self._clock()
+        over = self._used(now) + min(cost, self._limit) - self._limit
+        if over <= 1e-9:
+            return 0.0
+        if self._aligned:
+            return self._period - now % self._period + CLOCKS_DIFFER
+        for when, spent in self._spent:
+            over -= spent
+            if over <= 1e-9:
+                return when + self._period - now + 1e-3
+        return self._period
+
+    def _used(self, now: float) -> float:
+        if self._spent and self._spent[-1][0] > now:  # the clock was set back
+            self._spent = deque((min(when, now), spent) for when, spent in self._spent)
+        begins = now - now % self._period if self._aligned else now - self._period
+        while self._spent and self._spent[0][0] < begins:
+            self._spent.popleft()
+        return sum(spent for _, spent in self._spent)
+
+    def raise_to(self, used: float, asked_at: float) -> None:
+        """The upstream has counted `used` in the period in which it was asked; ours may be less, never more."""
+        now = self._clock()
+        missing = used - self._used(now)
+        same_period = not self._aligned or asked_at // self._period == now // self._period
+        if missing > 0 and same_period:
+            self._spent.append((now, missing))
+
+
+class Limiter:
+    """All budgets of one source, and its pauses."""
+
+    def __init__(
+        self,
+        source: str,
+        budgets: Mapping[str, Budget],
+        *,
+        clock: Clock = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.source, self.budgets = source, dict(budgets)
+        self._clock, self._sleep = clock, sleep
+        self._until, self._strikes = 0.0, 0
+        self._meters = {name: _Meter(budget, clock, sleep, self._hold) for name, budget in budgets.items()}
+
+    @property
+    def paused(self) -> float:
+        """Seconds until this source may be asked again, 0 if it may be now."""
+        return max(0.0, self._until - self._clock())
+
+    def _hold(self) -> float:
+        seconds = self.paused
+        if seconds > LONGEST_WAIT:
+            raise Throttled(f"paused for {seconds:.0f} s more", Question(self.source), retry_after=seconds)
+        return seconds
+
+    async def take(self, costs: Iterable[tuple[str, float]], *, live: bool = True) -> float:
+        """Return the time when a request of these costs may be sent: now. Raises Throttled during a long pause."""
+        for name, cost in costs:
+            await self._meters[name].take(cost, live=live)
+        while seconds := self._hold():
+            await self._sleep(seconds)
+        return self._clock()
+
+    def throttled(self, retry_after: float | None, *, banned: bool = False) -> None:
+        """Pause everybody: as told, or for longer each time, or, when banned, for long."""
+        growing = min(FIRST_PAUSE * 2.0**self._strikes, LONGEST_PAUSE) * random.uniform(1, 1.25)  # noqa: S311
+        seconds = retry_after if retry_after is not None else BAN if banned else growing
+        if not self.paused:
+            self._strikes += 1
+        self._until = max(self._until, self._clock() + seconds)
+
+    def answered(self, headers: Mapping[str, str], asked_at: float) -> None:
+        """Take over what the upstream says it has counted, and forget earlier pauses."""
+        self._strikes = 0
+        for name, budget in self.budgets.items():
+            told = headers.get(budget.used_header) if budget.used_header else None
+            if told is not None and told.isdecimal():
+                self._meters[name].raise_to(float(told), asked_at)
+
+
+limiters: dict[str, Limiter] = {}
+"""The limiters of this process by source, so that everything in it spends of the same budgets."""
+
+
+def limiter(known: dict[str, Limiter], source: str, budgets: Mapping[str, Budget]) -> Limiter:
+    """The limiter of a source, made when it is first asked for."""
+    if source not in known or known[source].budgets != budgets:
+        known[source] = Limiter(source, budgets)
+    return known[source]

@@ -1,0 +1,245 @@
+"""The schedule, derived from the sources: one job a source and dataset, as often as its feeds say, on the clock.
+
+Of several processes on a database one leads: it runs the jobs, and those that any process asked for through `job`.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zlib import crc32
+
+import asyncpg
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import Database
+from app.ingest.jobs import datasets, run
+from app.ingest.runner import opened
+from app.ingest.spec import Source
+from app.ingest.work import Engine, Order
+from app.services import log, rollup, upkeep
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SPREAD_SECONDS = 10
+TAKE_OVER_SECONDS, LISTEN_SECONDS = 30.0, 2.0
+SHARE_FOR_HISTORY = 0.8
+ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
+ROLLUP_RECENT = timedelta(days=2)
+DATABASE_GONE = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+logger = logging.getLogger(__name__)
+
+
+class UnknownJob(KeyError):
+    """There is no job of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job of the schedule: every so often, `after` that much past the full period of the clock."""
+
+    source: Source
+    dataset: str
+    every: timedelta
+    after: timedelta
+
+    @property
+    def id(self) -> str:
+        """`bybit:funding`"""
+        return f"{self.source.id}:{self.dataset}"
+
+    def next_run(self, now: datetime) -> datetime:
+        """When it is due next."""
+        periods = (now - self.after - EPOCH) // self.every + 1
+        return EPOCH + periods * self.every + self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A job as operators see it. `next_run` is None while it is paused."""
+
+    id: str
+    source: str
+    dataset: str
+    every: timedelta
+    next_run: datetime | None
+    paused: bool
+    asked_at: datetime | None
+
+
+def planned(sources: Iterable[Source]) -> dict[str, Planned]:
+    """The jobs of these sources, by id. Each has its own few seconds, so that not all ask in step."""
+    jobs: dict[str, Planned] = {}
+    for source in sources:
+        for dataset in datasets(source):
+            feeds = [feed for feed in source.feeds if feed.dataset == dataset]
+            own = timedelta(seconds=crc32(f"{source.id}:{dataset}".encode()) % SPREAD_SECONDS)
+            after = max(feed.ready_after for feed in feeds) + own
+            job = Planned(source, dataset, min(feed.every for feed in feeds), after)
+            jobs[job.id] = job
+    return jobs
+
+
+async def listing(db: Database, jobs: Mapping[str, Planned]) -> list[Listed]:
+    """The schedule, in any process."""
+    states, now = await log.job_states(db), datetime.now(UTC)
+    return [
+        Listed(
+            job.id,
+            job.source.id,
+            job.dataset,
+            job.every,
+            None if (state := states.get(job.id, log.JobState())).paused else job.next_run(now),
+            state.paused,
+            state.asked_at,
+        )
+        for job in jobs.values()
+    ]
+
+
+async def ask(db: Database, jobs: Mapping[str, Planned], wanted: Collection[str]) -> None:
+    """Have these jobs run as soon as may be, by whichever process leads. Raises UnknownJob."""
+    _check(jobs, wanted)
+    for job in wanted:
+        await log.ask_job(db, job)
+
+
+async def pause(db: Database, jobs: Mapping[str, Planned], job: str, *, paused: bool = True) -> None:
+    """Do not run a job on schedule any more, or do again. What runs runs on. Raises UnknownJob."""
+    _check(jobs, [job])
+    await log.pause_job(db, job, paused)
+
+
+def _check(jobs: Mapping[str, Planned], wanted: Collection[str]) -> None:
+    unknown = set(wanted) - jobs.keys()
+    if unknown:
+        raise UnknownJob(f"no job {', '.join(sorted(unknown))}; there are {', '.join(jobs)}")
+
+
+@dataclass(slots=True)
+class _Lead:
+    """The leader at work, and what it runs, by job."""
+
+    engine: Engine
+    jobs: Mapping[str, Planned]
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+
+    async def due(self, job: str) -> None:
+        """The clock says so."""
+        self.start([job])
+
+    def start(self, wanted: Collection[str], *, asked: bool = False) -> None:
+        """Run these jobs, of each source its instruments first; not what runs already nor, unless asked, is paused."""
+        for job in sorted(wanted, key=lambda job: not job.endswith(":instruments")):
+            first = self.tasks.get(f"{self.jobs[job].source.id}:instruments")
+            self.spawn(job, self._run(self.jobs[job], first, asked))
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Work in the background, unless the same still runs."""
+        if name in self.tasks:
+            work.close()
+            return
+        self.tasks[name] = asyncio.create_task(work, name=name)
+        self.tasks[name].add_done_callback(lambda _: self.tasks.pop(name))
+
+    async def _run(self, job: Planned, first: asyncio.Task[None] | None, asked: bool) -> None:
+        if first:
+            await asyncio.wait([first])
+        with _logged(job.id):
+            states = await log.job_states(self.engine.db)
+            if asked or not states.get(job.id, log.JobState()).paused:
+                until = datetime.now(UTC) + job.every * SHARE_FOR_HISTORY
+                await run(self.engine, job.source, job.dataset, Order(until=until))
+
+    async def roll_up(self, recent: timedelta | None) -> None:
+        """Bring the rollup up to now: every minute what is nearly there, now and then all."""
+        self.spawn(f"rollup:{recent}", self._roll_up(recent))
+
+    async def _roll_up(self, recent: timedelta | None) -> None:
+        with _logged("rollup"):
+            await rollup.refresh(self.engine.db, limit=recent)
+
+    async def stop(self) -> None:
+        """Cancel what runs, and wait until it has said so."""
+        tasks = list(self.tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _logged(name: str) -> Generator[None]:
+    """A database that does not answer is told of; the next round tries again."""
+    try:
+        yield
+    except DATABASE_GONE as error:
+        logger.warning("%s: the database does not answer: %s", name, error)
+
+
+def _clock(lead: _Lead) -> AsyncIOScheduler:
+    """Calls the leader when something is due."""
+    scheduler = AsyncIOScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    now = datetime.now(UTC)
+    for job in lead.jobs.values():
+        trigger = IntervalTrigger(seconds=round(job.every.total_seconds()), start_date=job.next_run(now), timezone=UTC)
+        scheduler.add_job(lead.due, trigger, args=[job.id], id=job.id)
+    for every, recent in ((ROLLUP_EVERY, ROLLUP_RECENT), (ROLLUP_ALL_EVERY, None)):
+        trigger = IntervalTrigger(seconds=round(every.total_seconds()), timezone=UTC)
+        scheduler.add_job(lead.roll_up, trigger, args=[recent])
+    return scheduler
+
+
+async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event) -> None:
+    """Lead until that is lost: catch up with everything at once, then by the clock and as asked."""
+    lead = _Lead(engine, jobs)
+    scheduler = _clock(lead)
+    scheduler.start()
+    try:
+        await log.abandon(engine.db)
+        lead.start(jobs)
+        while not lost.is_set():
+            lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
+    finally:
+        scheduler.shutdown(wait=False)
+        await lead.stop()
+
+
+async def _take_part(engine: Engine, jobs: Mapping[str, Planned]) -> None:
+    """Lead whenever no other process does."""
+    while True:
+        with _logged("schedule"):
+            async with upkeep.leading(engine.db) as lost:
+                if lost:
+                    logger.info("this process runs the schedule of %d jobs", len(jobs))
+                    await _lead(engine, jobs, lost)
+        await asyncio.sleep(TAKE_OVER_SECONDS)
+
+
+@asynccontextmanager
+async def running(
+    db: Database, sources: Iterable[Source], history_days: float = 30
+) -> AsyncGenerator[Mapping[str, Planned]]:
+    """Pull these sources on schedule until the end, unless another process does; the jobs there are, by id."""
+    jobs = planned(sources)
+    async with opened() as web:
+        task = asyncio.create_task(_take_part(Engine(db, web, history_days), jobs), name="schedule")
+        task.add_done_callback(_tell_of_death)
+        try:
+            yield jobs
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def _tell_of_death(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("the schedule has ended", exc_info=error)

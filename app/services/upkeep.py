@@ -1,0 +1,56 @@
+"""What the ingest engine has to know and say of the store beside facts: where they begin, what is gone, who leads."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy import select, update
+
+from app.db import SESSION, Database, writing
+from app.models import Exchange, Instrument
+from app.services.merge import LATEST
+
+LEAD_LOCK = 7_022_004
+
+
+async def first_times(db: Database, source: str, fact: str, since: datetime) -> dict[str, datetime]:
+    """The first stored time at or after `since` of each instrument the source tells of, by native symbol."""
+    if fact not in LATEST:
+        raise KeyError(fact)
+    rows = await db.reads.fetch(
+        f"""select i.symbol, f.ts
+        from series s join source o on o.id = s.source_id join instrument i on i.id = s.instrument_id,
+        lateral (select ts from {fact} where series_id = s.id and ts >= $2 order by ts limit 1) f
+        where o.slug = $1""",  # noqa: S608 - one of our own tables
+        source,
+        since,
+    )
+    return {row["symbol"]: row["ts"] for row in rows}
+
+
+async def retire(db: Database, exchange: str, symbols: Collection[str]) -> None:
+    """Contracts that their exchange does not list any more are not active. Since when, it does not say."""
+    if not symbols:
+        return
+    its_own = select(Exchange.id).where(Exchange.slug == exchange).scalar_subquery()
+    gone = update(Instrument).where(Instrument.exchange_id == its_own, Instrument.symbol.in_(symbols))
+    async with writing(db) as connection:
+        await connection.execute(gone.values(active=False))
+
+
+@asynccontextmanager
+async def leading(db: Database) -> AsyncGenerator[asyncio.Event | None]:
+    """To be the one of several processes on a database who schedules: an event that is set when that is lost.
+
+    None: another one is. Raises `OSError` or `asyncpg.PostgresError` when the database does not answer.
+    """
+    lost = asyncio.Event()
+    connection = await asyncpg.connect(db.dsn, server_settings=SESSION)
+    try:
+        connection.add_termination_listener(lambda _: lost.set())
+        mine = await connection.fetchval("select pg_try_advisory_lock($1)", LEAD_LOCK)
+        yield lost if mine else None
+    finally:
+        await connection.close(timeout=2)
