@@ -28,6 +28,9 @@ class IntervalKnown(IntEnum):
     DECLARED = 2
 
 
+ASSUMED, INFERRED, DECLARED = map(int, IntervalKnown)
+
+
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """Hours and how they are known, one of each a settlement."""
@@ -50,7 +53,9 @@ def intervals(times: Times, declared: Hours, fallback: float, before: float | No
 
 
 def _steady(spacing: Hours, declared: Hours, before: float | None) -> Intervals | None:
-    """The common case without a loop: nothing declared, one spacing throughout."""
+    """The common cases without a loop: all declared, or nothing declared and one spacing throughout."""
+    if not np.isnan(declared).any():
+        return Intervals(declared.copy(), np.full(len(spacing), DECLARED, dtype=np.int16))
     if len(spacing) < 2 or not np.isnan(declared).all():
         return None
     first = float(spacing[1])
@@ -62,28 +67,30 @@ def _steady(spacing: Hours, declared: Hours, before: float | None) -> Intervals 
 
 
 def _judged(spacing: Hours, declared: Hours, fallback: float, before: float | None) -> Intervals:
-    hours = np.empty(len(spacing))
-    known = np.empty(len(spacing), dtype=np.int16)
+    hours: list[float] = []
+    known: list[int] = []
     current = before
-    waiting: list[int] = []  # settlements with no interval before them: they take the next one found
+    waiting = 0  # settlements with no interval before them: they take the next one found
     for i, (gap, said) in enumerate(zip(spacing.tolist(), declared.tolist(), strict=True)):
-        how = IntervalKnown.INFERRED
+        how = INFERRED
         if said == said:
-            current, how = said, IntervalKnown.DECLARED
+            current, how = said, DECLARED
         elif i == 0 or not _is_interval(spacing, i, gap, current):
-            how = IntervalKnown.ASSUMED
+            how = ASSUMED
         else:
             current = gap
         if current is None:
-            waiting.append(i)
-        else:
-            hours[[*waiting, i]] = current
-            known[waiting] = IntervalKnown.ASSUMED
-            waiting.clear()
-            known[i] = how
-    hours[waiting] = fallback
-    known[waiting] = IntervalKnown.ASSUMED
-    return Intervals(hours, known)
+            waiting += 1
+            continue
+        if waiting:
+            hours, known, waiting = [current] * waiting, [ASSUMED] * waiting, 0
+        hours.append(current)
+        known.append(how)
+    return _columns(hours + [fallback] * waiting, known + [ASSUMED] * waiting)
+
+
+def _columns(hours: list[float], known: list[int]) -> Intervals:
+    return Intervals(np.array(hours, dtype=np.float64), np.array(known, dtype=np.int16))
 
 
 def _is_interval(spacing: Hours, i: int, gap: float, current: float | None) -> bool:

@@ -44,6 +44,9 @@ TOUCHED_FROM_STAGE = f"""
 create temporary table touched on commit drop as
 select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id"""
 
+RENUMBER = f"""
+update {STAGE} s set series_id = m.new from unnest($1::int[], $2::int[]) as m(old, new) where s.series_id = m.old"""
+
 
 def stage_table(columns: Sequence[str]) -> str:
     """The temporary table rows are copied into. `own` is false for rows that are here only to be judged anew."""
@@ -123,9 +126,9 @@ async def latest(copy: Driver, fact: str) -> None:
     new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
     await copy.execute(
         f"""insert into latest (series_id, {to.time}, {names})
-        select f.series_id, f.ts, {picked}
-        from touched t join {fact} f on f.series_id = t.series_id and f.ts = t.last
-        order by f.series_id
+        select t.series_id, f.ts, {picked}
+        from touched t, lateral (select * from {fact} f where f.series_id = t.series_id and f.ts = t.last limit 1) f
+        order by t.series_id
         on conflict (series_id) do update set {new}
         where latest.{to.time} is null or latest.{to.time} <= excluded.{to.time}"""
     )

@@ -3,7 +3,7 @@
 Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes leaves its old version in `revision`.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -36,6 +36,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 """Columns of each fact. Times are UTC microseconds; null means not known; `known_at` null means now."""
 
 Batches = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
+MakeSeries = Callable[[Driver], Awaitable[Mapping[int, int]]]
+"""Makes the series that rows speak of, in their transaction. Returns those that go by another id than in the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +57,29 @@ class Written:
         return Written(self.received + other.received, self.inserted + other.inserted, self.updated + other.updated)
 
 
-async def put(db: Database, fact: str, batches: Batches, *, dry_run: bool = False) -> Written:
+async def _nothing_to_make(_: Driver) -> Mapping[int, int]:
+    return {}
+
+
+async def put(
+    db: Database, fact: str, batches: Batches, *, dry_run: bool = False, make: MakeSeries = _nothing_to_make
+) -> Written:
     """Store all rows of `batches` as `fact`, or none of them. Of one fact told twice the later wins.
 
-    A dry run tells what would become of the rows and leaves nothing. Raises whatever the database raises, and then
-    nothing is stored.
+    `make` is called when all rows have come. A dry run tells what would become of the rows and leaves nothing. Raises
+    whatever the database raises, and then nothing is stored.
     """
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
         put_into = _put_settlements if fact == "funding" else _put_staged
-        written = await put_into(db, copy, fact, batches)
+        written = await put_into(db, copy, fact, batches, make)
         if written.received:
             await merge.latest(copy, fact)
             await rollup.lower(copy, fact)
     return written
 
 
-async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches) -> Written:
+async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries) -> Written:
     """Batch by batch into the staging table, then all at once into place."""
     names = SCHEMAS[fact].names
     await copy.execute(merge.stage_table(names))
@@ -83,13 +91,15 @@ async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches) -
         await _copy(copy, merge.STAGE, pa.Table.from_batches([batch]))
     if not received:
         return Written()
+    if moved := await make(copy):
+        await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await partitions.make(db, fact, days)
     await merge.lock(copy, fact)
     await copy.execute(merge.TOUCHED_FROM_STAGE)
     return Written(received, *await merge.merge(copy, fact, names))
 
 
-async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batches) -> Written:
+async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries) -> Written:
     """Settlements need their neighbours to tell their interval, so all are read before any is written.
 
     They are then sorted and there is one of each: where none is stored in their spans they go straight into place.
@@ -98,8 +108,9 @@ async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batche
     received = sum(batch.num_rows for batch in told)
     if not received:
         return Written()
+    rows = _renumbered(pa.Table.from_batches(told), await make(copy))
     await merge.lock(copy, fact)
-    judged = await settlements.judged(copy, pa.Table.from_batches(told))
+    judged = await settlements.judged(copy, rows)
     await copy.execute(merge.TOUCHED)
     await _copy(copy, "touched", judged.spans)
     names = SCHEMAS[fact].names
@@ -109,6 +120,15 @@ async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batche
     await copy.execute(merge.stage_table(names))
     await _copy(copy, merge.STAGE, judged.rows)
     return Written(received, *await merge.merge(copy, fact, names))
+
+
+def _renumbered(rows: pa.Table, moved: Mapping[int, int]) -> pa.Table:
+    if not moved:
+        return rows
+    series = rows["series_id"].to_numpy().copy()
+    for old, new in moved.items():
+        series[rows["series_id"].to_numpy() == old] = new
+    return rows.set_column(0, "series_id", pa.array(series))
 
 
 async def _each(batches: Batches) -> AsyncIterator[pa.RecordBatch]:

@@ -1,0 +1,153 @@
+"""The rules of each dataset: rows that cannot be true are refused, the others become columns of facts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from app.records import LARGEST_RATE
+from app.services.importing import values
+from app.services.importing.frame import NO_TIME, Floats, Frame, Times
+from app.services.intervals import IntervalKnown
+from app.services.store import SCHEMAS
+
+HOUR_US = 3_600_000_000
+PREDICTED_AHEAD_US = 31 * 24 * HOUR_US
+NOT_SAID = -1
+KINDS = {"settled": 0, "predicted": 1}
+KNOWN = {known.name.lower(): int(known) for known in IntervalKnown}
+CANDLE_US = {"1m": HOUR_US // 60, "1h": HOUR_US}
+PRICES = ("open", "high", "low", "close")
+QUANTITIES = frozenset({"oi_base", "volume_base", "buy_volume_base"})
+OTHERS = ("volume_base", "volume_usd", "buy_volume_base", "trades")
+
+Column = Floats | Times | NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Columns by the names of `store.SCHEMAS`, and the rows that go to each fact."""
+
+    columns: Mapping[str, Column]
+    rows: Mapping[str, NDArray[np.bool_]]
+
+
+def funding(frame: Frame) -> Facts:
+    """Settled and predicted rates; `rate` is the fraction of one interval."""
+    predicted = frame.one_of("kind", KINDS, 0, "bad_kind") == KINDS["predicted"]
+    columns = {
+        "ts": frame.times("time", required=True),
+        "rate": _rate(frame),
+        "interval_hours": _hours(frame),
+        "interval_known": frame.one_of("interval_known", KNOWN, NOT_SAID, "bad_interval_known"),
+        "for_time": frame.times("for_time", latest=frame.now_us + PREDICTED_AHEAD_US),
+        "known_at": frame.times("known_at"),
+    }
+    return Facts(columns, {"funding": ~predicted, "predicted_funding": predicted})
+
+
+def _rate(frame: Frame) -> Floats:
+    native, plain = frame.numbers("rate_native"), frame.numbers("rate")
+    rate = np.where(np.isnan(native), plain, native)
+    frame.judge.refuse(np.isnan(rate), "no_value", lambda _: "`rate` is missing")
+    beyond = np.abs(rate) > LARGEST_RATE
+    reason = f"past {LARGEST_RATE} an interval: a rate is a fraction, 0.0001 is 0.01 %"
+    frame.judge.refuse(beyond, "rate_out_of_range", lambda row: f"rate is {rate[row]}, {reason}")
+    return rate
+
+
+def _hours(frame: Frame) -> Floats:
+    hours = frame.numbers("interval_hours")
+    frame.judge.refuse(hours <= 0, "interval", lambda row: f"an interval of {hours[row]} hours")
+    return hours
+
+
+def open_interest(frame: Frame) -> Facts:
+    """Coins, USD or both."""
+    base, usd = frame.quantity("oi_base"), frame.quantity("oi_usd")
+    neither = np.isnan(base) & np.isnan(usd)
+    frame.judge.refuse(neither, "no_value", lambda _: "neither `oi_base` nor `oi_usd`")
+    columns = {
+        "ts": frame.times("time", required=True),
+        "oi_base": base,
+        "oi_usd": usd,
+        "known_at": frame.times("known_at"),
+    }
+    return Facts(columns, {"open_interest": frame.everywhere})
+
+
+def candles(frame: Frame) -> Facts:
+    """Finished candles that begin on their grid, with prices that enclose each other."""
+    lengths = np.array(list(CANDLE_US.values()), dtype=np.int64)
+    places = {name: at for at, name in enumerate(CANDLE_US)}
+    interval = frame.one_of("interval", places, 0, "unsupported_interval", str)  # 1M is a month elsewhere
+    columns: dict[str, Column] = {
+        "ts": _opens(frame, lengths[np.clip(interval, 0, None)]),
+        **{name: frame.quantity(name, required=True) for name in PRICES},
+        **{name: frame.quantity(name) for name in OTHERS},
+        "known_at": frame.times("known_at"),
+    }
+    _enclosed(frame, *(columns[name] for name in PRICES))
+    return Facts(columns, {f"perp_{name}": interval == at for name, at in places.items()})
+
+
+def _opens(frame: Frame, length: Times) -> Times:
+    opens = frame.times("time", required=True)
+    shown, refuse = frame.shown, frame.judge.refuse
+    refuse(opens % length != 0, "misaligned_time", lambda row: f"{shown('time', row)}, not the start of an interval")
+    refuse(opens + length > frame.now_us, "unfinished", lambda row: f"the candle of {shown('time', row)} is not over")
+    return opens
+
+
+def _enclosed(frame: Frame, first: Column, high: Column, low: Column, last: Column) -> None:
+    open_ended = (high < np.maximum(first, last)) | (low > np.minimum(first, last))
+    reason = "do not enclose open and close"
+    frame.judge.refuse(open_ended, "high_low", lambda row: f"high {high[row]} and low {low[row]} {reason}")
+
+
+CHECKS: Mapping[str, Callable[[Frame], Facts]] = {
+    "funding": funding,
+    "open-interest": open_interest,
+    "candles": candles,
+}
+
+
+def batches(
+    facts: Facts, rows: NDArray[np.intp], series: NDArray[np.int32], units: Floats
+) -> dict[str, pa.RecordBatch]:
+    """The rows at these places as batches of the store, in coins: `units` coins were one unit of each row."""
+    scale = None if (units == 1).all() else units
+    found: dict[str, pa.RecordBatch] = {}
+    for fact, mask in facts.rows.items():
+        chosen = mask[rows]
+        if chosen.any():
+            part = rows[chosen], series[chosen], None if scale is None else scale[chosen]
+            found[fact] = _batch(fact, facts.columns, *part)
+    return found
+
+
+def _batch(
+    fact: str, columns: Mapping[str, Column], rows: NDArray[np.intp], series: NDArray[np.int32], scale: Floats | None
+) -> pa.RecordBatch:
+    schema = SCHEMAS[fact]
+    arrays: list[values.Column] = [pa.array(series)]
+    for name, kind in zip(schema.names[1:], schema.types[1:], strict=True):
+        taken = columns[name][rows]
+        arrays.append(_array(taken if scale is None else _scaled(name, taken, scale), kind))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _scaled(name: str, told: Column, units: Floats) -> Column:
+    if name in PRICES:
+        return told / units
+    return told * units if name in QUANTITIES else told
+
+
+def _array(told: Column, kind: pa.DataType) -> values.Column:
+    """Null for what is absent."""
+    if pa.types.is_timestamp(kind):
+        return pa.array(told, mask=told == NO_TIME).cast(kind)
+    absent = np.isnan(told) if pa.types.is_floating(kind) else told == NOT_SAID
+    return pa.array(told, mask=absent, type=kind)

@@ -1,0 +1,109 @@
+"""The datasets that can be written, and the fields of their rows as `GET` names them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a field holds: a time, a number or a word."""
+
+    TIME = "time"
+    NUMBER = "number"
+    WORD = "word"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a row; `about` says what it means, in which unit and what is taken when it is absent."""
+
+    kind: Kind
+    about: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Fields by name. `silent` ones are of `GET` too, but say nothing that is stored."""
+
+    name: str
+    fields: Mapping[str, Field]
+    silent: frozenset[str] = frozenset()
+
+
+def _time(about: str, *, required: bool = False) -> Field:
+    return Field(Kind.TIME, about, required)
+
+
+def _number(about: str, *, required: bool = False) -> Field:
+    return Field(Kind.NUMBER, about, required)
+
+
+def _word(about: str, *, required: bool = False) -> Field:
+    return Field(Kind.WORD, about, required)
+
+
+WHO = {
+    "time": _time("RFC 3339, a date, or epoch seconds or milliseconds; UTC where it names no offset.", required=True),
+    "exchange": _word("Slug of the exchange, any case; one not seen before is created.", required=True),
+    "instrument": _word("Native symbol; one not seen before is made as a perpetual under `asset`."),
+    "asset": _word("Canonical id, symbol or any source's id; alone it means the exchange's one perpetual of it."),
+    "source": _word("Who told it; default `import`."),
+    "known_at": _time("When it became known; default now."),
+}
+
+FUNDING = Dataset(
+    "funding",
+    {
+        **WHO,
+        "rate": _number("Fraction of one interval, 0.0001 = 0.01 %; positive: longs pay.", required=True),
+        "rate_native": _number("The same under the name `GET` has for it; wins over `rate`."),
+        "kind": _word("`settled` (default) or `predicted`."),
+        "interval_hours": _number("Hours between settlements; inferred from their spacing when absent."),
+        "interval_known": _word("How the interval is known: `declared` (default), `inferred` or `assumed`."),
+        "for_time": _time("Of a predicted rate: the settlement it is for."),
+    },
+)
+
+OPEN_INTEREST = Dataset(
+    "open-interest",
+    {
+        **WHO,
+        "oi_base": _number("One-sided open interest in coins."),
+        "oi_usd": _number("One-sided open interest in USD; one of the two is needed."),
+    },
+)
+
+CANDLES = Dataset(
+    "candles",
+    {
+        **WHO,
+        "interval": _word("`1m` (default) or `1h`; longer candles are computed from these."),
+        "open": _number("First price of the interval, in USD a coin.", required=True),
+        "high": _number("Highest price; not below open and close.", required=True),
+        "low": _number("Lowest price; not above open and close.", required=True),
+        "close": _number("Last price.", required=True),
+        "volume_base": _number("Volume in coins."),
+        "volume_usd": _number("Volume in USD."),
+        "buy_volume_base": _number("Volume bought by takers, in coins."),
+        "trades": _number("Number of trades."),
+    },
+    silent=frozenset({"complete"}),
+)
+
+DATASETS: Mapping[str, Dataset] = {dataset.name: dataset for dataset in (FUNDING, OPEN_INTEREST, CANDLES)}
+
+USUAL_NAMES: Mapping[str, str] = {
+    **dict.fromkeys(("ts", "timestamp", "date", "datetime", "open_time", "fundingtime", "funding_time"), "time"),
+    **dict.fromkeys(("venue", "exch", "market"), "exchange"),
+    **dict.fromkeys(("symbol", "venue_symbol", "ticker", "contract", "pair", "instid"), "instrument"),
+    **dict.fromkeys(("coin", "base", "currency"), "asset"),
+    **dict.fromkeys(("funding_rate", "fundingrate", "rate_raw", "funding"), "rate"),
+    **dict.fromkeys(("vol", "volume"), "volume_base"),
+    **dict.fromkeys(("open_interest", "openinterest", "oi"), "oi_base"),
+    **dict.fromkeys(("o",), "open"),
+    **dict.fromkeys(("h",), "high"),
+    **dict.fromkeys(("l",), "low"),
+    **dict.fromkeys(("c",), "close"),
+}
+"""What others call these fields, for hints only: nothing is mapped unless asked for."""
