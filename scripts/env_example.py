@@ -14,8 +14,8 @@ from app.settings import Settings
 
 FILE = Path(__file__).parents[1] / ".env.example"
 HEAD = "Copy to `.env` and uncomment what you set. The process environment wins over this file."
-ADDRESSES = """`<SOURCE>_BASE_URL` and `<SOURCE>_WS_URL` of every source (`perpstore sources`): another scheme, host and port,
-for a proxy or a replay; the documented paths are appended."""
+ADDRESSES = """`<SOURCE>_BASE_URL` and `<SOURCE>_WS_URL` of every source (`perpstore sources`): another scheme, host and
+port, for a proxy or a replay; the documented paths are appended."""
 
 
 def example() -> str:

@@ -1,0 +1,26 @@
+"""Options several commands share."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")]
+Assets = Annotated[list[str] | None, typer.Option("--asset", metavar="ASSET", help="Only these; repeat, or commas.")]
+Exchanges = Annotated[
+    list[str] | None, typer.Option("--exchange", metavar="EXCHANGE", help="Only these; repeat, or commas.")
+]
+
+
+def words(given: Iterable[str] | None) -> list[str]:
+    """What was given by repetition and with commas, as one list."""
+    return [word.strip() for part in given or () for word in part.split(",") if word.strip()]
+
+
+def pairs(given: Iterable[str] | None, option: str) -> dict[str, str]:
+    """`a=b` words as a mapping."""
+    found = [word.partition("=") for word in given or ()]
+    for left, equals, right in found:
+        if not (left and equals and right):
+            raise typer.BadParameter(f"{option} {left}{equals}{right}: two names with = between them expected")
+    return {left: right for left, _, right in found}

@@ -1,0 +1,218 @@
+"""`perpstore probe`: ask an upstream one question now, keep nothing, show what came."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.console import Failure, emit, note, say, span, stamp, table
+from app.cli.options import Json
+from app.cli.sources import source as source_named
+
+if TYPE_CHECKING:
+    from app.ingest.errors import UpstreamError
+    from app.ingest.limits import Limiter
+    from app.ingest.pages import Fetched, Line
+    from app.ingest.spec import Feed, Source, Window
+    from app.records import Instrument, Record
+
+ROWS, SHOWN = 24, 10
+HOUR, LONGEST = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Spent:
+    """What asking has cost of each budget, and what the upstream itself says it has counted."""
+
+    costs: dict[str, float] = field(default_factory=dict[str, float])
+    counted: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What came, and what it took."""
+
+    fetched: "Fetched"
+    requests: int
+    spent: Spent
+    seconds: float
+
+
+def probe(
+    source: Annotated[str, typer.Argument(help="One of `perpstore sources`.")],
+    dataset: Annotated[str, typer.Argument(help="One of its datasets.")],
+    symbol: Annotated[str | None, typer.Argument(help="Native symbol, where one contract is asked for.")] = None,
+    json: Json = False,
+) -> None:
+    """Ask an upstream once and store nothing.
+
+    Shows what comes, how old it is and what it costs. The exit code is 1 when the upstream cannot be reached or read.
+
+    \b
+    Examples:
+      perpstore probe hyperliquid open_interest
+      perpstore probe binance funding BTCUSDT
+      perpstore probe okx candles_1m BTC-USDT-SWAP --json
+    """
+    found = source_named(source)
+    feed = _feed(found, dataset, symbol)
+    probed = asyncio.run(_probed(found, feed, symbol))
+    facts = _facts(found, feed, symbol, probed)
+    records = probed.fetched.records
+    if json:
+        return emit({**facts, "rows": [asdict(record) for record in records]})
+    if records:
+        heads = [name.upper() for name in asdict(records[-1])]
+        say(table(heads, (list(asdict(record).values()) for record in records[-SHOWN:])))
+    _summarise(feed, facts)
+
+
+def _feed(source: "Source", dataset: str, symbol: str | None) -> "Feed":
+    """The feed to ask: with a symbol that of one instrument where there is one, else that of all markets."""
+    name = dataset.lower().replace("-", "_")
+    scopes = ("instrument", "market") if symbol else ("market",)
+    if feed := next((found for scope in scopes if (found := source.feed(name, scope))), None):
+        return feed
+    if source.feed(name):
+        raise Failure(f"{source.id} tells {name} of one contract at a time. Add its native symbol", 2)
+    known = ", ".join(dict.fromkeys(feed.dataset for feed in source.feeds))
+    raise Failure(f"{source.id} has no dataset {dataset}. It has {known}", 2)
+
+
+async def _probed(source: "Source", feed: "Feed", symbol: str | None) -> Probed:
+    from app.ingest.errors import UpstreamError
+    from app.ingest.pages import Line
+    from app.ingest.runner import Patience, opened
+
+    spent, begun = Spent(), time.monotonic()
+    async with opened(Patience(tries=1)) as web:
+        line = Line(replace(web, limiters={source.id: _watched(source, spent)}), source)
+        try:
+            fetched = await _fetched(line, feed, symbol)
+        except UpstreamError as error:
+            raise Failure(_unanswered(source, error)) from error
+    return Probed(fetched, line.requests, spent, time.monotonic() - begun)
+
+
+def _watched(source: "Source", spent: Spent) -> "Limiter":
+    """The budgets of a source, telling what is spent of them."""
+    from app.ingest.limits import Limiter
+
+    class Watched(Limiter):
+        """Keeps account."""
+
+        async def take(self, costs: Iterable[tuple[str, float]], *, live: bool = True) -> float:
+            for name, cost in costs:
+                spent.costs[name] = spent.costs.get(name, 0) + cost
+            return await super().take(costs, live=live)
+
+        def answered(self, headers: Mapping[str, str], asked_at: float) -> None:
+            told = ((name, headers.get(budget.used_header or "")) for name, budget in self.budgets.items())
+            spent.counted.update({name: used for name, used in told if used})
+            super().answered(headers, asked_at)
+
+    return Watched(source.id, source.budgets)
+
+
+async def _fetched(line: "Line", feed: "Feed", symbol: str | None) -> "Fetched":
+    from app.ingest.pages import fetch
+
+    now = line.web.now()
+    if feed.scope == "instrument" and symbol:
+        return await fetch(line, feed, _recent(feed, await _instrument(line, symbol), now))
+    fetched = await fetch(line, feed, _recent(feed, None, now))
+    if symbol is None:
+        return fetched
+    records = [record for record in fetched.records if record.symbol == symbol]
+    if fetched.records and not records:
+        raise Failure(_no_symbol(line.source, symbol, (record.symbol for record in fetched.records)))
+    return replace(fetched, records=records)
+
+
+def _recent(feed: "Feed", instrument: "Instrument | None", now: datetime) -> "Window":
+    """The newest rows: some of one instrument, those of the last hour (or as far as they go) of all."""
+    from app.ingest.plan import spacing
+    from app.ingest.spec import Window
+
+    apart = spacing(feed, instrument) or HOUR
+    wanted = apart * min(ROWS, (feed.limit or ROWS + 1) - 1) if instrument else min(feed.keeps or HOUR, LONGEST)
+    return Window(now - min(wanted, feed.keeps or wanted), now, instrument)
+
+
+async def _instrument(line: "Line", symbol: str) -> "Instrument":
+    """The contract as its source lists it now: candles and settlements are read by its facts."""
+    from app.ingest.pages import fetch
+    from app.records import Instrument
+
+    listing = line.source.feed("instruments", "market")
+    if listing is None:
+        raise Failure(f"{line.source.id} lists no instruments, so {symbol} cannot be looked up")
+    now = line.web.now()
+    listed = {record.symbol: record for record in (await fetch(line, listing, _recent(listing, None, now))).records}
+    found = listed.get(symbol)
+    if not isinstance(found, Instrument):
+        raise Failure(_no_symbol(line.source, symbol, listed))
+    return found
+
+
+def _no_symbol(source: "Source", symbol: str, known: Iterable[str]) -> str:
+    names = list(dict.fromkeys(known))
+    near = get_close_matches(symbol.upper(), names, 3) or names[:3]
+    return f"{source.id} has no contract {symbol}. Symbols are as it writes them: {', '.join(near)}"
+
+
+def _unanswered(source: "Source", error: "UpstreamError") -> str:
+    from app.ingest import errors
+    from app.settings import base_url
+
+    where = base_url(source.id, source.base_url)
+    match error:
+        case errors.Throttled():
+            step = "It asks to wait" + (f" {error.retry_after:.0f} s" if error.retry_after else " before the next try")
+        case errors.Refused():
+            step = f"Check symbol{', key' if source.key else ''} and whether it serves your region"
+        case errors.Malformed():
+            body = " ".join(error.body[:120].decode(errors="replace").split())
+            step = f"Its answer (HTTP {error.status}) begins with: {body}"
+        case _:
+            step = f"Check the network, or {source.id.upper()}_BASE_URL if a proxy is to be used"
+    return f"{error} (at {where}). {step}"
+
+
+def _facts(source: "Source", feed: "Feed", symbol: str | None, probed: Probed) -> dict[str, Any]:
+    times = sorted(time for record in probed.fetched.records if (time := _time(record)))
+    return {
+        "source": source.id,
+        "dataset": feed.dataset,
+        "scope": feed.scope,
+        "symbol": symbol,
+        "count": len(probed.fetched.records),
+        "first_time": times[0] if times else None,
+        "last_time": times[-1] if times else None,
+        "age_s": (datetime.now(UTC) - times[-1]).total_seconds() if times else None,
+        "rejected": [asdict(bad) for bad in probed.fetched.bad],
+        "requests": probed.requests,
+        "weight": probed.spent.costs,
+        "counted_upstream": probed.spent.counted,
+        "seconds": round(probed.seconds, 3),
+    }
+
+
+def _time(record: "Record") -> datetime | None:
+    return getattr(record, "time", None)
+
+
+def _summarise(feed: "Feed", facts: dict[str, Any]) -> None:
+    weight = ", ".join(f"{cost:g} {name}" for name, cost in facts["weight"].items())
+    say(f"{facts['count']} rows, {facts['requests']} requests, weight {weight}, {facts['seconds']:.2f} s")
+    if facts["last_time"]:
+        say(f"from {stamp(facts['first_time'])} to {stamp(facts['last_time'])}, {span(facts['age_s'])} old")
+    for bad in facts["rejected"][:SHOWN]:
+        note(f"rejected: {bad['symbol']} {bad['code']}: {bad['reason']}")
+    if (facts["age_s"] or 0) > 2 * max(feed.every, feed.step or feed.every).total_seconds():
+        note(f"The newest row is {span(facts['age_s'])} old, though new ones should come more often.")

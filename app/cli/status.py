@@ -1,0 +1,110 @@
+"""`perpstore status`: what is stored, how fresh it is, what ran last."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from app.cli.console import emit, say, size, span, table
+from app.cli.options import Json
+from app.cli.setup import HOW
+
+if TYPE_CHECKING:
+    from app.cli.session import Session
+
+PULLS, TABLES = 10, 10
+LEADING = """
+select count(*) > 0 from pg_locks
+where locktype = 'advisory' and granted and objid = $1 and objsubid = 1
+  and database = (select oid from pg_database where datname = current_database())
+"""
+
+
+def status(json: Json = False) -> None:
+    """Show what is stored and how fresh it is.
+
+    The database, its size, the newest row of each source and dataset, the last pulls and the schedule.
+
+    \b
+    Examples:
+      perpstore status
+      perpstore status --json | jq .database.dsn
+    """
+    from app.cli.session import on_database
+
+    found = on_database(_found)
+    emit(found) if json else say("\n".join(_lines(found)))
+
+
+async def _found(session: "Session") -> dict[str, Any]:
+    from app.cli import facts
+    from app.models import Pull
+    from app.services import log
+
+    pulls = await log.pulls(session.db, limit=PULLS)
+    scheduler = await _scheduler(session)
+    return {
+        "version": _version(),
+        "database": await facts.database(session),
+        "counts": await facts.counts(session.db),
+        "tables": await facts.tables(session.db),
+        "scheduler": scheduler,
+        "freshness": await _freshness(session, scheduler["jobs"]),
+        "pulls": [dict(zip(Pull.__table__.columns.keys(), row, strict=True)) for row in pulls],
+    }
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("perpstore")
+
+
+async def _scheduler(session: "Session") -> dict[str, Any]:
+    """Whether settings want it, whether some process leads it now, and its jobs."""
+    from app.ingest import schedule, sources
+    from app.services.upkeep import LEAD_LOCK
+
+    wanted = session.settings.sources or None
+    jobs = schedule.planned(sources.load(wanted).values())
+    return {
+        "enabled": session.settings.scheduler,
+        "running": await session.db.reads.fetchval(LEADING, LEAD_LOCK),
+        "jobs": [asdict(job) for job in await schedule.listing(session.db, jobs)],
+    }
+
+
+async def _freshness(session: "Session", jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The newest fact of each source and dataset, and whether it is late for what the schedule asks."""
+    from app.services import quality
+
+    expected = [(job["source"], job["dataset"], job["every"].total_seconds()) for job in jobs]
+    query = quality.freshness(expected, datetime.now(UTC))
+    rows = [dict(row) for row in await session.db.reads.fetch(query.text, *query.arguments)]
+    return sorted(rows, key=lambda row: (row["source"], row["dataset"]))
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    database, counts, scheduler = found["database"], found["counts"], found["scheduler"]
+    yield f"perpstore   {found['version']}"
+    yield f"PostgreSQL  {database['version']}, {HOW[database['how']]}: {database['folder'] or database['dsn']}"
+    yield f"TimescaleDB {database['timescaledb'] or 'no'}"
+    yield f"size        {size(database['bytes'])}"
+    yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
+    yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    rows = ((t["table"], size(t["bytes"]), t["rows_estimated"]) for t in found["tables"][:TABLES])
+    yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT"), rows)
+    told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
+    yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
+    if found["pulls"]:
+        yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
+
+
+def _fresh(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return row["source"], row["dataset"], row["newest"], span(row["age_s"]), row["series"], row["late"]
+
+
+def _pull(row: Mapping[str, Any]) -> tuple[object, ...]:
+    took = row["finished_at"] and (row["finished_at"] - row["started_at"]).total_seconds()
+    name = f"{row['source']}:{row['dataset']}"
+    return name, row["status"], row["started_at"], span(took), row["inserted"], row["error"] or ""
