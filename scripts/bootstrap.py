@@ -15,7 +15,7 @@ ADVICE = "Python has no working `venv` here. Install it (Debian: apt-get install
 
 def works(*command: str) -> bool:
     """Run a command quietly; True when it succeeded."""
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0  # noqa: S603 - our own words
 
 
 def by_venv(folder: str) -> bool:
@@ -40,7 +40,7 @@ def by_apt(folder: str) -> bool:
 
 def main() -> None:
     folder = sys.argv[1]
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - the very check
         sys.exit(f"perpstore needs Python 3.11 or later; this is {sys.version.split()[0]}")
     if not any(make(folder) for make in (by_venv, by_virtualenv, by_apt)):
         shutil.rmtree(Path(folder), ignore_errors=True)

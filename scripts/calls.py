@@ -9,17 +9,19 @@ from datetime import UTC, datetime, timedelta
 from math import sin
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from pydantic import SecretStr
 
 from app import embedded
+from app.db import Database
 from app.main import create_app
 from app.records import Instrument
-from app.services import keys, reference, rollup
+from app.services import keys, log, reference, rollup
 from app.settings import Settings
 
+Operations = list[tuple[re.Pattern[str], str, str]]
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SHOWN_ROWS = 2
@@ -28,13 +30,14 @@ EXCHANGES = {"binance": ("BTCUSDT", 8), "bybit": ("BTCUSDT", 8), "okx": ("BTC-US
 
 @dataclass(frozen=True)
 class Call:
-    """One call: what it shows, and how it is made. `volatile` fields differ from run to run and are shown as they were."""
+    """One call: what it shows, and how it is made. The answer of a `volatile` one differs from run to run."""
 
     title: str
     path: str
     params: dict[str, str] = field(default_factory=dict[str, str])
     method: str = "GET"
     body: Any = None
+    volatile: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Answered:
     operation: str | None
     body: Any
     shown: str
+    volatile: bool
 
 
 WINDOW = {"start": "2026-03-02T00:00:00Z", "end": "2026-03-02T03:00:00Z"}
@@ -64,9 +68,27 @@ CALLS = (
     Call("One contract", "/instruments/hyperliquid/BTC"),
     Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals"),
     Call("Exchanges", "/exchanges"),
-    Call("Bring your own", "/funding", {}, "POST",
-         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "rate": 0.0000125, "interval_hours": 1}]),
+    Call("Bring your own funding", "/funding", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "rate": 1e-05, "interval_hours": 1}]),
+    Call("Bring your own open interest", "/open-interest", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "oi_usd": 50_000_000}]),
+    Call("Bring your own candles; one of these is wrong", "/candles", {}, "POST",
+         [{"time": f"2026-03-04T00:0{n}:00Z", "exchange": "kraken", "asset": "BTC",
+           "open": 90000, "high": 90000 - n, "low": 89990, "close": 90000} for n in (0, 1)]),
     Call("An error", "/funding/BTK"),
+    Call("Sources", "/sources"),
+    Call("Datasets and the units of their fields", "/datasets"),
+    Call("How fresh", "/quality/freshness", volatile=True),
+    Call("What was refused", "/quality/rejects", volatile=True),
+    Call("Pull now", "/admin/pulls", {}, "POST", {"source": "binance", "dataset": "funding"}, volatile=True),
+    Call("Pulls", "/admin/pulls", volatile=True),
+    Call("Jobs", "/admin/jobs", volatile=True),
+    Call("One pull", "/admin/pulls/1", volatile=True),
+    Call("Pause a job", "/admin/jobs/binance:funding/pause", {}, "POST", volatile=True),
+    Call("Resume a job", "/admin/jobs/binance:funding/resume", {}, "POST", volatile=True),
+    Call("Run a job", "/admin/jobs/binance:funding/run", {}, "POST", volatile=True),
+    Call("Alive?", "/health/live", volatile=True),
+    Call("Ready?", "/health/ready", volatile=True),
 )  # fmt: skip
 
 
@@ -98,6 +120,15 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     for dataset, rows in (("funding", _funding()), ("open-interest", _open_interest()), ("candles", _candles())):
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
     await rollup.refresh(db)
+    await _pulled(db)
+
+
+async def _pulled(db: Database) -> None:
+    """One pull with one row refused, as the engine writes it down."""
+    refused = log.Rejected("rate_out_of_range", "BTCUSDT", "rate 9.5 is past 1.0 an interval")
+    pull = await log.begin(db, "binance", "funding")
+    await log.reject(db, "binance", "funding", [refused])
+    await log.finish(db, pull, "succeeded", log.Counts(requests=1, received=2, inserted=1, rejected=1), None)
 
 
 def _stamp(hours: float) -> str:
@@ -106,7 +137,8 @@ def _stamp(hours: float) -> str:
 
 def _funding() -> list[dict[str, Any]]:
     return [
-        {"time": _stamp(h), "exchange": exchange, "instrument": symbol, "rate": round(1.25e-5 * step * (1 + sin(h / 9 + n) / 4), 10)}
+        {"time": _stamp(h), "exchange": exchange, "instrument": symbol,
+         "rate": round(1.25e-5 * step * (1 + sin(h / 9 + n) / 4), 10)}
         for n, (exchange, (symbol, step)) in enumerate(EXCHANGES.items())
         for h in range(0, 72, step)
     ]  # fmt: skip
@@ -114,7 +146,8 @@ def _funding() -> list[dict[str, Any]]:
 
 def _open_interest() -> list[dict[str, Any]]:
     return [
-        {"time": _stamp(h), "exchange": exchange, "instrument": symbol, "oi_base": 1000.0 * (n + 1), "oi_usd": 9e7 * (n + 1)}
+        {"time": _stamp(h), "exchange": exchange, "instrument": symbol,
+         "oi_base": 1000.0 * (n + 1), "oi_usd": 9e7 * (n + 1)}
         for n, (exchange, (symbol, _)) in enumerate(EXCHANGES.items())
         for h in range(72)
     ]  # fmt: skip
@@ -128,7 +161,7 @@ def _candles() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _operations(document: dict[str, Any]) -> list[tuple[re.Pattern[str], str, str]]:
+def _operations(document: dict[str, Any]) -> Operations:
     """Path pattern, method and operation id of every route, exact paths before those with parameters."""
     paths = sorted(document["paths"].items(), key=lambda item: item[0].count("{"))
     return [
@@ -145,16 +178,17 @@ async def _answer(
     body = answer.json()
     found = (name for path, verb, name in operations if verb == call.method and path.fullmatch(call.path))
     operation = next(found, None) if answer.is_success else None
-    return Answered(
-        call.title, _command(call), operation, _cut(body), json.dumps(_cut(body), indent=1, ensure_ascii=False)
-    )
+    body = _cut(body)
+    shown = json.dumps(body, indent=1, ensure_ascii=False)
+    return Answered(call.title, _command(call), operation, body, shown, call.volatile)
 
 
 def _cut(body: Any) -> Any:
     """The first rows only."""
-    if isinstance(body, dict) and isinstance(body.get("data"), list):
-        return {**body, "data": body["data"][:SHOWN_ROWS]}
-    return body
+    if not isinstance(body, dict):
+        return body
+    told = cast("dict[str, Any]", body)
+    return {**told, "data": told["data"][:SHOWN_ROWS]} if isinstance(told.get("data"), list) else told
 
 
 def _command(call: Call) -> str:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "app/api/examples.json"
 sys.path.insert(0, str(ROOT))
 
 from scripts import calls, pages  # noqa: E402
@@ -23,7 +24,7 @@ def made() -> dict[Path, str]:
         ROOT / "docs/reference/sources.md": pages.sources(),
         ROOT / "docs/reference/api.md": pages.api(),
         ROOT / "docs/how-to/curl.md": pages.curl(examples),
-        ROOT / "app/api/examples.json": pages.examples(examples),
+        EXAMPLES: pages.examples(examples, EXAMPLES.read_text(encoding="utf-8") if EXAMPLES.exists() else ""),
     }
 
 
