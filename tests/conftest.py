@@ -19,6 +19,7 @@ from app.services import reference
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("PERPSTORE_SHARED", ROOT.parent / "shared"))
 EMBEDDED, SYSTEM, GIVEN = "embedded-18", "system", "given"
 SYSTEM_SKIP = "no `initdb` on the PATH: the database tests ran on the embedded PostgreSQL only"
 FACT_TABLES = (
@@ -29,10 +30,9 @@ FACT_TABLES = (
 
 def shared(folder: str) -> Path:
     """A folder of recorded material beside the repository; the test skips where it is not."""
-    base = Path(os.environ.get("PERPSTORE_SHARED", ROOT.parent / "shared"))
-    if not (base / folder).is_dir():
+    if not (SHARED / folder).is_dir():
         pytest.skip(f"no recorded material: {folder} is not beside the repository (set PERPSTORE_SHARED)")
-    return base / folder
+    return SHARED / folder
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,9 +18,9 @@ def words(given: Iterable[str] | None) -> list[str]:
 
 
 def pairs(given: Iterable[str] | None, option: str) -> dict[str, str]:
-    """`a=b` words as a mapping."""
+    """`a=b` words as a mapping; `--map a=` leaves a column out."""
     found = [word.partition("=") for word in given or ()]
     for left, equals, right in found:
-        if not (left and equals and right):
+        if not (left and equals and (right or option == "--map")):
             raise typer.BadParameter(f"{option} {left}{equals}{right}: two names with = between them expected")
     return {left: right for left, _, right in found}

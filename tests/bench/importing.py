@@ -14,7 +14,7 @@ import asyncpg
 from app.db import Database
 from app.services.importing import import_files, options
 from tests.bench.report import Line
-from tests.conftest import ROOT
+from tests.conftest import SHARED
 
 RECORDED = "datasets/funding_3venues_2025_2026/funding.csv.gz"
 RAW = "create temporary table raw (exchange text, instrument text, asset text, ts timestamptz, rate float8)"
@@ -24,7 +24,7 @@ Told = tuple[str, str, str, datetime, float]
 
 def told() -> tuple[str, list[Told]]:
     """Settlements of a year: recorded ones where they lie beside the repository, else made up in the same shape."""
-    recorded = Path(os_shared()) / RECORDED
+    recorded = SHARED / RECORDED
     if recorded.exists():
         with gzip.open(recorded, "rt", encoding="utf-8") as file:
             return "recorded", [
@@ -39,13 +39,6 @@ def told() -> tuple[str, list[Told]]:
         for n in range(16)
         for h in range(0, 8760, step)
     ]
-
-
-def os_shared() -> str:
-    """The folder of recorded material."""
-    import os
-
-    return os.environ.get("PERPSTORE_SHARED", str(ROOT.parent / "shared"))
 
 
 def _time(ms: int) -> datetime:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bench.importing import os_shared
 from tests.bench.report import Line
+from tests.conftest import SHARED
 
 RECORDED = "datasets/hyperliquid_1m_allcoins_2025_07/candles_1m.parquet"
 BOUND_MB = 300
@@ -51,7 +51,7 @@ def _made_up(path: Path) -> Path:
 
 def candles(folder: Path) -> Line:
     """Peak memory of `perpstore import candles` beside a database that is already running."""
-    recorded = Path(os_shared()) / RECORDED
+    recorded = SHARED / RECORDED
     path, kind = (recorded, "recorded") if recorded.exists() else (_made_up(folder / "candles.parquet"), "made up")
     command = [sys.executable, "-m", "app.cli", "import", "candles", str(path), *MAPPED, "--create-assets", "--json"]
     told = subprocess.run([sys.executable, "-c", SMALL_PARENT, *command], capture_output=True, text=True, check=True)

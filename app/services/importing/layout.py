@@ -21,7 +21,7 @@ class Layout:
 def lay_out(names: Sequence[str], dataset: Dataset, options: Options) -> Layout:
     """Fields to columns: a mapped column wins over one named like the field, a fixed value over both."""
     mapped = {field: at for field, column in options.renamed.items() if (at := _find(names, column)) is not None}
-    taken = set(mapped.values())
+    taken = {*mapped.values(), *(_find(names, column) for column in options.left_out)}
     places = dict(mapped)
     for field in dataset.fields:
         at = _find(names, field)

@@ -24,7 +24,7 @@ class BadOption(ValueError):
 class Options:
     """`renamed`: field → column of the body. `fixed`: field → its value in every row. `max_rows`: None is no bound.
 
-    `assumed`: field → its value where a body has no column of it.
+    `assumed`: field → its value where a body has no column of it. `left_out`: columns that are not to be read.
     """
 
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -34,6 +34,7 @@ class Options:
     create_assets: bool = False
     dry_run: bool = False
     max_rows: int | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def dataset_named(name: str) -> Dataset:
@@ -53,10 +54,17 @@ def options(
     dry_run: bool = False,
     max_rows: int | None = None,
 ) -> Options:
-    """Options from words: `columns` are (column, field), `values` are (field, value). Raises BadOption."""
+    """Options from words: `columns` are (column, field or '' to leave it out), `values` (field, value).
+
+    Raises BadOption.
+    """
     fields = dataset_named(dataset).fields
     renamed: dict[str, str] = {}
+    columns = list(columns)
+    left_out = tuple(column for column, name in columns if not name)
     for column, name in columns:
+        if not name:
+            continue
         _check(fields, renamed, "map", f"{column}:{name}", name)
         renamed[name] = column
     fixed: dict[str, str] = {}
@@ -65,7 +73,7 @@ def options(
         fixed[name] = value
     if not SLUG.fullmatch(source.lower()):
         raise BadOption("source", source, "a source is a slug: letters, digits, `-` and `_`")
-    return Options(renamed, fixed, {}, source.lower(), create_assets, dry_run, max_rows)
+    return Options(renamed, fixed, {}, source.lower(), create_assets, dry_run, max_rows, left_out)
 
 
 def _check(fields: Iterable[str], taken: Iterable[str], parameter: str, value: str, name: str) -> None:
@@ -79,8 +87,11 @@ def _check(fields: Iterable[str], taken: Iterable[str], parameter: str, value: s
 
 
 def pair(parameter: str, word: str) -> tuple[str, str]:
-    """`from:to` or `field:value` in two; the one that may hold colons is the column or the value. Raises BadOption."""
+    """`from:to` or `field:value` in two; the one that may hold colons is the column or the value. Raises BadOption.
+
+    `from:` maps a column to nothing.
+    """
     left, colon, right = word.rpartition(":") if parameter == "map" else word.partition(":")
-    if not (left and colon and right):
+    if not (left and colon and (right or parameter == "map")):
         raise BadOption(parameter, word, "two words with `:` between them are expected")
     return left, right
