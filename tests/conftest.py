@@ -55,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _embedded(folder: Path) -> Iterator[str]:
     from app import embedded
 
-    with embedded.running(folder) as cluster:
+    with embedded.running(folder, {**embedded.DEFAULTS, "fsync": "off"}) as cluster:
         yield cluster.dsn
 
 

@@ -32,10 +32,11 @@ HOLD = """
 import sys
 from pathlib import Path
 from app import embedded
+from app.embedded import server, user
 folder, how = Path(sys.argv[1]), sys.argv[2:]
 if "no-signal" in how:
-    made, embedded.DIE_WITH_PARENT = embedded._wrapper, "import os, sys; os.execv(sys.argv[2], sys.argv[2:])"
-    embedded._wrapper = lambda *a: [w for w in made(*a) if not w.startswith("--pdeathsig")]
+    made, user.DIE_WITH_PARENT = user.wrapper_for, "import os, sys; os.execv(sys.argv[2], sys.argv[2:])"
+    server.wrapper_for = lambda *a: [w for w in made(*a) if not w.startswith("--pdeathsig")]
 context = embedded.running(folder, take_over="take-over" in how)
 cluster = context.__enter__()
 print(cluster.owner, cluster.dsn, flush=True)
