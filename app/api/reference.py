@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from app.api import openapi
@@ -21,7 +22,7 @@ from app.api.reference_rows import (
     SourceRow,
 )
 from app.api.render import meta, render, render_known
-from app.api.words import Text
+from app.api.words import Text, split
 from app.db import Database
 from app.services import entities, quality
 from app.services.entities import UnknownName, candidates, find_asset, find_assets
@@ -38,7 +39,8 @@ ExchangesParam = Annotated[Slugs, Query(description="Only of these exchanges; co
 SourcesParam = Annotated[Slugs, Query(description="Only what these sources know; comma list or repeated.")]
 TypesParam = Annotated[Slugs, Query(description="Only these types; comma list or repeated.")]
 SectorsParam = Annotated[Names, Query(description="Only these sectors; comma list or repeated.")]
-KindsParam = Annotated[Slugs, Query(description="perp, future, option, spot, index; comma list or repeated.")]
+Kinds = Annotated[list[Annotated[Kind, lower]] | None, BeforeValidator(split)]
+KindsParam = Annotated[Kinds, Query(description="Only these kinds; comma list or repeated.")]
 
 
 @router.get("/entities", **documented(EntityRow, tag=TAG))

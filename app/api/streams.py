@@ -4,13 +4,15 @@ import csv
 import io
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from anyio import CancelScope
+from asyncpg.pool import PoolConnectionProxy
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -28,6 +30,7 @@ HEADER_LIMIT = 6_000
 META_HEADER = "X-Perpstore-Meta"
 
 Batch = Sequence[asyncpg.Record]
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 _TYPES: Mapping[Kind, pa.DataType] = {
     "time": pa.timestamp("us", "UTC"),
     "text": pa.string(),
@@ -176,8 +179,25 @@ def _statement(query: Query, bare: Bare) -> str:
     return shape.everything(query.text, count, replace(bare.shape, times=times, nested="typed"))
 
 
+@asynccontextmanager
+async def _reading(db: Database) -> AsyncGenerator[Connection]:
+    """A connection in a transaction, let go in good order even where the caller has hung up meanwhile."""
+    connection = await db.reads.acquire()
+    try:
+        transaction = connection.transaction(readonly=True)
+        await transaction.start()
+        try:
+            yield connection
+        finally:
+            with CancelScope(shield=True), suppress(asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                await transaction.rollback()
+    finally:
+        with CancelScope(shield=True):
+            await db.reads.release(connection)
+
+
 async def _batches(db: Database, text: str, arguments: Sequence[object]) -> AsyncGenerator[Batch]:
-    async with db.reads.acquire() as connection, connection.transaction(readonly=True):
+    async with _reading(db) as connection:
         cursor = await connection.cursor(text, *arguments)
         while batch := await cursor.fetch(ROWS):
             yield batch

@@ -14,7 +14,7 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
     """`a,b` and `a&b` alike; empty parts and repetitions are dropped, the order is kept."""
     if not isinstance(value, list):
         return value
@@ -34,8 +34,8 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_leng
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=64, to_lower=True)]
 """A name of ours: an exchange, a source, a dataset."""
 
-Names = Annotated[Annotated[list[Name], Field(max_length=500)] | None, BeforeValidator(_split)]
-Slugs = Annotated[Annotated[list[Slug], Field(max_length=100)] | None, BeforeValidator(_split)]
+Names = Annotated[Annotated[list[Name], Field(max_length=500)] | None, BeforeValidator(split)]
+Slugs = Annotated[Annotated[list[Slug], Field(max_length=100)] | None, BeforeValidator(split)]
 
 
 def nearest(word: str, words: Sequence[str], count: int = 3) -> list[str]:

@@ -1,16 +1,19 @@
 """Bring your own facts: rows of a dataset as JSON, NDJSON, CSV or Parquet."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
+import asyncpg
 from anyio import open_file
-from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
@@ -21,9 +24,42 @@ from app.db import Database
 from app.services import importing, rollup
 from app.services.importing import Body, Format, Options
 
-router = APIRouter(dependencies=[Depends(writer)])
 MAX_ROWS = 1_000_000
 MIB = 1 << 20
+SETTLE_SECONDS = 2.0
+"""How long after a write the rollups are brought up to it: many writes in a row cost one computation."""
+
+DATABASE_GONE = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    """Imports at once take half of the connections for writing: each needs a second one now and then."""
+    app.state.imports = asyncio.Semaphore(max(1, app.state.settings.write_connections // 2))
+    app.state.written = asyncio.Event()
+    keeping = asyncio.create_task(_keep_rollups(app))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep_rollups(app: FastAPI) -> None:
+    """Bring the rollups up to what was written, soon after it was."""
+    while await app.state.written.wait():
+        await asyncio.sleep(SETTLE_SECONDS)
+        app.state.written.clear()
+        try:
+            await rollup.refresh(app.state.database)
+        except DATABASE_GONE as error:
+            logger.warning("the rollups were not refreshed after a write: %s", error)
+
+
+router = APIRouter(dependencies=[Depends(writer)], lifespan=_lifespan)
 
 
 class RejectOut(Out):
@@ -131,30 +167,30 @@ def _writes(dataset: str) -> dict[str, Any]:
 
 
 @router.post("/funding", **_writes("funding"))
-async def write_funding(request: Request, db: DatabaseDep, after: BackgroundTasks, told: ToldDep) -> Response:
+async def write_funding(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
     """Store funding. `rate` is the fraction of one interval; `interval_hours` is inferred where it is absent."""
-    return await _write("funding", request, db, after, told)
+    return await _write("funding", request, db, told)
 
 
 @router.post("/open-interest", **_writes("open-interest"))
-async def write_open_interest(request: Request, db: DatabaseDep, after: BackgroundTasks, told: ToldDep) -> Response:
+async def write_open_interest(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
     """Store one-sided open interest, in coins, USD or both."""
-    return await _write("open-interest", request, db, after, told)
+    return await _write("open-interest", request, db, told)
 
 
 @router.post("/candles", **_writes("candles"))
-async def write_candles(request: Request, db: DatabaseDep, after: BackgroundTasks, told: ToldDep) -> Response:
+async def write_candles(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
     """Store finished candles of one minute or one hour."""
-    return await _write("candles", request, db, after, told)
+    return await _write("candles", request, db, told)
 
 
-async def _write(dataset: str, request: Request, db: Database, after: BackgroundTasks, told: Told) -> Response:
+async def _write(dataset: str, request: Request, db: Database, told: Told) -> Response:
     options = told.options(dataset)
-    async with _spooled(request) as body, _places(request):
+    async with _spooled(request) as body, request.app.state.imports:
         answer = await _imported(db, dataset, body, options)
     if answer.inserted + answer.updated and not options.dry_run:
-        after.add_task(rollup.refresh, db)
-    return JSONResponse(answer.document(), background=after)
+        request.app.state.written.set()
+    return JSONResponse(answer.document())
 
 
 async def _imported(db: Database, dataset: str, body: Body, options: Options) -> importing.Answer:
@@ -165,14 +201,6 @@ async def _imported(db: Database, dataset: str, body: Body, options: Options) ->
         raise BadRequest(f"The body cannot be read: {error}", code="bad_body", errors=wrong) from error
     except importing.TooLarge as error:
         raise TooLarge(f"The body is too large: {error}. Send it in parts") from error
-
-
-def _places(request: Request) -> asyncio.Semaphore:
-    """Imports at once: half of the connections for writing, since each needs a second one now and then."""
-    state = request.app.state
-    if not hasattr(state, "imports"):
-        state.imports = asyncio.Semaphore(max(1, state.settings.write_connections // 2))
-    return state.imports
 
 
 @asynccontextmanager

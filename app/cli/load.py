@@ -89,6 +89,10 @@ def _imported(dataset: str, files: list[Path], options: "Options") -> "Answer":
                 )
         except (BrokenBody, TooLarge, Unsupported) as error:
             raise Failure(f"{error}. Mend or leave out that file; what came before it is stored") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise Failure(f"{error.filename}: {error.strerror}. See whether it can be read") from error
 
     return on_database(work)
 

@@ -1,6 +1,5 @@
 """`perpstore probe`: ask an upstream one question now, keep nothing, show what came."""
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +11,7 @@ import typer
 
 from app.cli.console import Failure, emit, note, say, span, stamp, table
 from app.cli.options import Json
+from app.cli.running import run
 from app.cli.sources import source as source_named
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def probe(
     """
     found = source_named(source)
     feed = _feed(found, dataset, symbol)
-    probed = asyncio.run(_probed(found, feed, symbol))
+    probed = run(_probed(found, feed, symbol))
     facts = _facts(found, feed, symbol, probed)
     records = probed.fetched.records
     if json:

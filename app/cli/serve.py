@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 
 from app.cli.console import Failure, emit, say
 from app.cli.options import Json
+from app.cli.running import run
 
 if TYPE_CHECKING:
     from app.cli.session import Server
@@ -49,22 +51,8 @@ def serve(
 
     given = {"host": host, "port": port}
     found = settings().model_copy(update={name: value for name, value in given.items() if value is not None})
-    with _ends_on_sigterm(), _listening(found) as listener, server(found, take_over=True) as database:
+    with _listening(found) as listener, server(found, take_over=True) as database:
         _run(listener, database, json=json)
-
-
-@contextmanager
-def _ends_on_sigterm() -> Generator[None]:
-    """Until the server minds its signals itself, SIGTERM ends this as it should: contexts are left."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(0)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -93,16 +81,15 @@ def _refused(found: "Settings", error: OSError) -> str:
 def _run(listener: socket.socket, found: "Server", *, json: bool) -> None:
     import uvicorn
 
-    import app.main as _  # noqa: F401 - outside of the event loop Ctrl-C ends that at once
     from app import logs
 
+    import_module("app.main")  # before the event loop runs, so that Ctrl-C ends even that at once
     logs.configure(found.settings.log_level, secrets=list(_secrets(found.settings)))
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     factory = uvicorn.Config("", **QUIET).get_loop_factory()
-    with asyncio.Runner(loop_factory=factory) as runner:
-        if runner.run(_serve(listener, found, json=json)) == signal.SIGINT:
-            raise KeyboardInterrupt
+    if run(_serve(listener, found, json=json), factory) == signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 async def _serve(listener: socket.socket, found: "Server", *, json: bool) -> int | None:

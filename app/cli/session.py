@@ -1,12 +1,13 @@
 """The way of every command to its database: settings, then the URL given or the embedded server, then the schema."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from app.cli.console import Failure
+from app.cli.running import run
 
 if TYPE_CHECKING:
     from app.db import Database
@@ -82,13 +83,8 @@ def server(found: "Settings | None" = None, *, take_over: bool = False) -> Gener
 def on_database(work: Callable[[Session], Awaitable[T]], *, seed: bool = False) -> T:
     """Run `work` on the database of the settings."""
     with server() as found:
-        load_drivers()
-        return asyncio.run(_work(found, work, seed=seed))
-
-
-def load_drivers() -> None:
-    """Import what `session` needs: outside of the event loop Ctrl-C ends that at once."""
-    import app.services.reference as _  # noqa: F401
+        import_module("app.services.reference")  # before the event loop runs, so that Ctrl-C ends even that at once
+        return run(_work(found, work, seed=seed))
 
 
 async def _work(found: Server, work: Callable[[Session], Awaitable[T]], *, seed: bool) -> T:
@@ -122,8 +118,8 @@ async def session(found: Server, *, seed: bool = False, replica: bool = False) -
             raise Failure(_unreachable(found, error)) from error
         try:
             yield Session(db, found)
-        except (asyncpg.PostgresError, DBAPIError) as error:
-            raise Failure(f"The database gave up: {_line(error)}. See `perpstore status`") from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+            raise Failure(f"The database gave up: {_line(error)}. Try again; `perpstore status` tells of it") from error
 
 
 def _unreachable(found: Server, error: Exception) -> str:

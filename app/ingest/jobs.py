@@ -112,12 +112,15 @@ async def _begin(job: Job) -> None:
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     """Not left half done by a cancellation, which then goes on."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+    task, stopped = asyncio.create_task(work), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            stopped = error
+    task.result()
+    if stopped:
+        raise stopped
 
 
 async def _list_first(engine: Engine, source: Source) -> None:

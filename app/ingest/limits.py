@@ -40,6 +40,8 @@ class _Meter:
     def __init__(self, budget: Budget, clock: Clock, sleep: Sleep, pause: Callable[[], float]) -> None:
         self._limit, self._period = budget.limit, budget.period.total_seconds()
         self._aligned = budget.clock_aligned
+        if not self._aligned:
+            self._period += min(CLOCKS_DIFFER, self._period / 20)  # some requests travel faster than others
         self._clock, self._sleep, self._pause = clock, sleep, pause
         self._spent: deque[tuple[float, float]] = deque()
         self._queue: list[_Turn] = []

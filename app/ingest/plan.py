@@ -146,7 +146,7 @@ def _is_due(feed: Feed, contract: Instrument, span: Span, now: datetime) -> bool
     if feed.dataset == "funding":
         return span.last + timedelta(hours=contract.funding_interval_hours or 1) <= now
     step = feed.step or HOUR
-    return span.last + (2 * step if feed.dataset.startswith("candles") else step) <= now
+    return _floor(span.last, step) + (2 * step if feed.dataset.startswith("candles") else step) <= now
 
 
 def _covers(market: Feed, single: Feed, contract: Instrument, span: Span, now: datetime) -> bool:

@@ -58,7 +58,7 @@ class Web:
 @asynccontextmanager
 async def opened(patience: Patience = Patience(), now: Callable[[], datetime] = _now) -> AsyncGenerator[Web]:
     """A `Web` with a client of its own, closed at the end. A proxy of the environment is not used for this machine."""
-    direct = dict.fromkeys(DIRECT)
+    direct: dict[str, httpx.AsyncBaseTransport | None] = dict.fromkeys(DIRECT)
     async with httpx.AsyncClient(timeout=TIMEOUT, limits=CONNECTIONS, headers=HEADERS, mounts=direct) as client:
         yield Web(client, patience=patience, now=now)
 

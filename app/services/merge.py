@@ -44,6 +44,9 @@ TOUCHED_FROM_STAGE = f"""
 create temporary table touched on commit drop as
 select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id"""
 
+LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
+"""Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
+
 RENUMBER = f"""
 update {STAGE} s set series_id = m.new from unnest($1::int[], $2::int[]) as m(old, new) where s.series_id = m.old"""
 
@@ -64,13 +67,14 @@ async def lock(copy: Driver, fact: str) -> None:
     await copy.execute("select pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact)
 
 
-async def merge(copy: Driver, fact: str, columns: Sequence[str]) -> tuple[int, int]:
-    """Merge the staged rows. Returns how many of the caller's own were inserted and updated."""
-    await copy.execute(f"analyze {STAGE}")
+async def merge(copy: Driver, fact: str, columns: Sequence[str], *, once: bool) -> tuple[int, int]:
+    """Merge the staged rows; `once`: none of them is told twice. Returns how many own were inserted and updated."""
+    staged = STAGE if once else LAST_TOLD
     if await _is_news(copy, fact):
-        return await _insert(copy, fact, columns, known=False), 0
-    updated = await _replace(copy, fact, columns)
-    return await _insert(copy, fact, columns, known=True), updated
+        return await _insert(copy, fact, columns, staged, known=False), 0
+    await copy.execute(f"analyze {STAGE}")
+    updated = await _replace(copy, fact, columns, staged)
+    return await _insert(copy, fact, columns, staged, known=True), updated
 
 
 async def _is_news(copy: Driver, fact: str) -> bool:
@@ -81,24 +85,15 @@ async def _is_news(copy: Driver, fact: str) -> bool:
     )
 
 
-def _fresh(fact: str) -> str:
-    """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
-    if fact == "funding":  # judged one of each
-        return STAGE
-    return f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
-
-
-async def _insert(copy: Driver, fact: str, columns: Sequence[str], *, known: bool) -> int:
+async def _insert(copy: Driver, fact: str, columns: Sequence[str], staged: str, *, known: bool) -> int:
     names = ", ".join(columns)
     picked = ", ".join(f"coalesce(s.{n}, clock_timestamp())" if n == "known_at" else f"s.{n}" for n in columns)
     unknown = f"not exists (select from {fact} f where f.series_id = s.series_id and f.ts = s.ts)" if known else "true"
-    done = await copy.execute(
-        f"insert into {fact} ({names}) select {picked} from {_fresh(fact)} s where s.own and {unknown}"
-    )
+    done = await copy.execute(f"insert into {fact} ({names}) select {picked} from {staged} s where s.own and {unknown}")
     return int(done.split()[-1])
 
 
-async def _replace(copy: Driver, fact: str, columns: Sequence[str]) -> int:
+async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str) -> int:
     """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
     values = _values(columns)
     differs = " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in values)
@@ -107,7 +102,7 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str]) -> int:
     return await copy.fetchval(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, jsonb_build_object({said}) as said, clock_timestamp() as moment
-          from {_fresh(fact)} s join {fact} f using (series_id, ts) where {differs}
+          from {staged} s join {fact} f using (series_id, ts) where {differs}
         ), kept as (
           insert into revision (fact, series_id, ts, known_at, replaced_at, said)
           select '{fact}', series_id, ts, old_known_at, moment, said from changed

@@ -27,9 +27,13 @@ class Rows:
     known_at: NDArray[np.int64]
     own: NDArray[np.bool_]
 
-    def take(self, order: NDArray[np.intp] | NDArray[np.bool_]) -> "Rows":
+    def take(self, order: NDArray[np.intp]) -> "Rows":
         """The rows at these places, in this order."""
         return Rows(*(getattr(self, name)[order] for name in self.__slots__))
+
+    def only(self, rows: NDArray[np.bool_]) -> "Rows":
+        """These rows; itself where they are all."""
+        return self if rows.all() else self.take(np.flatnonzero(rows))
 
 
 def on_the_minute(time: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -52,6 +56,7 @@ class Judged:
 async def judged(copy: Driver, table: pa.Table) -> Judged:
     """Judge the settlements of `table`, among those stored around them."""
     own = _last_told(_own_rows(table))
+    del table  # a million rows are copied more than once here: none is kept longer than it is needed
     first = np.flatnonzero(np.r_[True, own.series[1:] != own.series[:-1]])
     last = np.r_[first[1:], len(own.series)] - 1
     stored, fallback = await _stored(copy, own, first, last)
@@ -87,7 +92,7 @@ def _last_told(rows: Rows) -> Rows:
     order = np.lexsort((np.arange(len(rows.series)), rows.time, rows.series))
     rows = rows.take(order)
     same = (rows.series[1:] == rows.series[:-1]) & (rows.time[1:] == rows.time[:-1])
-    return rows.take(np.r_[~same, True])
+    return rows.only(np.r_[~same, True])
 
 
 async def _stored(
@@ -120,6 +125,8 @@ def _moment(us: np.int64) -> object:
 
 def _united(own: Rows, stored: Rows) -> Rows:
     """Both together, sorted; a stored row comes before the caller's own of the same time."""
+    if not len(stored.series):
+        return own
     both = Rows(*(np.concatenate((getattr(stored, n), getattr(own, n))) for n in own.__slots__))
     return both.take(np.lexsort((both.own, both.time, both.series)))
 
@@ -128,12 +135,12 @@ def _judge(rows: Rows, fallback: dict[int, float]) -> Rows:
     """Every settlement with its interval; stored rows stay only where theirs changes."""
     twice = np.r_[(rows.series[1:] == rows.series[:-1]) & (rows.time[1:] == rows.time[:-1]), False]
     _keep_declared(rows, np.flatnonzero(twice))
-    rows = rows.take(~twice)
+    rows = rows.only(~twice)
     starts = np.flatnonzero(np.r_[True, rows.series[1:] != rows.series[:-1]]).tolist()
     keep = rows.own.copy()
     for start, end in zip(starts, [*starts[1:], len(rows.series)], strict=True):
         _judge_series(rows, keep, slice(start, end), fallback.get(int(rows.series[start]), 8.0))
-    return rows.take(keep)
+    return rows.only(keep)
 
 
 def _keep_declared(rows: Rows, stored: NDArray[np.intp]) -> None:

@@ -6,7 +6,6 @@ Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes le
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ from app.services import merge, partitions, rollup, settlements
 
 TIME = pa.timestamp("us", "UTC")
 DAY_US = 86_400_000_000
+ROWS_A_WRITE = 8_192
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
 
@@ -83,11 +83,13 @@ async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, m
     """Batch by batch into the staging table, then all at once into place."""
     names = SCHEMAS[fact].names
     await copy.execute(merge.stage_table(names))
-    received = 0
+    received, once = 0, True
     days: set[datetime] = set()
+    newest: dict[int, int] = {}
     async for batch in _each(batches):
         received += batch.num_rows
         days |= _days(batch)
+        once = once and _goes_on(batch, newest)
         await _copy(copy, merge.STAGE, pa.Table.from_batches([batch]))
     if not received:
         return Written()
@@ -96,7 +98,7 @@ async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, m
     await partitions.make(db, fact, days)
     await merge.lock(copy, fact)
     await copy.execute(merge.TOUCHED_FROM_STAGE)
-    return Written(received, *await merge.merge(copy, fact, names))
+    return Written(received, *await merge.merge(copy, fact, names, once=once))
 
 
 async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries) -> Written:
@@ -108,9 +110,9 @@ async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batche
     received = sum(batch.num_rows for batch in told)
     if not received:
         return Written()
-    rows = _renumbered(pa.Table.from_batches(told), await make(copy))
+    moved = await make(copy)
     await merge.lock(copy, fact)
-    judged = await settlements.judged(copy, rows)
+    judged = await settlements.judged(copy, _taken(told, moved))
     await copy.execute(merge.TOUCHED)
     await _copy(copy, "touched", judged.spans)
     names = SCHEMAS[fact].names
@@ -119,10 +121,13 @@ async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batche
         return Written(received, judged.rows.num_rows)
     await copy.execute(merge.stage_table(names))
     await _copy(copy, merge.STAGE, judged.rows)
-    return Written(received, *await merge.merge(copy, fact, names))
+    return Written(received, *await merge.merge(copy, fact, names, once=True))
 
 
-def _renumbered(rows: pa.Table, moved: Mapping[int, int]) -> pa.Table:
+def _taken(told: list[pa.RecordBatch], moved: Mapping[int, int]) -> pa.Table:
+    """The rows in one table, out of the list; series that moved under their new ids."""
+    rows = pa.Table.from_batches(told)
+    told.clear()
     if not moved:
         return rows
     series = rows["series_id"].to_numpy().copy()
@@ -145,17 +150,36 @@ def _days(batch: pa.RecordBatch) -> set[datetime]:
     return {EPOCH + timedelta(days=int(day)) for day in days}
 
 
+def _goes_on(batch: pa.RecordBatch, newest: dict[int, int]) -> bool:
+    """Is every row later than all before it of its series? Then none is told twice. Keeps the newest times."""
+    series = batch.column("series_id").to_numpy()
+    times = batch.column("ts").cast(pa.int64()).to_numpy()
+    if not len(series):
+        return True
+    order = np.argsort(series, kind="stable")
+    series, times = series[order], times[order]
+    other = series[1:] != series[:-1]
+    firsts = np.flatnonzero(np.r_[True, other])
+    lasts = np.r_[firsts[1:], len(series)] - 1
+    keys = series[firsts].tolist()
+    goes_on = all(newest.get(key, first - 1) < first for key, first in zip(keys, times[firsts].tolist(), strict=True))
+    newest.update(zip(keys, times[lasts].tolist(), strict=True))
+    return goes_on and bool((other | (times[1:] > times[:-1])).all())
+
+
 async def _copy(copy: Driver, table: str, rows: pa.Table) -> None:
     if not rows.num_rows:
         return
+    await copy.copy_to_table(table, source=_encoded(rows), columns=rows.column_names, format="binary")
+
+
+async def _encoded(rows: pa.Table) -> AsyncIterator[bytes]:
+    """The rows as COPY takes them, in parts."""
     encoder = ArrowToPostgresBinaryEncoder(rows.schema)
-    body = BytesIO()
-    body.write(encoder.write_header())
-    for batch in rows.to_batches(max_chunksize=50_000):
-        body.write(encoder.write_batch(batch))
-    body.write(encoder.finish())
-    body.seek(0)
-    await copy.copy_to_table(table, source=body, columns=rows.column_names, format="binary")
+    yield encoder.write_header()
+    for batch in rows.to_batches(max_chunksize=ROWS_A_WRITE):
+        yield encoder.write_batch(batch)
+    yield encoder.finish()
 
 
 async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime]:

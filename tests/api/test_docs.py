@@ -82,6 +82,12 @@ async def test_files_of_the_pages(client: httpx.AsyncClient) -> None:
         assert (await client.get(f"/docs/assets/{wrong}")).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["redoc.standalone.js", "swagger-ui-bundle.js"])
+async def test_scripts_fetch_no_pictures_from_elsewhere(client: httpx.AsyncClient, name: str) -> None:
+    script = (await client.get(f"/docs/assets/{name}")).content
+    assert not re.search(rb"""https?://[^"']+\.(svg|png|jpg|woff2?|css|js)["']""", script)
+
+
 async def test_home_leads_to_the_pages(client: httpx.AsyncClient) -> None:
     answer = await client.get("/")
     assert (answer.status_code, answer.headers["location"]) == (307, "/docs")

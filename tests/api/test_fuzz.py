@@ -6,7 +6,7 @@ import httpx
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -26,7 +26,7 @@ REAL = {"asset": "BTC", "exchange": "binance", "symbol": "BTCUSDT", "id": "binan
 SCHEMA = schemathesis.openapi.from_dict(create_app(Settings(scheduler=False)).openapi())
 OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
 BUDGET = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,
@@ -71,7 +71,10 @@ async def test_fuzz(
     case = data.draw(cases)
     if real:
         case.path_parameters = {name: REAL.get(name, value) for name, value in (case.path_parameters or {}).items()}
-    request = prepared(case)
+    try:
+        request = prepared(case)
+    except httpx.InvalidURL:  # longer than the client sends
+        reject()
     if with_key:
         request.headers["Authorization"] = writer.headers["Authorization"]
     answer = await writer.send(request)

@@ -171,12 +171,9 @@ async def test_instrument_with_a_slash(client: httpx.AsyncClient, listed: Databa
 
 async def test_instrument_fields_are_those_of_the_contract(client: httpx.AsyncClient, listed: Database) -> None:
     (row,) = await data(client, "/instruments/binance/1000PEPEUSDT")
-    assert (
-        list(row)
-        == (
-            "exchange symbol asset kind margin quote contract_size multiplier funding_interval_hours active listed_at "
-            "delisted_at oi_sides"
-        ).split()
+    assert ", ".join(row) == (
+        "exchange, symbol, asset, kind, margin, quote, contract_size, multiplier, funding_interval_hours, active, "
+        "listed_at, delisted_at, oi_sides"
     )
 
 

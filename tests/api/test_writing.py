@@ -269,10 +269,18 @@ async def test_many_writers_at_once(writer: httpx.AsyncClient, clean_database: D
     assert await clean_database.reads.fetchval("select count(*) from instrument") == 2
 
 
-async def test_the_rollup_follows_a_write(writer: httpx.AsyncClient, clean_database: Database) -> None:
+FILLED = "select count(*) from coin_1h where rate is not null"
+
+
+async def test_the_rollup_follows_a_write(
+    writer: httpx.AsyncClient, clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "SETTLE_SECONDS", 0)
     await post(writer, ROWS)
     await post(writer, [{**ROWS[0], "oi_usd": 5}], "/open-interest")
-    assert await clean_database.reads.fetchval("select count(*) from coin_1h where rate is not null") > 0
+    async with asyncio.timeout(30):
+        while not await clean_database.reads.fetchval(FILLED):  # noqa: ASYNC110 - the database does not tell
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("dataset", ["funding", "open-interest", "candles"])

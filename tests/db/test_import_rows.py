@@ -1,5 +1,6 @@
 """What rows of each dataset become, and which are refused by which rule."""
 
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,25 @@ async def test_of_one_fact_twice_the_later_wins_and_repeating_changes_nothing(cl
         assert (answer.inserted, answer.updated, answer.unchanged) == (inserted, 0, unchanged)
     assert await stored(clean_database, "funding", "rate") == [("BTCUSDT", "import", 0.3)]
     assert (await bring(clean_database, "funding", funding(rate=0.4))).updated == 1
+
+
+@pytest.mark.parametrize("dataset", ["funding", "open-interest"])
+@pytest.mark.parametrize("order", ["rising", "mixed"])
+async def test_rows_in_any_order_and_batches_are_the_last_told(
+    clean_database: Database, dataset: str, order: str
+) -> None:
+    chance = random.Random(order)
+    hours = range(120) if order == "rising" else [chance.randrange(60) for _ in range(120)]
+    rows = [(chance.choice(("BTC", "ETH")), 1_755_734_400 + 3600 * hour, n / 1e4) for n, hour in enumerate(hours)]
+    told = [{"exchange": "x", "asset": asset, "time": time, "rate": n, "oi_usd": n} for asset, time, n in rows]
+    last = {(asset, AT + timedelta(seconds=time - 1_755_734_400)): n for asset, time, n in rows}
+    for inserted in (len(last), 0):
+        batches = [pa.RecordBatch.from_pylist(told[at : at + 7]) for at in range(0, len(told), 7)]
+        answer = await import_rows(clean_database, dataset, batches)
+        assert (answer.inserted, answer.updated, answer.unchanged) == (inserted, 0, len(told) - inserted)
+    value = "rate" if dataset == "funding" else "oi_usd"
+    kept = await stored(clean_database, dataset.replace("-", "_"), "ts", value)
+    assert {(row[0], row[2]): row[3] for row in kept} == last
 
 
 async def test_good_rows_are_kept_and_bad_ones_named(clean_database: Database) -> None:
@@ -159,7 +179,6 @@ async def test_open_interest_has_coins_usd_or_both(clean_database: Database) -> 
         ({"low": 11}, "high_low"),
         ({"time": "2025-08-21T00:00:30Z"}, "misaligned_time"),
         ({"time": "2025-08-21T00:30:00Z", "interval": "1h"}, "misaligned_time"),
-        ({"time": datetime.now(UTC).replace(second=0, microsecond=0).isoformat()}, "unfinished"),
         ({"time": SOON.replace(second=0, microsecond=0).isoformat()}, "time_in_future"),
         ({"interval": "5m"}, "unsupported_interval"),
         ({"interval": "1M"}, "unsupported_interval"),
@@ -167,6 +186,15 @@ async def test_open_interest_has_coins_usd_or_both(clean_database: Database) -> 
 )
 async def test_candles_that_cannot_be_true(clean_database: Database, fields: Row, code: str) -> None:
     assert codes(await bring(clean_database, "candles", candle(**fields), candle())) == [(0, code)]
+
+
+async def test_a_candle_that_is_not_over_is_refused(clean_database: Database) -> None:
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    rows = [candle(time=(minute - timedelta(minutes=ago)).isoformat()) for ago in (5, 0)]
+    rows.append(candle(time=minute.replace(minute=0).isoformat(), interval="1h"))
+    answer = await bring(clean_database, "candles", *rows)
+    assert answer.inserted == 1
+    assert codes(answer)[-1] == (2, "unfinished")
 
 
 async def test_candles_of_minutes_and_hours(clean_database: Database) -> None:
@@ -252,9 +280,16 @@ def test_options_that_cannot_be_followed(told: dict[str, list[tuple[str, str]]],
 def test_pairs_of_words() -> None:
     assert pair("map", "a:b:time") == ("a:b", "time")
     assert pair("set", "instrument:xyz:NVDA") == ("instrument", "xyz:NVDA")
-    for word in ("time", ":time", "time:", ""):
+    assert pair("map", "rate_8h:") == ("rate_8h", "")
+    for parameter, word in (("map", "time"), ("map", ":time"), ("map", ""), ("set", "time:")):
         with pytest.raises(BadOption):
-            pair("map", word)
+            pair(parameter, word)
+
+
+async def test_a_column_mapped_to_nothing_is_left_out(clean_database: Database) -> None:
+    row = funding(interval_hours="never", known_at=None)
+    answer = await bring(clean_database, "funding", row, columns={"interval_hours": ""})
+    assert (codes(answer), answer.notices[0]) == ([], "column `interval_hours` was ignored")
 
 
 async def test_a_dataset_that_is_none(clean_database: Database) -> None:

@@ -58,6 +58,8 @@ def _bybit_tickers(_: Market | None, query: Query, now: datetime) -> Page:
             "fundingIntervalHour": str(market.hours),
             "openInterest": text(2 * world.coins(market, now)),
             "openInterestValue": text(2 * world.usd(market, now)),
+            "singleOpenInterest": text(world.coins(market, now)),
+            "singleOpenInterestValue": text(world.usd(market, now)),
         }
         for market in world.of("bybit")
     ], ""

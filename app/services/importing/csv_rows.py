@@ -1,6 +1,7 @@
 """Rows of CSV: whole parts at once by Arrow; a part with a line it cannot read line by line."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
@@ -19,6 +20,7 @@ Wanted = Callable[[Sequence[str]], tuple[set[int], set[int]]]
 """Names of columns → numbers of those to read, and of those among them that hold words."""
 
 WORD = pa.dictionary(pa.int32(), pa.string())
+OTHER_SEPARATORS = re.compile(r"[;\t|]")
 LONGEST_RECORD = 20
 """How many lines a quoted value may span."""
 
@@ -48,9 +50,12 @@ def _header(parts: Iterator[Lines]) -> tuple[list[str], Lines]:
 
 def _names(line: bytes) -> list[str]:
     try:
-        return [name.strip() for name in next(csv.reader([line.decode().rstrip("\r")], strict=True))]
+        names = [name.strip() for name in next(csv.reader([line.decode().rstrip("\r")], strict=True))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BrokenBody(f"the header line cannot be read: {error}") from error
+    if len(names) == 1 and (other := OTHER_SEPARATORS.search(names[0])):
+        raise BrokenBody(f"the header line has {other[0]!r} between its names; commas are expected")
+    return names
 
 
 def _fast(part: Lines, names: Sequence[str], needed: set[int], words: set[int], number: int) -> Chunk | None:
