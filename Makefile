@@ -30,7 +30,7 @@ run: .venv/run ## serve on 127.0.0.1:8000, with a PostgreSQL of its own under ./
 test: .venv/dev ## all tests but the soaks
 	$(BIN)/python -m pytest
 
-soak: .venv/dev ## long runs: kill loops, load
+soak: .venv/dev ## long runs: kill loops
 	$(BIN)/python -m pytest -m soak
 
 lint: .venv/dev ## ruff: faults and form

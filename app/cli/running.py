@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
 INTERRUPTED = 130
 T = TypeVar("T")
 

@@ -41,19 +41,30 @@ async def seed(db: Database) -> None:
 
 
 async def _seed_exchanges(connection: AsyncConnection) -> None:
-    rows = [
+    known = set((await connection.execute(select(models.Exchange.slug))).scalars())
+    missing = [
         {**row, "funding_interval_hours": float(row["funding_interval_hours"]), "docs_url": row["docs_url"] or None}
         for row in _rows("exchanges")
+        if row["slug"] not in known
     ]
-    await connection.execute(insert(models.Exchange).on_conflict_do_nothing(), rows)
+    await _insert(connection, models.Exchange, missing)
 
 
 async def _seed_entities(connection: AsyncConnection) -> None:
-    entities = [{**row, "sector": row["sector"] or None} for row in _rows("entities")]
-    await connection.execute(insert(models.Entity).on_conflict_do_nothing(), entities)
+    known = set((await connection.execute(select(models.Entity.canonical_id))).scalars())
+    missing = [
+        {**row, "sector": row["sector"] or None} for row in _rows("entities") if row["canonical_id"] not in known
+    ]
+    await _insert(connection, models.Entity, missing)
     found = await connection.execute(select(models.Entity.canonical_id, models.Entity.id))
-    ids = {row.canonical_id: row.id for row in found}
-    aliases = [
+    await _seed_aliases(connection, {row.canonical_id: row.id for row in found})
+
+
+async def _seed_aliases(connection: AsyncConnection, ids: Mapping[str, int]) -> None:
+    alias = models.EntitySourceId
+    found = await connection.execute(select(alias.source, alias.source_id_type, alias.source_id))
+    known = {(row.source, row.source_id_type, row.source_id) for row in found}
+    missing = [
         {
             "entity_id": ids[row["canonical_id"]],
             "source": row["source"],
@@ -62,8 +73,15 @@ async def _seed_entities(connection: AsyncConnection) -> None:
             "multiplier": float(row["multiplier"]),
         }
         for row in _rows("source_ids")
+        if (row["source"], row["source_id_type"], row["source_id"]) not in known
     ]
-    await connection.execute(insert(models.EntitySourceId).on_conflict_do_nothing(), aliases)
+    await _insert(connection, alias, missing)
+
+
+async def _insert(connection: AsyncConnection, model: type[models.Base], rows: Sequence[Mapping[str, object]]) -> None:
+    """Rows that were missing a moment ago; another process may have been quicker."""
+    if rows:
+        await connection.execute(insert(model).on_conflict_do_nothing(), rows)
 
 
 async def exchange_id(connection: AsyncConnection, slug: str) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import asyncpg
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -106,17 +107,21 @@ async def _stored(
     )
     found = await copy.fetch(sql("settlements", "neighbours"), *spans)
     fallback = await copy.fetch(sql("settlements", "fallback_hours"), spans[0])
-    count = len(found)
-    rows = Rows(
-        np.fromiter((r["series_id"] for r in found), np.int32, count),
-        np.fromiter((r["us"] for r in found), np.int64, count),
-        np.full(count, np.nan),
-        np.fromiter((r["interval_hours"] for r in found), np.float64, count),
-        np.fromiter((r["interval_known"] for r in found), np.int16, count),
-        np.zeros(count, dtype=np.int64),
-        np.zeros(count, dtype=np.bool_),
+    return _stored_rows(found), {row["series_id"]: row["hours"] for row in fallback}
+
+
+def _stored_rows(found: list[asyncpg.Record]) -> Rows:
+    counts = [row["count"] for row in found]
+    series = np.repeat(np.array([row["series_id"] for row in found], dtype=np.int32), counts)
+    return Rows(
+        series,
+        np.frombuffer(b"".join(row["us"] for row in found), ">i8").astype(np.int64),
+        np.full(len(series), np.nan),
+        np.frombuffer(b"".join(row["interval_hours"] for row in found), ">f8").astype(np.float64),
+        np.frombuffer(b"".join(row["interval_known"] for row in found), ">i2").astype(np.int16),
+        np.zeros(len(series), dtype=np.int64),
+        np.zeros(len(series), dtype=np.bool_),
     )
-    return rows, {row["series_id"]: row["hours"] for row in fallback}
 
 
 def _moment(us: np.int64) -> object:

@@ -155,6 +155,27 @@ def test_pull_asks_the_upstream_and_status_tells_of_it(environment: Environment)
     assert [(row["dataset"], row["status"]) for row in last] == [("funding", "succeeded"), ("instruments", "succeeded")]
 
 
+def test_probe_shows_what_comes_and_what_it_costs(environment: Environment) -> None:
+    with Replay() as replay:
+        there = {**environment, **replay.settings()}
+        probed = document(run(there, "probe", "binance", "funding", "BTCUSDT", "--json"))
+        assert probed["count"] == len(probed["rows"]) > 10
+        assert {row["symbol"] for row in probed["rows"]} == {"BTCUSDT"}
+        assert probed["last_time"] == probed["rows"][-1]["time"]
+        assert probed["requests"] == len(replay.asked) == 2
+        assert sum(probed["weight"].values()) >= 2
+        strange = run(there, "probe", "binance", "funding", "BTCUSDX")
+        assert strange.returncode == 1
+        assert "binance has no contract BTCUSDX. Symbols are as it writes them: BTCUSD" in strange.stderr
+
+
+def test_probe_of_an_upstream_out_of_reach_is_one_line(environment: Environment) -> None:
+    done = run({**environment, "OKX_BASE_URL": "http://127.0.0.1:1"}, "probe", "okx", "open_interest")
+    assert done.returncode == 1
+    (line,) = lines(done.stderr)
+    assert "(at http://127.0.0.1:1). Check the network" in line
+
+
 def test_another_postgresql_that_is_not_there(environment: Environment) -> None:
     elsewhere = {**environment, "DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/none"}
     done = run(elsewhere, "keys", "list")

@@ -94,7 +94,7 @@ def test_a_csv_of_unknown_columns_still_counts_its_rows(load: Read) -> None:
     assert sum(chunk.received for chunk in load("a,b\n1,2\n3,4\n")) == 2
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", '"time,exchange\n1,2\n', "time;exchange\n1;2\n", "\xff\n"])
+@pytest.mark.parametrize("text", ["", "\n\n", '"time,exchange\n1,2\n', "time;exchange\n1;2\n"])
 def test_a_csv_without_a_header_is_broken(load: Read, text: str) -> None:
     with pytest.raises(BrokenBody, match="header"):
         load(text)

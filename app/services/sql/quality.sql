@@ -50,6 +50,6 @@ with told as (
   left join hours h using (source)
 )
 select source, dataset, newest, age_s, expected_every_s, series, pulled_at,
-  case when expected_every_s is not null then coalesce(age_s > expected_every_s + 2 * asked_every_s, true) end as late
+  case when asked_every_s is not null then coalesce(age_s > expected_every_s + 2 * asked_every_s, true) end as late
 from joined
 where ($5::text[] is null or source = any($5)) and ($6::text[] is null or dataset = any($6))
