@@ -16,8 +16,8 @@ from app.api import (
     candles,
     deps,
     docs,
-    errors,
     funding,
+    handlers,
     health,
     open_interest,
     openapi,
@@ -26,7 +26,7 @@ from app.api import (
     writing,
 )
 from app.api.forms import MEDIA
-from app.api.http import Requests
+from app.api.http import Heads, Requests
 from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
@@ -66,7 +66,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 
 
 def _install(app: FastAPI, metrics: Metrics) -> None:
-    errors.install(app)
+    handlers.install(app)
     asked_well = Depends(deps.known_parameters)
     for router in READING:
         app.include_router(router, dependencies=[Depends(deps.reader), asked_well])
@@ -76,6 +76,7 @@ def _install(app: FastAPI, metrics: Metrics) -> None:
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4, exclude_content_types=PACKED)
     app.add_middleware(Requests, observe=metrics.observe)
+    app.add_middleware(Heads)
 
 
 def _lifespan(settings: Settings, database: Database | None) -> Callable[[FastAPI], Any]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, Slug, Slugs, admin, lower, nearest
 from app.api.errors import BadRequest, NotFound, Wrong
+from app.api.http import SmallBody
 from app.api.openapi import documented
 from app.api.paging import Common
 from app.api.render import meta, render
@@ -16,7 +17,7 @@ from app.api.schemas import Envelope, OutTime, Row, column, problems
 from app.db import Database
 from app.services import log, quality
 
-router = APIRouter(dependencies=[Depends(admin)])
+router = APIRouter(dependencies=[Depends(admin)], route_class=SmallBody)
 TAG = "Admin"
 DENIED = (401, 403)
 NOBODY = "this process runs no schedule: the pull waits for one that does, on the same database"
@@ -101,10 +102,10 @@ ACCEPTED: dict[str, Any] = {
     "response_model": Envelope[JobRow],
     "responses": {
         202: {"description": "Asked for", "headers": {"Location": {"schema": {"type": "string"}}}},
-        **problems(400, *DENIED, 404),
+        **problems(400, *DENIED, 404, 413),
     },
 }
-DONE: dict[str, Any] = {**ACCEPTED, "status_code": 200, "responses": problems(400, *DENIED, 404)}
+DONE: dict[str, Any] = {**ACCEPTED, "status_code": 200, "responses": problems(400, *DENIED, 404, 413)}
 
 
 def _wanted(request: Request, order: PullOrder) -> list[str]:

@@ -1,16 +1,12 @@
 """All rows of a statement as CSV, NDJSON, Parquet or Arrow: read by a server-side cursor, never all in memory."""
 
-import csv
-import io
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
-import pyarrow as pa
-import pyarrow.parquet as pq
 from anyio import CancelScope
 from asyncpg.pool import PoolConnectionProxy
 from starlette.responses import StreamingResponse
@@ -20,26 +16,16 @@ from app.api import shape
 from app.api.errors import Throttled
 from app.api.forms import media_type
 from app.api.paging import Common
-from app.api.shape import Kind, Shape
+from app.api.shape import Shape
+from app.api.writers import Batch, Columnar, Csv, Lines, Writer, schema
 from app.db import Database
 from app.services.queries import Query
 
 ROWS = 5_000
-GROUP = 50_000
 HEADER_LIMIT = 6_000
 META_HEADER = "X-Perpstore-Meta"
 
-Batch = Sequence[asyncpg.Record]
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-_TYPES: Mapping[Kind, pa.DataType] = {
-    "time": pa.timestamp("us", "UTC"),
-    "text": pa.string(),
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-    "list": pa.list_(pa.string()),
-    "json": pa.string(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,119 +38,12 @@ class Bare:
     why_empty: Callable[[], Awaitable[str | None]] | None
 
 
-class Writer(Protocol):
-    """Turns batches of rows into bytes."""
-
-    def write(self, batch: Batch) -> bytes:
-        """The bytes of a batch (and of the head, before the first)."""
-        ...
-
-    def end(self) -> bytes:
-        """The bytes after the last batch."""
-        ...
-
-
-class Lines:
-    """NDJSON: the database wrote the lines."""
-
-    def write(self, batch: Batch) -> bytes:
-        return "".join(f"{row[0]}\n" for row in batch).encode()
-
-    def end(self) -> bytes:
-        return b""
-
-
-class Csv:
-    """CSV with a head: empty where null, lists as JSON."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.head: list[Sequence[Any]] = [tuple(names)]
-
-    def write(self, batch: Batch) -> bytes:
-        text = io.StringIO()
-        out = csv.writer(text, lineterminator="\r\n")
-        out.writerows(self.head)
-        out.writerows([_cell(value) for value in row] for row in batch)
-        self.head = []
-        return text.getvalue().encode()
-
-    def end(self) -> bytes:
-        return b""
-
-
-def _cell(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-class _Sink(io.RawIOBase):
-    """A file that is taken away as it is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[bytes] = []
-        self.place = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self.parts.append(bytes(data))
-        self.place += len(self.parts[-1])
-        return len(self.parts[-1])
-
-    def tell(self) -> int:
-        return self.place
-
-    def take(self) -> bytes:
-        taken, self.parts = b"".join(self.parts), []
-        return taken
-
-
-class Columnar:
-    """Parquet, or an Arrow stream: batches gathered until a group is full."""
-
-    def __init__(self, schema: pa.Schema, *, parquet: bool) -> None:
-        self.schema, self.sink, self.waiting = schema, _Sink(), list[pa.RecordBatch]()
-        sink: Any = self.sink
-        make = self._parquet if parquet else pa.ipc.new_stream
-        self.out: Any = make(sink, schema)
-        self.group = GROUP if parquet else 1
-
-    @staticmethod
-    def _parquet(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
-        return pq.ParquetWriter(sink, schema, compression="zstd")
-
-    def write(self, batch: Batch) -> bytes:
-        found: list[Sequence[Any]] = list(zip(*batch, strict=True)) or [()] * len(self.schema)
-        types: list[pa.DataType] = self.schema.types
-        arrays: list[Any] = [pa.array(values, kind) for values, kind in zip(found, types, strict=True)]
-        self.waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
-        if sum(part.num_rows for part in self.waiting) >= self.group:
-            self._flush()
-        return self.sink.take()
-
-    def _flush(self) -> None:
-        if self.waiting:
-            self.out.write_table(pa.Table.from_batches(self.waiting, self.schema))
-            self.waiting = []
-
-    def end(self) -> bytes:
-        self._flush()
-        self.out.close()
-        return self.sink.take()
-
-
-def _schema(wanted: Shape, facts: bytes) -> pa.Schema:
-    types = {**_TYPES, "time": pa.int64()} if wanted.times == "ms" else _TYPES
-    return pa.schema([pa.field(name, types[kind]) for name, kind in wanted.columns], metadata={"perpstore": facts})
-
-
 def _writer(bare: Bare, facts: bytes) -> Writer:
     match bare.common.form:
         case "csv":
             return Csv(name for name, _ in bare.shape.columns)
         case "parquet" | "arrow" as form:
-            return Columnar(_schema(bare.shape, facts), parquet=form == "parquet")
+            return Columnar(schema(bare.shape, facts), parquet=form == "parquet")
         case _:
             return Lines()
 

@@ -1,6 +1,7 @@
 """Keys and their scopes, pulls and jobs."""
 
 import hashlib
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -131,6 +132,17 @@ async def test_pull_of_what_does_not_exist(writer: httpx.AsyncClient, body: dict
     answer = await writer.post("/admin/pulls", json=body)
     assert answer.status_code == 400
     assert parameter in {error["parameter"] for error in answer.json()["errors"]}
+
+
+@pytest.mark.parametrize("length_told", [True, False])
+async def test_bodies_are_small(client: httpx.AsyncClient, length_told: bool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 10_000
+
+    content = b" " * 1_000_000 if length_told else parts()
+    answer = await client.post("/admin/pulls", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
 async def test_log_of_pulls(writer: httpx.AsyncClient, clean_database: Database) -> None:

@@ -282,6 +282,17 @@ async def test_gzip(client: httpx.AsyncClient, rates: Database) -> None:
     assert "content-encoding" not in plain.headers
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, rates: Database, form: str) -> None:
+    params = {**WINDOW, "format": form}
+    head, whole = await client.head("/funding/BTC", params=params), await client.get("/funding/BTC", params=params)
+    assert (head.status_code, head.content) == (200, b"")
+    told = {"content-type", "cache-control", "etag", "vary"}
+    assert {k: head.headers.get(k) for k in told} == {k: whole.headers.get(k) for k in told}
+    assert (await client.head("/nothing")).status_code == 404
+    assert rates.reads.get_size() == rates.reads.get_idle_size()
+
+
 async def test_request_id_goes_in_and_out(client: httpx.AsyncClient) -> None:
     answer = await client.get("/exchanges", headers={"X-Request-ID": "mine-1"})
     assert answer.headers["x-request-id"] == answer.json()["meta"]["request_id"] == "mine-1"

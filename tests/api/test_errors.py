@@ -47,6 +47,7 @@ def problem(answer: httpx.Response) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
+        ("OPTIONS", "/exchanges", 405, "method_not_allowed"),
         ("GET", "/nothing-here", 404, "no_such_path"),
         ("GET", "/funding/BTC/", 404, "no_such_path"),
         ("POST", "/nothing-here", 404, "no_such_path"),
@@ -69,7 +70,7 @@ async def test_errors_of_routes(client: httpx.AsyncClient, method: str, path: st
 
 
 async def test_405_allows_what_all_routes_of_the_path_do(client: httpx.AsyncClient) -> None:
-    assert (await client.put("/admin/pulls")).headers["allow"] == "GET, POST"
+    assert (await client.put("/admin/pulls")).headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_unknown_asset_has_the_nearest_names(client: httpx.AsyncClient) -> None:

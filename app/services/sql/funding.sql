@@ -14,8 +14,9 @@ with member as materialized (
 ), told as (
   select m.*, f.ts, f.rate, f.interval_hours, f.interval_known, f.known_at,
     row_number() over (partition by m.instrument_id, f.ts order by m.preference, m.series_id) as place
-  from member m, funding_known($8) f
-  where f.series_id = m.series_id and f.ts >= $2 and f.ts < $3
+  from member m, lateral (
+    select * from funding_known($8) k where k.series_id = m.series_id and k.ts >= $2 and k.ts < $3 offset 0
+  ) f
 )
 select ts as time, exchange, instrument,
   case when $4::float8 is null then rate else rate * $4 / interval_hours end as rate,
@@ -58,9 +59,9 @@ select p.ts as time, e.slug as exchange, i.symbol as instrument,
 from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
-join source o on o.id = s.source_id
-join predicted_funding_known($8) p on p.series_id = s.id
-where i.entity_id = $1 and i.kind = 'perp' and p.ts >= $2 and p.ts < $3
+join source o on o.id = s.source_id,
+lateral (select * from predicted_funding_known($8) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) p
+where i.entity_id = $1 and i.kind = 'perp'
   and ($5::text[] is null or e.slug = any($5))
   and ($6::text is null or i.margin = $6)
   and ($7::text is null or o.slug = $7)
@@ -97,9 +98,9 @@ with told as (
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
-  join source o on o.id = s.source_id
-  join funding_known($9) f on f.series_id = s.id
-  where i.entity_id = $1 and i.kind = 'perp' and f.ts >= $2 and f.ts < $3
+  join source o on o.id = s.source_id,
+  lateral (select * from funding_known($9) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) f
+  where i.entity_id = $1 and i.kind = 'perp'
     and ($6::text[] is null or e.slug = any($6))
     and ($7::text is null or i.margin = $7)
     and ($8::text is null or o.slug = $8)

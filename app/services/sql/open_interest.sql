@@ -6,9 +6,9 @@ with told as (
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
-  join source t on t.id = s.source_id
-  join open_interest_known($7) o on o.series_id = s.id
-  where i.entity_id = $1 and i.kind = 'perp' and o.ts >= $2 and o.ts < $3
+  join source t on t.id = s.source_id,
+  lateral (select * from open_interest_known($7) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) o
+  where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
     and ($5::text is null or i.margin = $5)
     and ($6::text is null or t.slug = $6)
