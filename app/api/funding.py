@@ -33,7 +33,7 @@ Weighted = Annotated[
 Interval = Annotated[
     Literal["5m", "15m", "30m", "1h", "4h", "8h", "1d"], lower, Query(description="Grid of the weighted mean.")
 ]
-MaxAge = Annotated[Duration, Query(description="Oldest weight that counts.")]
+MaxAge = Annotated[Duration, Query(description="Oldest weight that counts: 90s, 30m, 2h, 1d, or seconds.")]
 MinCoverage = Annotated[float, Query(ge=0, le=1, description="Coverage below which the weighted rate is null.")]
 Detail = Annotated[Literal["contributors"] | None, lower, Query(description="Name every perpetual behind the mean.")]
 Assets = Annotated[Names, Query(description="Only these assets; comma list or repeated.")]

@@ -60,7 +60,9 @@ async def asset_open_interest(
     window: WindowDep,
     interval: IntervalParam = None,
     aggregate: Annotated[Literal["none", "sum"], lower, Query(description="sum: over all perpetuals.")] = "none",
-    max_age: Annotated[Duration, Query(description="Oldest sample that counts on a grid.")] = "2h",
+    max_age: Annotated[
+        Duration, Query(description="Oldest sample that counts on a grid: 90s, 30m, 2h, 1d, or seconds.")
+    ] = "2h",
 ) -> Response:
     """Open interest of an asset, always one-sided, in coins and in USD."""
     perps, oldest = asked.perps(window), duration(max_age)

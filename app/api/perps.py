@@ -32,8 +32,10 @@ MarginParam = Annotated[
     Literal["stable", "coin", "all"], lower, Query(description="Only stable- or only coin-margined contracts.")
 ]
 SourceParam = Annotated[Slug | None, Query(description="Only what this source tells; default: the preferred one.")]
-Duration = Annotated[str, Query(pattern=r"^[1-9][0-9]{0,4}(s|m|h|d)$", description="Such as 90s, 30m, 2h or 1d.")]
+Duration = Annotated[str, Query(pattern=r"^[1-9][0-9]{0,5}[smhd]?$")]
+"""A length of time in words such as 30m or 2h; a bare number is seconds."""
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ AskedDep = Annotated[Asked, Depends(asked)]
 
 
 def duration(text: str) -> timedelta:
-    """`2h` → two hours."""
-    return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+    """`2h` → two hours; ten years at the most."""
+    unit = UNITS.get(text[-1], "seconds")
+    return min(timedelta(**{unit: int(text.rstrip("smhd"))}), LONGEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Settlements as they are stored: stamps on the minute, each with its interval and how that is known."""
 
+import asyncio
 from dataclasses import dataclass
 
 import asyncpg
@@ -61,7 +62,7 @@ async def judged(copy: Driver, table: pa.Table) -> Judged:
     first = np.flatnonzero(np.r_[True, own.series[1:] != own.series[:-1]])
     last = np.r_[first[1:], len(own.series)] - 1
     stored, fallback = await _stored(copy, own, first, last)
-    rows = _judge(_united(own, stored), fallback)
+    rows = await asyncio.to_thread(lambda: _judge(_united(own, stored), fallback))
     inside = stored.time >= own.time[first[np.searchsorted(own.series[first], stored.series)]]
     now = await copy.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
     return Judged(_table(rows, now), _spans(rows), bool(rows.own.all() and not inside.any()))
