@@ -101,6 +101,7 @@ async def _opened(settings: Settings, stack: AsyncExitStack) -> Database:
     db = await stack.enter_async_context(connected(url, read_url=replica, **sizes))
     await migrate(db)
     await seeds.seed(db)
+    await seeds.prefer(db, settings.source_preference)
     return db
 
 

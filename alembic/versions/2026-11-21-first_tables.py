@@ -189,6 +189,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_pull'))
     )
     op.create_index('ix_pull_started_at', 'pull', ['started_at'], unique=False)
+    op.create_index('ix_pull_source_dataset_finished_at', 'pull', ['source', 'dataset', 'finished_at'], unique=False)
     op.create_table('raw_body',
     sa.Column('id', sa.Integer(), sa.Identity(always=True), nullable=False),
     sa.Column('source', sa.String(), nullable=False),
@@ -360,6 +361,7 @@ def downgrade() -> None:
     op.drop_table('reject')
     op.drop_index('ix_raw_body_received_at', table_name='raw_body')
     op.drop_table('raw_body')
+    op.drop_index('ix_pull_source_dataset_finished_at', table_name='pull')
     op.drop_index('ix_pull_started_at', table_name='pull')
     op.drop_table('pull')
     op.drop_table('predicted_funding')

@@ -39,7 +39,7 @@ class PullRow(Row):
     status: str = column("running, succeeded, partial or failed.")
     started_at: OutTime = column("When it began.")
     finished_at: OutTime | None = column("When it ended; null: it runs.")
-    duration_s: float = column("How long it took, or has taken so far.", "seconds")
+    duration: float = column("How long it took, or has taken so far.", "seconds")
     requests: int = column("Requests made.")
     received: int = column("Rows received.")
     inserted: int = column("Of them new.")

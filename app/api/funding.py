@@ -8,6 +8,7 @@ from starlette.responses import Response
 from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, PeriodDep, Window, WindowDep, lower
 from app.api.errors import bad_value
 from app.api.funding_rows import Carry, DetailedFunding, LatestFunding, Prediction, Settlement, WeightedFunding
+from app.api.known import known_exchanges
 from app.api.openapi import documented
 from app.api.perps import STEPS, Asked, AskedDep, Duration, Exchanges, MarginParam, duration, grid, only, why_empty
 from app.api.remembered import RememberedRoute
@@ -54,6 +55,7 @@ async def funding_now(
     With `at`: the rate in force at that instant. A rate is in force for 1.5 of its intervals; without `at` older ones
     are shown too, their age says so.
     """
+    await known_exchanges(db, exchanges)
     narrow = (await find_assets(db, assets), only(exchanges), None if margin == "all" else margin, PER_HOURS[per])
     if moment.at is None and moment.known_at is None:
         query = funding.snapshot(*narrow)

@@ -47,7 +47,7 @@ class Prediction(Row):
     rate: float | None = column("Estimate; null where the interval is not known.", PER)
     rate_native: float = column("The estimate as told.", FRACTION)
     interval_hours: float | None = column("Interval it is for; null: not told.", "hours")
-    interval_known: Literal["declared"] = column("How the interval is known.")
+    interval_known: Literal["declared", "inferred"] = column("inferred: it is that of the settlement before.")
     kind: Literal["predicted"] = column("predicted: an estimate of what will be paid.")
     source: str = column("Who told us.")
     for_time: OutTime | None = column("The settlement it is for; null: not told.")

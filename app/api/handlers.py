@@ -108,7 +108,9 @@ def _unforeseen(request: Request, error: Exception) -> Response:
 
 _CONNECTION = re.compile("connection|pool|clos", re.IGNORECASE)
 _GONE = (
-    OSError,
+    ConnectionError,
+    TimeoutError,
+    FileNotFoundError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
@@ -116,6 +118,7 @@ _GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
     sqlalchemy.exc.InterfaceError,
     sqlalchemy.exc.OperationalError,
     sqlalchemy.exc.TimeoutError,

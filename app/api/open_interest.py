@@ -66,7 +66,7 @@ async def asset_open_interest(
 ) -> Response:
     """Open interest of an asset, always one-sided, in coins and in USD."""
     perps, oldest = asked.perps(window), duration(max_age)
-    instants = grid(window, STEPS[interval or "1h"], common)
+    instants = grid(window, STEPS[interval or "1h"], common, dense=aggregate == "sum")
     if aggregate == "sum":
         query = open_interest.total(perps, instants.first, instants.last, instants.step, oldest)
         return await render(db, query, OpenInterestSum, common, meta(window))

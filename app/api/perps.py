@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Path, Query
 
 from app.api.deps import DatabaseDep, Name, Slug, Slugs, Window, lower
+from app.api.known import known_exchanges, known_source
 from app.api.paging import Common
 from app.db import Database
 from app.services import coverage
@@ -62,6 +63,8 @@ async def asked(
 ) -> Asked:
     """Find the asset. Raises what becomes 404 with the nearest names, or 409 with the candidates."""
     entity = await find_asset(db, asset)
+    await known_exchanges(db, exchanges)
+    await known_source(db, source)
     return Asked(entity, only(exchanges), None if margin == "all" else margin, source)
 
 
@@ -83,16 +86,17 @@ class Grid:
     step: timedelta
 
 
-def grid(window: Window, step: timedelta, common: Common) -> Grid:
+def grid(window: Window, step: timedelta, common: Common, *, dense: bool = True) -> Grid:
     """The instants aligned to UTC midnight within the window, or the one asked for.
 
-    A page of JSON needs no more of them than it has rows (and one, to see whether there is a next page).
+    Where there is exactly one row an instant (`dense`), a page of JSON needs no more of them than it has rows (and
+    one, to see whether there is a next page).
     """
     if window.at is not None:
         return Grid(window.at, window.at, step)
     first = EPOCH + -((EPOCH - window.start) // step) * step
     last = EPOCH + -((EPOCH - window.end) // step) * step - step
-    if common.form not in ("json", "columns"):
+    if not dense or common.form not in ("json", "columns"):
         return Grid(first, last, step)
     return _page(Grid(first, last, step), common)
 

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from app.api import openapi
 from app.api.deps import CommonDep, DatabaseDep, Name, Names, Slug, Slugs, lower, nearest
-from app.api.errors import BadRequest, NotFound, Wrong
+from app.api.errors import NotFound, Wrong
+from app.api.known import known_exchanges
 from app.api.openapi import documented
 from app.api.reference_rows import (
     Candidate,
@@ -107,18 +108,9 @@ async def list_instruments(
     active: Annotated[bool | None, lower, Query(description="Only those that trade now, or only others.")] = None,
 ) -> Response:
     """Contracts, with their facts as they stand now."""
-    await _known_exchanges(db, exchange)
+    await known_exchanges(db, exchange, "exchange")
     query = quality.instruments(entities=await find_assets(db, asset), exchanges=exchange, kinds=kind, active=active)
     return await render(db, query, InstrumentRow, common, meta())
-
-
-async def _known_exchanges(db: Database, words: list[str] | None) -> None:
-    known = [row["slug"] for row in await db.reads.fetch("select slug from exchange")] if words else []
-    wrong = [word for word in words or () if word not in known]
-    if wrong:
-        close = [name for word in wrong for name in nearest(word, known, 1)]
-        errors = [Wrong("exchange", word, "no such exchange") for word in wrong]
-        raise BadRequest(f"No exchange {', '.join(wrong)}", code="unknown_exchange", errors=errors, candidates=close)
 
 
 @router.get("/instruments/{exchange}/{symbol:path}/funding-intervals", **documented(IntervalRow, 404, tag=TAG))

@@ -114,6 +114,7 @@ async def session(found: Server, *, seed: bool = False, replica: bool = False) -
             await migrate(db)
             if seed or not await db.reads.fetchval("select exists (select from entity)"):
                 await reference.seed(db)
+                await reference.prefer(db, limits.source_preference)
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
             raise Failure(_unreachable(found, error)) from error
         try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.cli.session import Session
     from app.settings import Settings
 
-OPEN_ENDED = ("PERPSTORE_RETENTION_DAYS_", "PERPSTORE_WS_", "PERPSTORE_BIND")
+OPEN_ENDED = ("PERPSTORE_RETENTION_DAYS", "PERPSTORE_WS_", "PERPSTORE_DERIBIT_", "PERPSTORE_STREAMS", "PERPSTORE_BIND")
 HOW = {"given": "of DATABASE_URL", "joined": "embedded, run by another process", "started": "embedded"}
 
 

@@ -214,13 +214,13 @@ def _remember(job: Job, stretch: Stretch, window: Window) -> None:
 
 
 async def _asked(job: Job, feed: Feed, window: Window, *, live: bool = True) -> Fetched | None:
-    """What the upstream has; nothing where it cannot be read; None where there is no answer, which is noted."""
+    """What the upstream has; None where there is no answer, or none that can be read, which is noted."""
     try:
         found = await fetch(job.line, feed, window, live=live)
     except Malformed as error:
         await job.keeper.put_aside(error)
         _miss(job, error)
-        return Fetched()
+        return None
     except UpstreamError as error:
         _miss(job, error)
         return None

@@ -11,7 +11,10 @@ class Pull(Base):
     """One run of one job: what was asked, what came and what became of it."""
 
     __tablename__ = "pull"
-    __table_args__ = (Index("ix_pull_started_at", "started_at"),)
+    __table_args__ = (
+        Index("ix_pull_started_at", "started_at"),
+        Index("ix_pull_source_dataset_finished_at", "source", "dataset", "finished_at"),
+    )
 
     id: Mapped[Id]
     source: Mapped[str]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from sqlalchemy import CursorResult, Row, Select, delete, func, select, update
@@ -14,6 +14,7 @@ from app.models import Job, Pull, RawBody, Reject
 Status = Literal["running", "succeeded", "partial", "failed"]
 MAX_BODY = 2**20
 KEPT_BODIES = 200
+KEPT_PULLS = timedelta(days=30)
 MAX_WORDS = 500
 
 
@@ -81,9 +82,10 @@ async def finish(db: Database, pull: int, status: Status, counts: Counts, error:
 
 
 async def abandon(db: Database) -> int:
-    """Pulls that say they run although nobody runs them, since their process is gone, have failed. Returns how many."""
+    """Pulls that say they run although nobody runs them have failed; old ones are forgotten. Returns how many did."""
     values = {"status": "failed", "finished_at": func.clock_timestamp(), "error": "its process ended"}
     async with writing(db) as connection:
+        await connection.execute(delete(Pull).where(Pull.started_at < func.clock_timestamp() - KEPT_PULLS))
         done = await connection.execute(update(Pull).where(Pull.status == "running").values(**values))
         return cast("CursorResult[tuple[()]]", done).rowcount
 

@@ -105,7 +105,7 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str)
           from {staged} s join {fact} f using (series_id, ts) where {differs}
         ), kept as (
           insert into revision (fact, series_id, ts, known_at, replaced_at, said)
-          select '{fact}', series_id, ts, old_known_at, moment, said from changed
+          select '{fact}', series_id, ts, old_known_at, coalesce(known_at, moment), said from changed
         ), replaced as (
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment) from changed c
           where f.series_id = c.series_id and f.ts = c.ts returning c.own

@@ -34,7 +34,7 @@ where ($1::text[] is null or r.source = any($1)) and ($2::text[] is null or r.da
 
 PULLS = """
 select p.id, p.source, p.dataset, p.status, p.started_at, p.finished_at, p.requests, p.received, p.inserted, p.updated,
-  p.rejected, p.error, extract(epoch from coalesce(p.finished_at, clock_timestamp()) - p.started_at) as duration_s
+  p.rejected, p.error, extract(epoch from coalesce(p.finished_at, clock_timestamp()) - p.started_at) as duration
 from pull p
 where ($1::text[] is null or p.source = any($1)) and ($2::text[] is null or p.dataset = any($2))
   and ($3::text is null or p.status = $3) and ($4::bigint is null or p.id = $4)

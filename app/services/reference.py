@@ -10,13 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import models
-from app.db import Database, writing
+from app.db import Database, driver, writing
 from app.records import FundingInterval, Instrument
 from app.services.entity_match import Matcher
 from app.services.queries import sql
 
 SEED = Path(__file__).parents[1] / "data"
-DATED = ("funding_interval_hours", "contract_size", "multiplier", "margin", "oi_sides")
 EXCHANGE_ITSELF, IMPORT, AGGREGATOR = 0, 1, 2
 
 
@@ -115,6 +114,7 @@ async def _upsert(connection: AsyncConnection, exchange: int, slug: str, listed:
     if not listed:
         return 0
     matcher = await Matcher.load(connection)
+    orphans = await _orphans(connection, exchange)
     before = await _count(connection, exchange)
     rows = [_row(exchange, slug, record, matcher) for record in listed]
     statement = insert(models.Instrument)
@@ -126,7 +126,16 @@ async def _upsert(connection: AsyncConnection, exchange: int, slug: str, listed:
         ),
         rows,
     )
+    adopted = orphans - await _orphans(connection, exchange)
+    if adopted:
+        await (await driver(connection)).execute(sql("importing", "adopted_due"), list(adopted))
     return await _count(connection, exchange) - before
+
+
+async def _orphans(connection: AsyncConnection, exchange: int) -> set[int]:
+    """Contracts whose coin is not known: when it is, the rollup of that coin has to hold their facts."""
+    mine = select(models.Instrument.id).where(models.Instrument.exchange_id == exchange)
+    return set((await connection.execute(mine.where(models.Instrument.entity_id.is_(None)))).scalars())
 
 
 _REPLACED = ("base", "quote", "margin", "contract_size", "multiplier", "oi_sides", "active", "delisted_at")
@@ -191,7 +200,9 @@ async def prefer(db: Database, order: Sequence[str]) -> None:
     """Rank the sources of one fact: `exchange` (the exchange itself), `import` and source ids, the first preferred."""
     ranks: Mapping[str, int] = {word: rank for rank, word in enumerate(order)}
     async with writing(db) as connection:
-        await connection.execute(
+        ranked = await connection.execute(
             text(sql("reference", "rank_series")),
             {"words": list(ranks), "ranks": list(ranks.values()), "last": len(ranks)},
         )
+        if ranked.rowcount:
+            await connection.execute(text("update coin_1h_ready set ready_to = first_ts - interval '1 hour'"))

@@ -14,7 +14,7 @@ from app.services.queries import sql
 
 HOUR = timedelta(hours=1)
 FACTS = frozenset({"funding", "open_interest", "perp_1h"})
-CHUNK = timedelta(days=60)
+CHUNK = timedelta(days=30)
 REFRESH_LOCK = 7_022_003
 
 
@@ -35,14 +35,14 @@ async def refresh(db: Database, *, limit: timedelta | None = None) -> int:
 
 
 async def _refresh(db: Database, entity: int, now: datetime) -> int:
+    """Stretch by stretch, each in a transaction of its own: writers wait for one at the most."""
     done = 0
-    async with writing(db) as connection:
-        start = await _claimed(connection, entity)
-        while start is not None and start <= now:
-            end = min(start + CHUNK, now)
-            done += await _compute(await driver(connection), entity, start, end)
-            start = end + HOUR
-    return done
+    while True:
+        async with writing(db) as connection:
+            start = await _claimed(connection, entity)
+            if start is None or start > now:
+                return done
+            done += await _compute(await driver(connection), entity, start, min(start + CHUNK, now))
 
 
 async def _claimed(connection: AsyncConnection, entity: int) -> datetime | None:

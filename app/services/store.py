@@ -93,10 +93,10 @@ async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, m
         await _copy(copy, merge.STAGE, pa.Table.from_batches([batch]))
     if not received:
         return Written()
-    if moved := await make(copy):
-        await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await partitions.make(db, fact, days)
     await merge.lock(copy, fact)
+    if moved := await make(copy):
+        await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
     return Written(received, *await merge.merge(copy, fact, names, once=once))
 
@@ -110,8 +110,8 @@ async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batche
     received = sum(batch.num_rows for batch in told)
     if not received:
         return Written()
-    moved = await make(copy)
     await merge.lock(copy, fact)
+    moved = await make(copy)
     judged = await settlements.judged(copy, _taken(told, moved))
     await copy.execute(merge.TOUCHED)
     await _copy(copy, "touched", judged.spans)

@@ -153,7 +153,7 @@ async def test_log_of_pulls(writer: httpx.AsyncClient, clean_database: Database)
     assert [row["id"] for row in rows] == [second, first]
     assert (rows[1]["status"], rows[1]["inserted"], rows[1]["rejected"]) == ("partial", 90, 5)
     assert (rows[0]["status"], rows[0]["finished_at"]) == ("running", None)
-    assert rows[1]["duration_s"] >= 0
+    assert rows[1]["duration"] >= 0
     one = (await writer.get(f"/admin/pulls/{first}")).json()["data"]
     assert [row["error"] for row in one] == ["two symbols did not answer"]
     assert [row["id"] for row in (await writer.get("/admin/pulls?status=running")).json()["data"]] == [second]

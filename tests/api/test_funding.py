@@ -178,3 +178,23 @@ async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient, path: s
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["errors"]
+
+
+async def test_a_sample_without_an_interval_takes_that_of_the_settlement_before(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    to = await series(clean_database, "binance", "BTCUSDT")
+    await settle(clean_database, to, {0: 1e-4, 4: 1e-4})
+    sample = {"series_id": to, "ts": at(5), "rate": 1e-4, "for_time": at(8)}
+    await put(clean_database, "predicted_funding", [batch("predicted_funding", [sample])])
+    for asked in ({"at": iso(at(6))}, {"start": iso(at(5)), "end": iso(at(6))}):
+        (row,) = (await read(client, "/funding/BTC", kind="predicted", **asked))["data"]  # type: ignore[misc]
+        assert (row["rate"], row["interval_hours"], row["interval_known"]) == (2e-4, 4, "inferred")  # type: ignore[index]
+
+
+async def test_an_unknown_exchange_or_source_is_named(client: httpx.AsyncClient) -> None:
+    for path in ("/funding/BTC?exchanges=binanse", "/funding?exchanges=binanse"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (400, "unknown_exchange")
+        assert answer.json()["candidates"] == ["binance"]
+    assert (await client.get("/funding/BTC?source=nobody")).json()["code"] == "unknown_source"

@@ -96,3 +96,21 @@ async def test_at_shows_only_candles_that_had_closed(client: httpx.AsyncClient, 
     for moment, opened in ((at(1), at(0)), (at(1.99), at(0)), (at(2), at(1))):
         (row,) = (await read(client, "/candles/BTC", interval="1h", at=iso(moment)))["data"]  # type: ignore[misc]
         assert row["time"] == iso(opened)  # type: ignore[index]
+
+
+async def test_pages_of_a_grid_with_holes_lose_nothing(client: httpx.AsyncClient, clean_database: Database) -> None:
+    a, b = await series(clean_database, "binance", "A"), await series(clean_database, "bybit", "B")
+    for to in (a, b):
+        await hold(clean_database, to, {100.5: 1.0, 101.5: 2.0})
+    asked = {"start": iso(at(0)), "end": iso(at(168)), "interval": "1h"}
+    whole = (await read(client, "/open-interest/BTC", **asked))["data"]
+    assert len(whole) == 6  # type: ignore[arg-type]
+    pages: list[object] = []
+    cursor = None
+    while True:
+        page = await read(client, "/open-interest/BTC", limit=4, cursor=cursor, **asked)
+        pages += page["data"]  # type: ignore[arg-type,operator]
+        cursor = page["page"]["next_cursor"]  # type: ignore[index]
+        if cursor is None:
+            break
+    assert pages == whole

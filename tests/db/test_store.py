@@ -110,3 +110,26 @@ async def test_a_write_makes_the_rollup_due_from_its_first_hour(clean_database: 
     assert await clean_database.reads.fetchval(due) == at(7)
     rate = await clean_database.reads.fetchval("select rate from coin_1h where ts = $1", at(8))
     assert rate == 0.0002
+
+
+async def test_a_correction_with_its_own_time_ends_the_version_before(clean_database: Database) -> None:
+    btc = await series(clean_database, "bybit", "BTCUSDT")
+    await settle(clean_database, btc, {0: 1e-4, 8: 1e-4})
+    told = datetime.now(UTC) - timedelta(hours=1)
+    corrected = {"series_id": btc, "ts": at(8), "rate": 2e-4, "known_at": told}
+    await put(clean_database, "funding", [batch("funding", [corrected])])
+    for moment in (None, datetime.now(UTC), told + timedelta(minutes=1)):
+        rows = await clean_database.reads.fetch("select rate from funding_known($1) where ts = $2", moment, at(8))
+        assert [row["rate"] for row in rows] == [2e-4]
+
+
+async def test_the_preferred_source_can_be_set(clean_database: Database) -> None:
+    from app.services import reference
+
+    await series(clean_database, "binance", "A")
+    await reference.series_of(clean_database, "velo", "binance")
+    ranks = "select o.slug, s.preference from series s join source o on o.id = s.source_id order by 1"
+    await reference.prefer(clean_database, ["velo", "exchange"])
+    assert [tuple(row) for row in await clean_database.reads.fetch(ranks)] == [("binance", 1), ("velo", 0)]
+    await reference.prefer(clean_database, ["exchange", "import"])
+    assert [tuple(row) for row in await clean_database.reads.fetch(ranks)] == [("binance", 0), ("velo", 2)]

@@ -10,7 +10,7 @@ with minute as (
   where i.entity_id = $1 and i.kind = 'perp'
     and c.ts >= $2 and c.ts < date_bin($4::interval, $3::timestamptz - interval '1 microsecond', '2000-01-01Z') + $4
     and ($5::text[] is null or e.slug = any($5))
-    and ($6::text is null or i.margin = $6)
+    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
     and ($7::text is null or o.slug = $7)
   order by i.id, c.ts, s.preference, s.id
 )
@@ -36,7 +36,7 @@ with member as materialized (
   join source o on o.id = s.source_id
   where i.entity_id = $1 and i.kind = 'perp'
     and ($5::text[] is null or e.slug = any($5))
-    and ($6::text is null or i.margin = $6)
+    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
     and ($7::text is null or o.slug = $7)
 ), span as (
   select $2::timestamptz as first, date_bin($4::interval, $3::timestamptz - interval '1 microsecond', '2000-01-01Z') + $4::interval as last

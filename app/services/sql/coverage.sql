@@ -2,7 +2,7 @@
 -- How many perpetuals of an asset are known.
 select count(*) from instrument i join exchange e on e.id = i.exchange_id
 where i.entity_id = $1 and i.kind = 'perp'
-  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or i.margin = $3)
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: funding
 -- From when to when settlements of an asset's perpetuals are stored.
@@ -12,7 +12,7 @@ join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id,
 lateral (select min(ts) as first, max(ts) as last from funding where series_id = s.id) f
 where i.entity_id = $1 and i.kind = 'perp'
-  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or i.margin = $3)
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: predicted_funding
 -- From when to when samples of what will be paid of an asset's perpetuals are stored.
@@ -22,7 +22,7 @@ join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id,
 lateral (select min(ts) as first, max(ts) as last from predicted_funding where series_id = s.id) f
 where i.entity_id = $1 and i.kind = 'perp'
-  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or i.margin = $3)
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: open_interest
 -- From when to when samples of open interest of an asset's perpetuals are stored.
@@ -32,7 +32,7 @@ join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id,
 lateral (select min(ts) as first, max(ts) as last from open_interest where series_id = s.id) f
 where i.entity_id = $1 and i.kind = 'perp'
-  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or i.margin = $3)
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: candles
 -- From when to when candles of an asset's perpetuals are stored.
@@ -42,4 +42,4 @@ join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id,
 lateral (select min(ts) as first, max(ts) as last from (select series_id, ts from perp_1h union all select series_id, ts from perp_1m) c where series_id = s.id) f
 where i.entity_id = $1 and i.kind = 'perp'
-  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or i.margin = $3)
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)

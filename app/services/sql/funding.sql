@@ -9,7 +9,7 @@ with member as materialized (
   join source o on o.id = s.source_id
   where i.entity_id = $1 and i.kind = 'perp'
     and ($5::text[] is null or e.slug = any($5))
-    and ($6::text is null or i.margin = $6)
+    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
     and ($7::text is null or o.slug = $7)
 ), told as (
   select m.*, f.ts, f.rate, f.interval_hours, f.interval_known, f.known_at,
@@ -39,7 +39,7 @@ with told as (
   ) f
   where i.entity_id = $1 and i.kind = 'perp' and $3::timestamptz is not null
     and ($5::text[] is null or e.slug = any($5))
-    and ($6::text is null or i.margin = $6)
+    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
     and ($7::text is null or o.slug = $7)
     and $2 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
 )
@@ -53,17 +53,21 @@ from told order by instrument_id, preference, id
 -- name: predicted_history
 -- One row a sample in [$2, $3) of what will be paid, of each perpetual of an asset.
 select p.ts as time, e.slug as exchange, i.symbol as instrument,
-  case when $4::float8 is null then p.rate else p.rate * $4 / p.interval_hours end as rate,
-  p.rate as rate_native, p.interval_hours, 'declared' as interval_known, 'predicted' as kind, o.slug as source,
-  p.for_time
+  case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as rate,
+  p.rate as rate_native, v.hours as interval_hours,
+  case when p.interval_hours is null then 'inferred' else 'declared' end as interval_known,
+  'predicted' as kind, o.slug as source, p.for_time
 from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
 join source o on o.id = s.source_id,
-lateral (select * from predicted_funding_known($8) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) p
+lateral (select * from predicted_funding_known($8) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) p,
+lateral (select coalesce(p.interval_hours, (
+  select f.interval_hours from funding_known($8) f where f.series_id = s.id and f.ts <= p.ts order by f.ts desc limit 1
+), i.funding_interval_hours) as hours) v
 where i.entity_id = $1 and i.kind = 'perp'
   and ($5::text[] is null or e.slug = any($5))
-  and ($6::text is null or i.margin = $6)
+  and ($6::text is null or coalesce(i.margin, 'stable') = $6)
   and ($7::text is null or o.slug = $7)
 
 -- name: predicted_at
@@ -75,18 +79,24 @@ with told as (
   join series s on s.instrument_id = i.id
   join source o on o.id = s.source_id,
   lateral (
-    select p.ts, p.rate, p.interval_hours, p.for_time from predicted_funding_known($8) p
+    select p.ts, p.rate, p.for_time, p.interval_hours as declared, coalesce(p.interval_hours, (
+      select k.interval_hours from funding_known($8) k
+      where k.series_id = s.id and k.ts <= p.ts order by k.ts desc limit 1
+    ), i.funding_interval_hours) as interval_hours
+    from predicted_funding_known($8) p
     where p.series_id = s.id and p.ts <= $2 and p.ts > $2 - interval '1 day' order by p.ts desc limit 1
   ) f
   where i.entity_id = $1 and i.kind = 'perp' and $3::timestamptz is not null
     and ($5::text[] is null or e.slug = any($5))
-    and ($6::text is null or i.margin = $6)
+    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
     and ($7::text is null or o.slug = $7)
     and (f.for_time is null or f.for_time > $2)
 )
 select distinct on (instrument_id) ts as time, exchange, instrument,
   case when $4::float8 is null then rate else rate * $4 / interval_hours end as rate,
-  rate as rate_native, interval_hours, 'declared' as interval_known, 'predicted' as kind, source, for_time
+  rate as rate_native, interval_hours,
+  case when declared is null then 'inferred' else 'declared' end as interval_known,
+  'predicted' as kind, source, for_time
 from told order by instrument_id, preference, id
 
 -- name: carry
@@ -102,7 +112,7 @@ with told as (
   lateral (select * from funding_known($9) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) f
   where i.entity_id = $1 and i.kind = 'perp'
     and ($6::text[] is null or e.slug = any($6))
-    and ($7::text is null or i.margin = $7)
+    and ($7::text is null or coalesce(i.margin, 'stable') = $7)
     and ($8::text is null or o.slug = $8)
 )
 select exchange, instrument, case when $4::float8 < 0 then 'short' else 'long' end as side, settlements, cumulative_rate,
@@ -126,7 +136,7 @@ with member as materialized (
   join source o on o.id = s.source_id
   where i.entity_id = $1 and i.kind = 'perp'
     and ($8::text[] is null or e.slug = any($8))
-    and ($9::text is null or i.margin = $9)
+    and ($9::text is null or coalesce(i.margin, 'stable') = $9)
     and ($11::text is null or o.slug = $11)
 ), settled as (
   select m.*, f.ts, f.rate, f.interval_hours, lead(f.ts) over (partition by m.series_id order by f.ts) as next_ts
@@ -152,18 +162,18 @@ with member as materialized (
     select distinct on (m.series_id, cell) m.series_id, m.instrument_id, m.preference, f.ts, f.oi_usd,
       greatest($2, date_bin($4, f.ts - interval '1 microsecond', $2) + $4) as cell
     from member m, lateral (
-      (select o.ts, o.oi_usd, o.oi_base from open_interest_known($10) o
-       where o.series_id = m.series_id and o.ts <= $2 order by o.ts desc limit 1)
+      (select k.ts, v.oi_usd from open_interest_known($10) k, lateral (select coalesce(k.oi_usd, k.oi_base * (
+         select c.close from perp_1h_known($10) c
+         where c.series_id = m.series_id and c.ts <= k.ts - interval '1 hour' and c.ts > k.ts - interval '4 hours'
+         order by c.ts desc limit 1)) as oi_usd) v
+       where k.series_id = m.series_id and k.ts <= $2 and v.oi_usd is not null order by k.ts desc limit 1)
       union all
-      (select o.ts, o.oi_usd, o.oi_base from open_interest_known($10) o
-       where o.series_id = m.series_id and o.ts > $2 and o.ts <= $3)
-    ) r, lateral (
-      select r.ts, coalesce(r.oi_usd, r.oi_base * (
-        select c.close from perp_1h_known($10) c
-        where c.series_id = m.series_id and c.ts <= r.ts - interval '1 hour' and c.ts > r.ts - interval '4 hours'
-        order by c.ts desc limit 1)) as oi_usd
+      (select k.ts, v.oi_usd from open_interest_known($10) k, lateral (select coalesce(k.oi_usd, k.oi_base * (
+         select c.close from perp_1h_known($10) c
+         where c.series_id = m.series_id and c.ts <= k.ts - interval '1 hour' and c.ts > k.ts - interval '4 hours'
+         order by c.ts desc limit 1)) as oi_usd) v
+       where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3 and v.oi_usd is not null)
     ) f
-    where f.oi_usd is not null
     order by m.series_id, cell, f.ts desc
   ) newest
 ), weighed as (
@@ -180,13 +190,23 @@ with member as materialized (
   from member m, perp_1m_known($10) c
   where $6 = 'volume' and c.series_id = m.series_id and c.ts >= $2 - interval '30 days' and c.ts < $3
   group by m.instrument_id, m.preference, date_trunc('hour', c.ts)
-), traded as (
-  select r.ts, r.instrument_id, sum(h.usd) as usd, r.ts - (max(h.ts) + interval '1 hour') <= $7::interval as fresh
-  from rated r join (
+), daily as (
+  select instrument_id, ts + interval '1 hour' as ts,
+    sum(usd) over (partition by instrument_id order by ts range interval '23 hours' preceding) as usd
+  from (
     select distinct on (instrument_id, ts) instrument_id, ts, usd from hourly where usd is not null
     order by instrument_id, ts, preference
-  ) h on h.instrument_id = r.instrument_id and h.ts >= r.ts - interval '24 hours' and h.ts <= r.ts - interval '1 hour'
-  group by r.ts, r.instrument_id
+  ) told
+), stepped as (
+  select *, lead(cell) over (partition by instrument_id order by cell) as next_cell
+  from (
+    select distinct on (instrument_id, cell) instrument_id, ts, usd,
+      greatest($2, date_bin($4, ts - interval '1 microsecond', $2) + $4) as cell
+    from daily order by instrument_id, cell, ts desc
+  ) newest
+), traded as (
+  select g.ts, instrument_id, usd, g.ts - stepped.ts <= $7::interval as fresh
+  from stepped, generate_series(cell, least($3, next_cell - $4), $4) as g(ts)
 ), joined as (
   select r.*, case when w.fresh then w.oi_usd end as oi_usd,
     case $6 when 'oi' then w.oi_usd when 'volume' then t.usd else 1 end as weight,
@@ -242,7 +262,7 @@ with one as (
   where i.kind = 'perp' and i.active and i.entity_id is not null
     and ($2::int[] is null or i.entity_id = any($2))
     and ($3::text[] is null or e.slug = any($3))
-    and ($4::text is null or i.margin = $4)
+    and ($4::text is null or coalesce(i.margin, 'stable') = $4)
   order by i.id, (l.funding_ts is null), s.preference, s.id
 )
 select a.asset, one.exchange, one.instrument, funding_ts as time,
@@ -250,7 +270,9 @@ select a.asset, one.exchange, one.instrument, funding_ts as time,
   case when predicted_for > now() then predicted_for
     when funding_ts + interval_hours * interval '1 hour' > now() then funding_ts + interval_hours * interval '1 hour'
   end as next_time,
-  case when $1 is null then predicted_rate else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours)
+  case when predicted_for > now() or (predicted_for is null and predicted_ts > now() - interval '1 day') then
+    case when $1 is null then predicted_rate
+      else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours) end
   end as predicted_rate,
   case when oi_ts >= funding_ts - interval '2 hours' then oi_usd end as oi_usd,
   extract(epoch from now() - funding_ts)::float8 as age_s
@@ -280,7 +302,7 @@ with told as (
   where i.kind = 'perp' and i.entity_id is not null
     and ($2::int[] is null or i.entity_id = any($2))
     and ($3::text[] is null or e.slug = any($3))
-    and ($4::text is null or i.margin = $4)
+    and ($4::text is null or coalesce(i.margin, 'stable') = $4)
   order by i.id, s.preference, s.id
 )
 select a.asset, exchange, instrument, ts as time,

@@ -10,7 +10,7 @@ with told as (
   lateral (select * from open_interest_known($7) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) o
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
-    and ($5::text is null or i.margin = $5)
+    and ($5::text is null or coalesce(i.margin, 'stable') = $5)
     and ($6::text is null or t.slug = $6)
 )
 select time, exchange, instrument, oi_base, oi_usd from told where place = 1
@@ -25,7 +25,7 @@ with member as materialized (
   join source t on t.id = s.source_id
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
-    and ($5::text is null or i.margin = $5)
+    and ($5::text is null or coalesce(i.margin, 'stable') = $5)
     and ($6::text is null or t.slug = $6)
 ), held as (
   select *, lead(cell) over (partition by series_id order by cell) as next_cell
@@ -51,7 +51,7 @@ with member as materialized (
   join source t on t.id = s.source_id
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
-    and ($5::text is null or i.margin = $5)
+    and ($5::text is null or coalesce(i.margin, 'stable') = $5)
     and ($6::text is null or t.slug = $6)
 ), held as (
   select *, lead(cell) over (partition by series_id order by cell) as next_cell

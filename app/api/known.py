@@ -1,0 +1,29 @@
+"""Names of ours that have to exist: a mistyped exchange is an error, not an empty answer."""
+
+from collections.abc import Sequence
+
+from app.api.errors import BadRequest, Wrong
+from app.api.words import nearest
+from app.db import Database
+
+EXCHANGES = "select slug from exchange"
+SOURCES = "select slug from source union select distinct source from entity_source_id union select slug from exchange"
+
+
+async def known_exchanges(db: Database, words: Sequence[str] | None, parameter: str = "exchanges") -> None:
+    """Refuse exchanges nobody has heard of, naming the nearest."""
+    await _known(db, EXCHANGES, words, parameter, "exchange")
+
+
+async def known_source(db: Database, word: str | None) -> None:
+    """Refuse a source nobody has heard of, naming the nearest."""
+    await _known(db, SOURCES, [word] if word else None, "source", "source")
+
+
+async def _known(db: Database, statement: str, words: Sequence[str] | None, parameter: str, what: str) -> None:
+    known = [row["slug"] for row in await db.reads.fetch(statement)] if words else []
+    wrong = [word for word in words or () if word not in known]
+    if wrong:
+        close = [name for word in wrong for name in nearest(word, known, 1)]
+        errors = [Wrong(parameter, word, f"no such {what}") for word in wrong]
+        raise BadRequest(f"No {what} {', '.join(wrong)}", code=f"unknown_{what}", errors=errors, candidates=close)
