@@ -10,7 +10,19 @@ from app.api.errors import bad_value
 from app.api.funding_rows import Carry, DetailedFunding, LatestFunding, Prediction, Settlement, WeightedFunding
 from app.api.known import known_exchanges
 from app.api.openapi import documented
-from app.api.perps import STEPS, Asked, AskedDep, Duration, Exchanges, MarginParam, duration, grid, only, why_empty
+from app.api.perps import (
+    STEPS,
+    Asked,
+    AskedDep,
+    Duration,
+    Exchanges,
+    MarginParam,
+    duration,
+    grid,
+    joined,
+    only,
+    why_empty,
+)
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.services import funding
@@ -114,7 +126,9 @@ async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window
     row = DetailedFunding if mean.contributors else WeightedFunding
     instants = grid(window, mean.step, common)
     query = await funding.weighted(db, asked.perps(window), instants.first, instants.last, mean)
-    return await render(db, query, row, common, meta(window, per=per, kind="settled"))
+    exchanges, notices = await joined(db, asked, window)
+    facts = meta(window, per=per, kind="settled", contributors=exchanges, notices=notices)
+    return await render(db, query, row, common, facts)
 
 
 @router.get("/funding/{asset}/carry", **documented(Carry, 404, 409, tag="Funding"))

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
 from app.api.openapi import documented
-from app.api.perps import STEPS, AskedDep, Duration, duration, grid, why_empty
+from app.api.perps import STEPS, AskedDep, Duration, duration, grid, joined, why_empty
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
@@ -15,6 +15,7 @@ from app.services import open_interest
 
 router = APIRouter(route_class=RememberedRoute)
 
+FILLED = "each value is the last sample at or before `time`, at most {} old"
 COINS, USD = "coins, one side", "USD, one side"
 
 
@@ -69,7 +70,9 @@ async def asset_open_interest(
     instants = grid(window, STEPS[interval or "1h"], common, dense=aggregate == "sum")
     if aggregate == "sum":
         query = open_interest.total(perps, instants.first, instants.last, instants.step, oldest)
-        return await render(db, query, OpenInterestSum, common, meta(window))
+        exchanges, notices = await joined(db, asked, window)
+        facts = meta(window, contributors=exchanges, notices=(*notices, FILLED.format(max_age)))
+        return await render(db, query, OpenInterestSum, common, facts)
     if interval is None and window.at is None:
         query = open_interest.history(perps, window.start, window.end)
     else:
@@ -78,4 +81,5 @@ async def asset_open_interest(
     async def why() -> str:
         return await why_empty(db, "open_interest", asked, window)
 
-    return await render(db, query, OpenInterest, common, meta(window), why_empty=why)
+    filled = () if interval is None and window.at is None else (FILLED.format(max_age),)
+    return await render(db, query, OpenInterest, common, meta(window, notices=filled), why_empty=why)

@@ -112,6 +112,12 @@ def _page(whole: Grid, common: Common) -> Grid:
     return Grid(max(whole.first, last - span), last, whole.step)
 
 
+async def joined(db: Database, asked: Asked, window: Window) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Exchanges an answer over all of them may be made of; and a notice where there are none."""
+    found = await coverage.exchanges(db, asked.perps(window))
+    return found, (() if found else ("no perpetual of this asset is known with these filters",))
+
+
 async def why_empty(db: Database, dataset: coverage.Dataset, asked: Asked, window: Window) -> str:
     """Why there are no rows: said in the answer, since an empty list alone says nothing."""
     return await coverage.why_empty(db, dataset, asked.perps(window), window.start, window.end)

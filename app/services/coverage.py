@@ -10,6 +10,12 @@ from app.services.queries import sql
 Dataset = Literal["funding", "predicted_funding", "open_interest", "candles"]
 
 
+async def exchanges(db: Database, perps: Perps) -> tuple[str, ...]:
+    """Where these perpetuals trade: who may stand behind an answer that joins them."""
+    rows = await db.reads.fetch(sql("coverage", "exchanges"), perps.entity_id, perps.exchanges, perps.margin)
+    return tuple(row["slug"] for row in rows)
+
+
 async def why_empty(db: Database, dataset: Dataset, perps: Perps, start: datetime, end: datetime) -> str:
     """One sentence: no such contract, not fetched yet, or outside of what is stored."""
     if not await db.reads.fetchval(sql("coverage", "instruments"), perps.entity_id, perps.exchanges, perps.margin):

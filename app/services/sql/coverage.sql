@@ -1,3 +1,10 @@
+-- name: exchanges
+-- One row an exchange with perpetuals of an asset.
+select distinct e.slug from instrument i join exchange e on e.id = i.exchange_id
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+order by e.slug
+
 -- name: instruments
 -- How many perpetuals of an asset are known.
 select count(*) from instrument i join exchange e on e.id = i.exchange_id
