@@ -23,6 +23,7 @@ Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SESSION = {"timezone": "UTC", "jit": "off", "application_name": "perpstore"}
 MIGRATION_LOCK = 7_022_001
+LISTED = "select true from pg_available_extensions where name = 'timescaledb'"
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ async def _try_timescale(db: Database) -> None:
     """Enable TimescaleDB where the server has it. Found by trying: what is listed as available may not be loadable."""
     try:
         async with db.engine.begin() as connection:
-            await connection.execute(text("create extension if not exists timescaledb"))
+            if (await connection.execute(text(LISTED))).scalar():
+                await connection.execute(text("create extension if not exists timescaledb"))
     except (DBAPIError, ConnectionError, asyncpg.PostgresError) as reason:
         logger.debug("no TimescaleDB: %s", reason)

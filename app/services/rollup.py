@@ -15,7 +15,6 @@ from app.services.queries import sql
 HOUR = timedelta(hours=1)
 FACTS = frozenset({"funding", "open_interest", "perp_1h"})
 CHUNK = timedelta(days=30)
-REFRESH_LOCK = 7_022_003
 
 
 async def lower(copy: Driver, fact: str) -> None:

@@ -11,7 +11,7 @@ from app.services.importing.identity import Directory
 from app.services.queries import sql
 from app.services.reference import AGGREGATOR, EXCHANGE_ITSELF, IMPORT
 
-MAKING_LOCK = 7_022_004
+MAKING_LOCK = 7_022_005
 Place = tuple[int, float] | Refusal
 
 
