@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.ingest.runner import Answer, Web, ask
 from app.ingest.spec import Bad, Feed, Json, Source, Window
-from app.records import Candle, FundingInterval, Instrument, Record
+from app.records import Candle, Listed, PerpHour, Record
 
 SHORTEST = timedelta(seconds=1)
 MOST_PAGES = 1000
@@ -104,7 +104,7 @@ def _sorted(feed: Feed, window: Window, rows: list[Record | Bad | None], now: da
     """Rows by what becomes of them. A candle that still grows is left; it comes again when it is complete."""
     found = Fetched(bad=_bads(rows))
     for record in rows:
-        if record is None or isinstance(record, Bad) or (isinstance(record, Candle) and record.closes > now):
+        if record is None or isinstance(record, Bad) or (isinstance(record, Candle | PerpHour) and record.closes > now):
             continue
         if _strays(feed, window, record):
             found.bad.append(Bad(record.symbol, "outside_window", f"{window.start} to {window.end} was asked for"))
@@ -115,6 +115,6 @@ def _sorted(feed: Feed, window: Window, rows: list[Record | Bad | None], now: da
 
 def _strays(feed: Feed, window: Window, record: Record) -> bool:
     """Whether a row is not of the time asked for. Only an instrument's history promises to keep to that."""
-    if not feed.history or feed.scope == "market" or isinstance(record, Instrument | FundingInterval):
+    if not feed.history or feed.scope == "market" or isinstance(record, Listed):
         return False
     return not window.holds(record.time)

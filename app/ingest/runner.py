@@ -18,7 +18,7 @@ from pydantic_core import from_json, to_json
 from app.ingest.errors import Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
 from app.ingest.limits import LONGEST_WAIT, Limiter, limiter, limiters
 from app.ingest.spec import Json, Problem, Request, Source, Trouble
-from app.settings import base_url
+from app.settings import base_url, environment
 
 WHOLE_SECONDS = 60.0
 TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=WHOLE_SECONDS)
@@ -65,7 +65,10 @@ async def opened(patience: Patience = Patience(), now: Callable[[], datetime] = 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: when it was asked, HTTP status, the body as it came and what it says (if not JSON: its text)."""
+    """What came back: when it was asked, HTTP status, the body as it came and what it says.
+
+    `is_readable`: it is of the kind the source answers in. A body that is not, says its text.
+    """
 
     question: Question
     at: datetime
@@ -73,7 +76,7 @@ class Answer:
     headers: httpx.Headers
     body: bytes
     says: Json
-    is_json: bool
+    is_readable: bool
 
     def malformed(self, message: str) -> Malformed:
         """The error that this answer cannot be read."""
@@ -99,7 +102,7 @@ async def ask(
         asked_at = await budget.take(request.costs, live=live)
         try:
             sent()
-            answer = await _send(web, base_url(source.id, source.base_url), request, asked)
+            answer = await _send(web, source, request, asked)
             _judge(source, answer)
         except Throttled as error:
             budget.throttled(error.retry_after, banned=error.banned)
@@ -121,18 +124,19 @@ def _back_off(patience: Patience, left: int, retry_after: float | None) -> float
     return max(random.uniform(0, bound), retry_after or 0)  # noqa: S311 - spreads callers, guards nothing
 
 
-async def _send(web: Web, base: str, request: Request, asked: Question) -> Answer:
+async def _send(web: Web, source: Source, request: Request, asked: Question) -> Answer:
     """One request, one answer of any status. Raises Unavailable when none comes and Malformed when it is too large."""
+    request = source.signed(request, key_of(source))
+    url = base_url(source.id, request.base or source.base_url) + request.path
     body = None if request.body is None else to_json(request.body)
-    headers = None if body is None else {"Content-Type": "application/json"}
-    sending = web.client.stream(
-        request.method, base + request.path, params=request.params or None, content=body, headers=headers
-    )
+    headers = dict(request.headers) if body is None else {"Content-Type": "application/json", **dict(request.headers)}
+    sending = web.client.stream(request.method, url, params=request.params or None, content=body, headers=headers)
     at = web.now()
     try:
         async with asyncio.timeout(WHOLE_SECONDS), sending as response:
             body = await _read(response, asked)
-            return Answer(asked, at, response.status_code, response.headers, body, *_says(body))
+            says = _text(body) if source.answers == "text" and response.is_success else _says(body)
+            return Answer(asked, at, response.status_code, response.headers, body, *says)
     except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
         raise Unavailable(f"{type(error).__name__} {error}".strip(), asked, code="transport") from error
 
@@ -155,14 +159,23 @@ def _says(body: bytes) -> tuple[Json, bool]:
         return body[:KEPT_BYTES].decode(errors="replace"), False
 
 
+def _text(body: bytes) -> tuple[Json, bool]:
+    return body.decode("utf-8-sig", errors="replace"), True
+
+
+def key_of(source: Source) -> str | None:
+    """The key of a source as the environment has it, or None."""
+    return (environment().get(source.key) or "").strip() or None if source.key else None
+
+
 def _judge(source: Source, answer: Answer) -> None:
     """Raise what an answer that is none stands for: in the upstream's own words, then by its HTTP status."""
     ok = 200 <= answer.status < 300
-    problem = source.problem(answer.status, answer.says) if answer.is_json or not ok else None
+    problem = source.problem(answer.status, answer.says) if answer.is_readable or not ok else None
     problem = problem or (None if ok else _by_status(answer.status))
     if problem:
         raise _error(problem, answer)
-    if not answer.is_json:
+    if not answer.is_readable:
         raise answer.malformed("not JSON")
 
 

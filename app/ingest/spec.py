@@ -26,9 +26,18 @@ from app.ingest.wire import from_percent as from_percent
 from app.ingest.wire import in_usd as in_usd
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
-from app.records import Instrument, Record
+from app.records import Instrument, Metric, Record
 
-Dataset = Literal["instruments", "funding", "predicted_funding", "open_interest", "candles_1m", "candles_1h"]
+Dataset = Literal[
+    "instruments",
+    "funding",
+    "predicted_funding",
+    "open_interest",
+    "candles_1m",
+    "candles_1h",
+    "perp_1h",
+    "fundamentals",
+]
 _W = TypeVar("_W", bound="Wire")
 
 
@@ -64,7 +73,9 @@ def told(
 class Window:
     """What to ask for: `[start, end)`, of one instrument or (None) of all markets, from `cursor` on.
 
-    `instruments` are all contracts of the source known so far, by symbol, for feeds that answer for many at once.
+    `instruments` are all contracts of the source known so far, by symbol, for feeds that answer for many at once. A
+    batch names what it is about itself: `subjects` in the source's own words, on these `exchanges` (our slugs), and
+    which `columns` of them.
     """
 
     start: datetime
@@ -72,6 +83,9 @@ class Window:
     instrument: Instrument | None = None
     instruments: Mapping[str, Instrument] = field(default_factory=dict[str, Instrument])
     cursor: str | None = None
+    subjects: tuple[str, ...] = ()
+    exchanges: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def one(self) -> Instrument:
@@ -101,20 +115,47 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What a batch feed is to cover: `[start, end)` of these things of its source.
+
+    `live`: how things stand now is wanted, or the newest full periods; else history. `assets` are the ids that are of
+    an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals. `keyed`: there is
+    a key.
+    """
+
+    start: datetime
+    end: datetime
+    live: bool
+    assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    pairs: frozenset[tuple[str, str]] = frozenset()
+    keyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request: path under the source's base URL, query, JSON body and what it costs of which budget."""
+    """One HTTP request: path under the source's base URL, query, JSON body and what it costs of which budget.
+
+    `base` is another host of the source, where it has several. `headers` are those of this request alone.
+    """
 
     path: str
     method: Literal["GET", "POST"] = "GET"
     params: tuple[tuple[str, str], ...] = ()
     body: Json = None
     costs: tuple[tuple[str, float], ...] = ()
+    base: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def get(path: str, *, costs: Mapping[str, float], **params: object) -> Request:
     """A GET of `path`; parameters that are None are left out."""
     query = tuple((name, str(value)) for name, value in params.items() if value is not None)
     return Request(path, params=query, costs=tuple(costs.items()))
+
+
+def at(base: str, request: Request) -> Request:
+    """The same request to another host of its source."""
+    return replace(request, base=base)
 
 
 def post(path: str, body: Json, *, costs: Mapping[str, float]) -> Request:
@@ -148,16 +189,17 @@ class Budget:
 class Feed:
     """How one dataset is asked for and read.
 
-    `scope`: one request answers for all markets, or for one instrument. `rows` yields one item a row of the answer: a
+    `scope`: one request answers for all markets, for one instrument, or for a batch: then `pieces` tells which
+    requests cover an aim, the most wanted first; each piece is a window. `rows` yields one item a row of the answer: a
     record, a `Bad` where it can be none, or None where it is not ours to keep; so their number tells a full page.
     `step` is the usual spacing of rows, `limit` how many one answer holds at most (None: all). `history`: a window in
     the past can be asked for; `keeps` says how far back (None: since listing). `every` is how often the schedule asks,
     `ready_after` how long after a full period the upstream is ready. `next_cursor` gives the token of the next page
-    where the upstream pages by token.
+    where the upstream pages by token. `needs_key`: not to be asked without one.
     """
 
     dataset: Dataset
-    scope: Literal["market", "instrument"]
+    scope: Literal["market", "instrument", "batch"]
     request: Callable[[Window], Request]
     answer: Any
     rows: Callable[[Any, Window], Rows]
@@ -169,6 +211,8 @@ class Feed:
     keeps: timedelta | None = None
     ready_after: timedelta = timedelta(seconds=20)
     next_cursor: Callable[[Any], str | None] | None = None
+    pieces: Callable[[Aim], Iterable[Window]] | None = None
+    needs_key: bool = False
 
 
 def _itself(answer: Json) -> Iterable[Json]:
@@ -196,9 +240,18 @@ def _no_problem(status: int, body: Json) -> Problem | None:
     return None
 
 
+def _unsigned(request: Request, key: str | None) -> Request:
+    return request
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One upstream: facts, budgets and feeds. `problem` recognises errors the upstream sends as ordinary answers."""
+    """One upstream: facts, budgets and feeds. `problem` recognises errors the upstream sends as ordinary answers.
+
+    `key` names the setting of its key, without which it is not asked at all if `key_required`; `signed` is a request
+    with the key in it, made as it is sent and shown to nobody. `answers` says what bodies hold: JSON, or text that
+    goes to the wire model as it is. `metrics` are those it is known to tell.
+    """
 
     id: str
     name: str
@@ -208,6 +261,10 @@ class Source:
     docs: str
     terms: str
     key: str | None = None
+    key_required: bool = True
+    signed: Callable[[Request, str | None], Request] = _unsigned
+    answers: Literal["json", "text"] = "json"
+    metrics: tuple[Metric, ...] = ()
     problem: Callable[[int, Json], Problem | None] = _no_problem
 
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:

@@ -1,22 +1,28 @@
 """Tables, one file a subject."""
 
+from app.models.backfill import Backfill, BackfillChunk, BudgetSpent
 from app.models.base import Base
 from app.models.facts import (
     Funding,
     Latest,
+    MetricValue,
     OpenInterest,
     PerpHour,
     PerpMinute,
     PredictedFunding,
     Revision,
 )
+from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceProduct
 from app.models.operation import ApiKey, Job, Pull, RawBody, Reject
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
 from app.models.rollup import CoinHour, CoinHourReady
 
 __all__ = [
     "ApiKey",
+    "Backfill",
+    "BackfillChunk",
     "Base",
+    "BudgetSpent",
     "CoinHour",
     "CoinHourReady",
     "Entity",
@@ -27,6 +33,9 @@ __all__ = [
     "InstrumentFact",
     "Job",
     "Latest",
+    "Metric",
+    "MetricSeries",
+    "MetricValue",
     "OpenInterest",
     "PerpHour",
     "PerpMinute",
@@ -37,4 +46,6 @@ __all__ = [
     "Revision",
     "Series",
     "Source",
+    "SourceAsset",
+    "SourceProduct",
 ]

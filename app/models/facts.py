@@ -62,8 +62,11 @@ class OpenInterest(Fact, Base):
     oi_usd: Mapped[float | None] = mapped_column(Float(53))
 
 
-class CandleColumns(Fact):
-    """Prices a coin and volumes of one interval, in coins (multiplier applied) and in USD."""
+class PerpMinute(Fact, Base):
+    """One minute of one perpetual: prices a coin, volumes in coins (multiplier applied) and in USD."""
+
+    __tablename__ = "perp_1m"
+    __table_args__ = (RANGE_BY_TIME,)
 
     open: Mapped[float] = mapped_column(Float(53))
     high: Mapped[float] = mapped_column(Float(53))
@@ -75,18 +78,53 @@ class CandleColumns(Fact):
     trades: Mapped[float | None] = mapped_column(Float(53))
 
 
-class PerpMinute(CandleColumns, Base):
-    """One minute of one perpetual."""
+class PerpHour(Fact, Base):
+    """One hour of one perpetual: its candle and, where an aggregator tells them, everything else of that hour.
 
-    __tablename__ = "perp_1m"
-    __table_args__ = (RANGE_BY_TIME,)
-
-
-class PerpHour(CandleColumns, Base):
-    """One hour of one perpetual."""
+    Prices a coin, quantities in coins (multiplier applied) and in USD, rates per 8 hours.
+    """
 
     __tablename__ = "perp_1h"
     __table_args__ = (RANGE_BY_TIME,)
+
+    open: Mapped[float | None] = mapped_column(Float(53))
+    high: Mapped[float | None] = mapped_column(Float(53))
+    low: Mapped[float | None] = mapped_column(Float(53))
+    close: Mapped[float | None] = mapped_column(Float(53))
+    volume_base: Mapped[float | None] = mapped_column(Float(53))
+    volume_usd: Mapped[float | None] = mapped_column(Float(53))
+    buy_volume_base: Mapped[float | None] = mapped_column(Float(53))
+    trades: Mapped[float | None] = mapped_column(Float(53))
+    sell_volume_base: Mapped[float | None] = mapped_column(Float(53))
+    buy_volume_usd: Mapped[float | None] = mapped_column(Float(53))
+    sell_volume_usd: Mapped[float | None] = mapped_column(Float(53))
+    buy_trades: Mapped[float | None] = mapped_column(Float(53))
+    sell_trades: Mapped[float | None] = mapped_column(Float(53))
+    oi_base_high: Mapped[float | None] = mapped_column(Float(53))
+    oi_base_low: Mapped[float | None] = mapped_column(Float(53))
+    oi_base_close: Mapped[float | None] = mapped_column(Float(53))
+    oi_usd_high: Mapped[float | None] = mapped_column(Float(53))
+    oi_usd_low: Mapped[float | None] = mapped_column(Float(53))
+    oi_usd_close: Mapped[float | None] = mapped_column(Float(53))
+    funding_rate_8h: Mapped[float | None] = mapped_column(Float(53))
+    funding_rate_8h_mean: Mapped[float | None] = mapped_column(Float(53))
+    premium: Mapped[float | None] = mapped_column(Float(53))
+    buy_liquidations: Mapped[float | None] = mapped_column(Float(53))
+    sell_liquidations: Mapped[float | None] = mapped_column(Float(53))
+    buy_liquidation_base: Mapped[float | None] = mapped_column(Float(53))
+    sell_liquidation_base: Mapped[float | None] = mapped_column(Float(53))
+    liquidation_base: Mapped[float | None] = mapped_column(Float(53))
+    buy_liquidation_usd: Mapped[float | None] = mapped_column(Float(53))
+    sell_liquidation_usd: Mapped[float | None] = mapped_column(Float(53))
+    liquidation_usd: Mapped[float | None] = mapped_column(Float(53))
+
+
+class MetricValue(Fact, Base):
+    """One value of a metric of an entity; `series_id` is a `metric_series`."""
+
+    __tablename__ = "metric_value"
+
+    value: Mapped[float] = mapped_column(Float(53))
 
 
 class Revision(Base):

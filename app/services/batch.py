@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from app.records import Candle, FundingRate, OpenInterest, PredictedFunding, Record
+from app.records import Candle, FundingRate, OpenInterest, PerpHour, PredictedFunding, Record
 from app.services.reference import SeriesRef
-from app.services.store import SCHEMAS
+from app.services.store import SCHEMAS, WIDE_HOUR
 
 MINUTE = timedelta(minutes=1)
 Row = dict[str, object]
@@ -64,6 +64,36 @@ def _candle(record: Candle, multiplier: float) -> Row:
         "buy_volume_base": scaled(record.buy_volume_base, multiplier),
         "trades": record.trades,
     }
+
+
+PRICES = frozenset({"open", "high", "low", "close"})
+
+
+def hours(records: Sequence[PerpHour], series: Mapping[tuple[str, str], SeriesRef]) -> pa.RecordBatch:
+    """Hours of perpetuals as a batch of `perp_1h`, in coins and USD: the columns that any of them tells.
+
+    `series` by exchange and native symbol. Raises KeyError where one is missing.
+    """
+    refs = [series[record.exchange, record.symbol] for record in records]
+    told = {name for record in records for name in record.values}
+    columns: dict[str, list[object]] = {
+        "series_id": [ref.id for ref in refs],
+        "ts": [record.time for record in records],
+    }
+    for name in WIDE_HOUR.names:
+        if name in told:
+            units = [_unit(name, ref.multiplier) for ref in refs]
+            values = [record.values.get(name) for record in records]
+            columns[name] = [scaled(value, unit) for value, unit in zip(values, units, strict=True)]
+    columns["known_at"] = [None] * len(records)
+    return pa.RecordBatch.from_pydict(columns, pa.schema([WIDE_HOUR.field(name) for name in columns]))
+
+
+def _unit(column: str, multiplier: float) -> float:
+    """Prices are a coin, quantities are in coins."""
+    if column in PRICES:
+        return 1 / multiplier
+    return multiplier if "_base" in column else 1.0
 
 
 def scaled(quantity: float | None, multiplier: float) -> float | None:

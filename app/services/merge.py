@@ -114,8 +114,10 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str)
 
 
 async def latest(copy: Driver, fact: str) -> None:
-    """The newest touched row of each series into `latest`, unless a newer one is there."""
-    to = LATEST[fact]
+    """The newest touched row of each series into `latest`, unless a newer one is there. Not every fact has a place."""
+    to = LATEST.get(fact)
+    if to is None:
+        return
     names = ", ".join(to.values.values())
     picked = ", ".join(f"f.{column}" for column in to.values)
     new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))

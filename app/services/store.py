@@ -12,6 +12,7 @@ import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from app.db import Database, Driver, driver, writing
+from app.records import HOUR_COLUMNS
 from app.services import merge, partitions, rollup, settlements
 
 TIME = pa.timestamp("us", "UTC")
@@ -32,10 +33,15 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "open_interest": _schema("oi_base", "oi_usd"),
     "perp_1m": _schema(*CANDLE),
     "perp_1h": _schema(*CANDLE),
+    "metric_value": _schema("value"),
 }
 """Columns of each fact. Times are UTC microseconds; null means not known; `known_at` null means now."""
+WIDE_HOUR = _schema(*HOUR_COLUMNS)
+"""All columns of `perp_1h`, for those who tell more of an hour than its candle."""
 
 Batches = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
+AtTheEnd = Callable[[Driver, "Written"], Awaitable[None]]
+"""What else is to be true once the rows are stored, written in their transaction."""
 MakeSeries = Callable[[Driver], Awaitable[Mapping[int, int]]]
 """Makes the series that rows speak of, in their transaction. Returns those that go by another id than in the rows."""
 
@@ -62,12 +68,19 @@ async def _nothing_to_make(_: Driver) -> Mapping[int, int]:
 
 
 async def put(
-    db: Database, fact: str, batches: Batches, *, dry_run: bool = False, make: MakeSeries = _nothing_to_make
+    db: Database,
+    fact: str,
+    batches: Batches,
+    *,
+    dry_run: bool = False,
+    make: MakeSeries = _nothing_to_make,
+    at_the_end: AtTheEnd | None = None,
 ) -> Written:
     """Store all rows of `batches` as `fact`, or none of them. Of one fact told twice the later wins.
 
-    `make` is called when all rows have come. A dry run tells what would become of the rows and leaves nothing. Raises
-    whatever the database raises, and then nothing is stored.
+    All batches have the columns of the first: those of `SCHEMAS`, or some of them with the key. `make` is called when
+    all rows have come. A dry run tells what would become of the rows and leaves nothing. Raises whatever the database
+    raises, and then nothing is stored.
     """
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
@@ -76,17 +89,21 @@ async def put(
         if written.received:
             await merge.latest(copy, fact)
             await rollup.lower(copy, fact)
+        if at_the_end:
+            await at_the_end(copy, written)
     return written
 
 
 async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries) -> Written:
     """Batch by batch into the staging table, then all at once into place."""
-    names = SCHEMAS[fact].names
-    await copy.execute(merge.stage_table(names))
+    names: list[str] = []
     received, once = 0, True
     days: set[datetime] = set()
     newest: dict[int, int] = {}
     async for batch in _each(batches):
+        if not names:
+            names = batch.schema.names
+            await copy.execute(merge.stage_table(names))
         received += batch.num_rows
         days |= _days(batch)
         once = once and _goes_on(batch, newest)

@@ -380,4 +380,4 @@ def test_every_fact_has_a_check() -> None:
     from app.services.importing.checks import CHECKS
 
     assert CHECKS.keys() == DATASETS.keys()
-    assert len(SCHEMAS) == 5
+    assert len(SCHEMAS) == 6

@@ -44,7 +44,7 @@ with member as materialized (
   select m.*, 0 as derived, c.ts, c.open, c.high, c.low, c.close, c.volume_base, c.volume_usd, c.buy_volume_base,
     c.trades, true as complete
   from span, member m join perp_1h_known($8) c on c.series_id = m.series_id
-  where c.ts >= span.first and c.ts < span.last
+  where c.ts >= span.first and c.ts < span.last and num_nulls(c.open, c.high, c.low, c.close) = 0
   union all
   select m.series_id, m.instrument_id, m.exchange, m.instrument, m.preference, 1, date_trunc('hour', c.ts),
     (array_agg(c.open order by c.ts))[1], max(c.high), min(c.low), (array_agg(c.close order by c.ts desc))[1],

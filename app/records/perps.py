@@ -1,67 +1,19 @@
-"""What one fact is, whoever told it: a frozen value a dataset, which refuses what cannot be true.
+"""Facts of perpetuals.
 
 Records carry the numbers as the exchange quotes them: prices and quantities of `1000PEPEUSDT` stand for
 1000 PEPE. The multiplier is applied in one place, where records become columns (`services.batch`).
 """
 
-import math
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
+
+from app.records.checks import BadRecord, check_candle, check_interval, check_quantity, check_rate, check_time
 
 Kind = Literal["perp", "future", "option", "spot", "index"]
 Margin = Literal["stable", "coin"]
 Underlying = Literal["coin", "equity", "other"]
-
-EARLIEST = datetime(2009, 1, 3, tzinfo=UTC)
-CLOCK_SKEW = timedelta(minutes=5)
-LARGEST_RATE = 1.0
-LARGEST_QUANTITY = 1e18
-
-
-class BadRecord(ValueError):
-    """A row that cannot be true. `code` is stable and names the rule, the message says what was seen."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-def check_time(time: datetime, *, future: bool = False) -> None:
-    """Refuse naive time, time before Bitcoin and, unless `future`, time after now."""
-    if time.tzinfo is None:
-        raise BadRecord("naive_time", f"{time.isoformat()} has no offset")
-    if time < EARLIEST:
-        raise BadRecord("time_out_of_range", f"{time.isoformat()} is before {EARLIEST.date()}")
-    if not future and time > datetime.now(UTC) + CLOCK_SKEW:
-        raise BadRecord("time_in_future", f"{time.isoformat()} is in the future")
-
-
-def check_rate(rate: float) -> None:
-    """Refuse a rate that is not a number, or of more than 100 % an interval in either direction."""
-    if not math.isfinite(rate):
-        raise BadRecord("not_finite", f"rate is {rate}")
-    if abs(rate) > LARGEST_RATE:
-        raise BadRecord("rate_out_of_range", f"rate {rate} is past {LARGEST_RATE} an interval")
-
-
-def check_quantity(name: str, value: float | None) -> None:
-    """Refuse a quantity or price that is not a number, negative or absurdly large. None is unknown, and allowed."""
-    if value is None:
-        return
-    if not math.isfinite(value):
-        raise BadRecord("not_finite", f"{name} is {value}")
-    if value < 0:
-        raise BadRecord("negative", f"{name} is {value}")
-    if value > LARGEST_QUANTITY:
-        raise BadRecord("quantity_out_of_range", f"{name} is {value}")
-
-
-def check_interval(hours: float | None) -> None:
-    """Refuse an interval that is not a positive, finite number of hours. None is not told, and allowed."""
-    if hours is not None and not (math.isfinite(hours) and hours > 0):
-        raise BadRecord("interval", f"an interval of {hours} hours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +133,7 @@ class Candle:
         check_time(self.time)
         for name in ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades"):
             check_quantity(name, getattr(self, name))
-        if self.high < max(self.open, self.close) or self.low > min(self.open, self.close):
-            raise BadRecord("high_low", f"high {self.high} and low {self.low} do not enclose open and close")
+        check_candle(self.open, self.high, self.low, self.close)
 
     @property
     def closes(self) -> datetime:
@@ -190,4 +141,86 @@ class Candle:
         return self.time + self.interval
 
 
-Record = Instrument | FundingInterval | FundingRate | PredictedFunding | OpenInterest | Candle
+SIGNED = ("funding_rate_8h", "funding_rate_8h_mean", "premium")
+HOUR_COLUMNS = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume_base",
+    "volume_usd",
+    "buy_volume_base",
+    "trades",
+    "sell_volume_base",
+    "buy_volume_usd",
+    "sell_volume_usd",
+    "buy_trades",
+    "sell_trades",
+    "oi_base_high",
+    "oi_base_low",
+    "oi_base_close",
+    "oi_usd_high",
+    "oi_usd_low",
+    "oi_usd_close",
+    "funding_rate_8h",
+    "funding_rate_8h_mean",
+    "premium",
+    "buy_liquidations",
+    "sell_liquidations",
+    "buy_liquidation_base",
+    "sell_liquidation_base",
+    "liquidation_base",
+    "buy_liquidation_usd",
+    "sell_liquidation_usd",
+    "liquidation_usd",
+)
+"""What can be told of one hour of a perpetual: `_base` in quoted units, `_usd` in USD, rates per 8 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A perpetual as an aggregator lists it: `exchange` is our slug, `coin` the aggregator's name of what trades.
+
+    `begins`: its first data there. `active` is false once it is delisted.
+    """
+
+    exchange: str
+    symbol: str
+    coin: str
+    begins: datetime | None = None
+    active: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.exchange and self.symbol and self.coin):
+            raise BadRecord("no_symbol", f"a product of {self.coin!r} on {self.exchange!r} called {self.symbol!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class PerpHour:
+    """One hour, from `time` on, of one perpetual as an aggregator tells it; `values` by the names in `HOUR_COLUMNS`.
+
+    What is not told is not in `values`. What must not be negative is refused when it is, and so is a high or low that
+    does not enclose open and close where all are told.
+    """
+
+    exchange: str
+    symbol: str
+    time: datetime
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        check_time(self.time)
+        if self.time.timestamp() % 3600:
+            raise BadRecord("off_grid", f"{self.time.isoformat()} is not the start of an hour")
+        if not self.values:
+            raise BadRecord("no_value", "an hour of which nothing is told")
+        for name, value in self.values.items():
+            check_rate(value) if name in SIGNED else check_quantity(name, value)
+        told = [self.values.get(name) for name in ("open", "high", "low", "close")]
+        if None not in told:
+            check_candle(*(value for value in told if value is not None))
+
+    @property
+    def closes(self) -> datetime:
+        """When the hour is over, and so known."""
+        return self.time + timedelta(hours=1)

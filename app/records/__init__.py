@@ -1,0 +1,65 @@
+"""What one fact is, whoever told it: a frozen value a dataset, which refuses what cannot be true."""
+
+from app.records.checks import (
+    CLOCK_SKEW,
+    EARLIEST,
+    LARGEST_QUANTITY,
+    LARGEST_RATE,
+    BadRecord,
+    check_candle,
+    check_interval,
+    check_quantity,
+    check_rate,
+    check_time,
+)
+from app.records.metrics import Domain, Granularity, Metric, MetricValue, SourceAsset
+from app.records.perps import (
+    HOUR_COLUMNS,
+    Candle,
+    FundingInterval,
+    FundingRate,
+    Instrument,
+    Kind,
+    Margin,
+    OpenInterest,
+    PerpHour,
+    PredictedFunding,
+    Product,
+    Underlying,
+)
+
+Listed = Instrument | FundingInterval | Product | SourceAsset
+"""What a source says there is, at no time in particular."""
+Record = Listed | FundingRate | PredictedFunding | OpenInterest | Candle | PerpHour | MetricValue
+
+__all__ = [
+    "CLOCK_SKEW",
+    "EARLIEST",
+    "HOUR_COLUMNS",
+    "LARGEST_QUANTITY",
+    "LARGEST_RATE",
+    "BadRecord",
+    "Candle",
+    "Domain",
+    "FundingInterval",
+    "FundingRate",
+    "Granularity",
+    "Instrument",
+    "Kind",
+    "Listed",
+    "Margin",
+    "Metric",
+    "MetricValue",
+    "OpenInterest",
+    "PerpHour",
+    "PredictedFunding",
+    "Product",
+    "Record",
+    "SourceAsset",
+    "Underlying",
+    "check_candle",
+    "check_interval",
+    "check_quantity",
+    "check_rate",
+    "check_time",
+]
