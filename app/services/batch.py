@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -82,18 +83,20 @@ def hours(records: Sequence[PerpHour], series: Mapping[tuple[str, str], SeriesRe
     }
     for name in WIDE_HOUR.names:
         if name in told:
-            units = [_unit(name, ref.multiplier) for ref in refs]
-            values = [record.values.get(name) for record in records]
-            columns[name] = [scaled(value, unit) for value, unit in zip(values, units, strict=True)]
+            values = (record.values.get(name) for record in records)
+            columns[name] = [_in_coins(name, value, ref.multiplier) for value, ref in zip(values, refs, strict=True)]
     columns["known_at"] = [None] * len(records)
-    return pa.RecordBatch.from_pydict(columns, pa.schema([WIDE_HOUR.field(name) for name in columns]))
+    fields: list[pa.Field[Any]] = [WIDE_HOUR.field(name) for name in columns]
+    return pa.RecordBatch.from_pydict(columns, pa.schema(fields))
 
 
-def _unit(column: str, multiplier: float) -> float:
-    """Prices are a coin, quantities are in coins."""
+def _in_coins(column: str, value: float | None, multiplier: float) -> float | None:
+    """Prices a coin, quantities in coins; what is counted in anything else stays."""
+    if value is None or multiplier == 1:
+        return value
     if column in PRICES:
-        return 1 / multiplier
-    return multiplier if "_base" in column else 1.0
+        return value / multiplier
+    return value * multiplier if "_base" in column else value
 
 
 def scaled(quantity: float | None, multiplier: float) -> float | None:

@@ -58,6 +58,9 @@ class Case:
             Instrument(**told["instrument"]) if "instrument" in told else None,
             {symbol: Instrument(symbol, symbol, "USDT") for symbol in told.get("instruments", ())},
             told.get("cursor"),
+            tuple(told.get("subjects", ())),
+            tuple(told.get("exchanges", ())),
+            tuple(told.get("columns", ())),
         )
 
 
