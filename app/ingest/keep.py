@@ -4,16 +4,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from app.db import Database
+from app.db import Database, driver, writing
 from app.ingest.errors import Malformed
 from app.ingest.spec import Bad
-from app.records import Record
-from app.services import batch, log, store
+from app.records import MetricValue, PerpHour, Record
+from app.services import batch, log, metrics, store
 from app.services.reference import SeriesRef
 
 BATCH = 5000
 UNKNOWN = ("unknown_instrument", "not among the perpetuals its exchange lists")
+
+
+def _homeless(row: Record) -> Bad:
+    return Bad(row.symbol, *UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -29,6 +34,56 @@ class Tally:
         return log.Counts(requests, self.received, self.written.inserted, self.written.updated, self.rejected)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where records go: contracts by native symbol, or by exchange and symbol; entities by kind of id and id."""
+
+    series: Mapping[str, SeriesRef] = field(default_factory=dict[str, SeriesRef])
+    hours: Mapping[tuple[str, str], SeriesRef] = field(default_factory=dict[tuple[str, str], SeriesRef])
+    entities: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+
+    def know(self, record: Record) -> bool:
+        """Whether there is a place for a record."""
+        match record:
+            case PerpHour():
+                return (record.exchange, record.symbol) in self.hours
+            case MetricValue():
+                return (record.id_type, record.id.lower()) in self.entities
+            case _:
+                return record.symbol in self.series
+
+
+async def put_records(
+    db: Database,
+    source: str,
+    records: Iterable[Record],
+    places: Places,
+    at_the_end: store.AtTheEnd | None = None,
+) -> store.Written:
+    """Store records that have a place, table by table; `at_the_end` in the transaction of the last one."""
+    hours, values, others = list[PerpHour](), list[MetricValue](), list[Record]()
+    for record in records:
+        if isinstance(record, PerpHour):
+            hours.append(record)
+        elif isinstance(record, MetricValue):
+            values.append(record)
+        else:
+            others.append(record)
+    tables = batch.columns(others, places.series)[0].items()
+    puts = [partial(store.put, db, fact, [table]) for fact, table in tables]
+    if hours:
+        puts.append(partial(store.put, db, "perp_1h", [batch.hours(hours, places.hours)]))
+    if values:
+        puts.append(partial(metrics.put_values, db, source, values, places.entities))
+    written = store.Written()
+    for number, put in enumerate(puts, 1):
+        written += await (put(at_the_end=at_the_end) if number == len(puts) else put())
+    if not puts and at_the_end:
+        async with writing(db) as connection:
+            await at_the_end(await driver(connection), written)
+    return written
+
+
 @dataclass(slots=True)
 class Keeper:
     """Where a job puts its rows. `turn` bounds how many jobs write at once; `stored` is called after each batch."""
@@ -38,7 +93,7 @@ class Keeper:
     dataset: str
     turn: asyncio.Semaphore
     stored: Callable[[], Awaitable[None]]
-    series: Mapping[str, SeriesRef] = field(default_factory=dict[str, SeriesRef])
+    places: Places = field(default_factory=Places)
     tally: Tally = field(default_factory=Tally)
     _rows: list[Record] = field(default_factory=list[Record])
     _order: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -49,21 +104,23 @@ class Keeper:
         if len(self._rows) >= BATCH:
             await self.flush()
 
-    async def flush(self) -> None:
-        """Store all that was taken, in the order in which it was."""
+    async def flush(self, at_the_end: store.AtTheEnd | None = None) -> None:
+        """Store all that was taken, in the order in which it was; `at_the_end` in the transaction of the last row."""
         async with self._order:
             rows, self._rows = self._rows, []
-            if rows:
-                await self._store([row for row in rows if row.symbol in self.series])
-                await self.reject(Bad(row.symbol, *UNKNOWN) for row in rows if row.symbol not in self.series)
+            if rows or at_the_end:
+                await self.reject(map(_homeless, (row for row in rows if not self._has_place(row))))
+                await self._store([row for row in rows if self.places.know(row)], at_the_end)
                 await self.stored()
 
-    async def _store(self, rows: list[Record]) -> None:
-        async with self.turn:
-            for fact, table in batch.columns(rows, self.series)[0].items():
-                written = await store.put(self.db, fact, [table])
-                self.tally.written += written
+    def _has_place(self, row: Record) -> bool:
+        """Values of what is of no entity we know are not refused: that is listed among the unmapped."""
+        return isinstance(row, MetricValue) or self.places.know(row)
+
+    async def _store(self, rows: list[Record], at_the_end: store.AtTheEnd | None) -> None:
         self.tally.received += len(rows)
+        async with self.turn:
+            self.tally.written += await put_records(self.db, self.source, rows, self.places, at_the_end)
 
     async def reject(self, rows: Iterable[Bad]) -> None:
         """Count rows that were refused."""

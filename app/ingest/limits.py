@@ -1,6 +1,7 @@
 """How often an upstream may be asked: its budgets, spent by weight and shared by all jobs of a source.
 
-Who waits is served first come first served, polls of now before history. After a 429 everybody pauses.
+Who waits is served first come first served, polls of now before history. After a 429 everybody pauses. A `Ledger`
+makes one budget of those of several processes.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
 from heapq import heapify, heappop, heappush
 from itertools import count
 
@@ -18,6 +20,13 @@ LONGEST_WAIT = 120.0
 FIRST_PAUSE, LONGEST_PAUSE, BAN = 10.0, 300.0, 600.0
 CLOCKS_DIFFER = 0.5
 _tickets = count()
+
+HISTORY_SHARE = 0.8
+"""What history may use of a budget that several processes share: whoever polls in another one must not wait for it."""
+
+Ledger = Callable[[str, float, float, timedelta, bool], Awaitable[float]]
+"""Takes a cost (name of the budget, cost, limit, period, whether it begins with the clock's) and returns 0.0; or, where
+it is not to be had, the seconds until it may be."""
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[object]]
@@ -37,7 +46,10 @@ class _Turn:
 class _Meter:
     """What was spent of one budget in its running period, and who waits for more."""
 
-    def __init__(self, budget: Budget, clock: Clock, sleep: Sleep, pause: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, budget: Budget, clock: Clock, sleep: Sleep, pause: Callable[[], float], ledger: Ledger | None
+    ) -> None:
+        self._name, self._budget, self._ledger = name, budget, ledger
         self._limit, self._period = budget.limit, budget.period.total_seconds()
         self._aligned = budget.clock_aligned
         if not self._aligned:
@@ -51,12 +63,26 @@ class _Meter:
         turn = _Turn(live)
         heappush(self._queue, turn)
         try:
-            while (seconds := self._wait(cost) if self._queue[0] is turn else None) != 0.0:
+            while (seconds := await self._when(turn, cost, live)) != 0.0:
                 turn.first.clear()
                 await (turn.first.wait() if seconds is None else self._sleep(seconds))
             self._spent.append((self._clock(), min(cost, self._limit)))
         finally:
             self._leave(turn)
+
+    async def _when(self, turn: _Turn, cost: float, live: bool) -> float | None:
+        """Seconds until it is this one's turn, 0 if it is now, None while others are before it."""
+        if self._queue[0] is not turn:
+            return None
+        return self._wait(cost) or await self._elsewhere(cost, live)
+
+    async def _elsewhere(self, cost: float, live: bool) -> float:
+        """Seconds until what other processes spend leaves room; 0 when it was taken."""
+        if self._ledger is None:
+            return 0.0
+        limit = self._limit if live else max(self._limit * HISTORY_SHARE, min(cost, self._limit))
+        period = timedelta(seconds=self._period)
+        return await self._ledger(self._name, min(cost, limit), limit, period, self._aligned)
 
     def _leave(self, turn: _Turn) -> None:
         if self._queue[0] is turn:
@@ -111,11 +137,15 @@ class Limiter:
         *,
         clock: Clock = time.time,
         sleep: Sleep = asyncio.sleep,
+        ledger: Ledger | None = None,
     ) -> None:
-        self.source, self.budgets = source, dict(budgets)
+        self.source, self.budgets, self.ledger = source, dict(budgets), ledger
         self._clock, self._sleep = clock, sleep
         self._until, self._strikes = 0.0, 0
-        self._meters = {name: _Meter(budget, clock, sleep, self._hold) for name, budget in budgets.items()}
+        self._meters = {
+            name: _Meter(f"{source}:{name}", budget, clock, sleep, self._hold, ledger)
+            for name, budget in budgets.items()
+        }
 
     @property
     def paused(self) -> float:
@@ -157,8 +187,10 @@ limiters: dict[str, Limiter] = {}
 """The limiters of this process by source, so that everything in it spends of the same budgets."""
 
 
-def limiter(known: dict[str, Limiter], source: str, budgets: Mapping[str, Budget]) -> Limiter:
+def limiter(
+    known: dict[str, Limiter], source: str, budgets: Mapping[str, Budget], ledger: Ledger | None = None
+) -> Limiter:
     """The limiter of a source, made when it is first asked for."""
-    if source not in known or known[source].budgets != budgets:
-        known[source] = Limiter(source, budgets)
+    if source not in known or known[source].budgets != budgets or known[source].ledger is not ledger:
+        known[source] = Limiter(source, budgets, ledger=ledger)
     return known[source]

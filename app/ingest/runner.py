@@ -16,7 +16,7 @@ import httpx
 from pydantic_core import from_json, to_json
 
 from app.ingest.errors import Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
-from app.ingest.limits import LONGEST_WAIT, Limiter, limiter, limiters
+from app.ingest.limits import LONGEST_WAIT, Ledger, Limiter, limiter, limiters
 from app.ingest.spec import Json, Problem, Request, Source, Trouble
 from app.settings import base_url, environment
 
@@ -53,14 +53,17 @@ class Web:
     patience: Patience = Patience()
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    ledger: Ledger | None = None
 
 
 @asynccontextmanager
-async def opened(patience: Patience = Patience(), now: Callable[[], datetime] = _now) -> AsyncGenerator[Web]:
+async def opened(
+    patience: Patience = Patience(), now: Callable[[], datetime] = _now, ledger: Ledger | None = None
+) -> AsyncGenerator[Web]:
     """A `Web` with a client of its own, closed at the end. A proxy of the environment is not used for this machine."""
     direct: dict[str, httpx.AsyncBaseTransport | None] = dict.fromkeys(DIRECT)
     async with httpx.AsyncClient(timeout=TIMEOUT, limits=CONNECTIONS, headers=HEADERS, mounts=direct) as client:
-        yield Web(client, patience=patience, now=now)
+        yield Web(client, patience=patience, now=now, ledger=ledger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ async def ask(
 
     Raises Unavailable and Throttled when patience is at its end, Malformed and Refused at once.
     """
-    budget, asked = limiter(web.limiters, source.id, source.budgets), _question(source, request, symbol)
+    budget, asked = limiter(web.limiters, source.id, source.budgets, web.ledger), _question(source, request, symbol)
     for left in reversed(range(web.patience.tries)):
         asked_at = await budget.take(request.costs, live=live)
         try:

@@ -119,8 +119,8 @@ class Aim:
     """What a batch feed is to cover: `[start, end)` of these things of its source.
 
     `live`: how things stand now is wanted, or the newest full periods; else history. `assets` are the ids that are of
-    an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals. `keyed`: there is
-    a key.
+    an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals; `metrics` the
+    names the catalogue has of the source. `keyed`: there is a key.
     """
 
     start: datetime
@@ -128,6 +128,7 @@ class Aim:
     live: bool
     assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     pairs: frozenset[tuple[str, str]] = frozenset()
+    metrics: tuple[str, ...] = ()
     keyed: bool = False
 
 

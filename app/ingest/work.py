@@ -12,7 +12,7 @@ from datetime import datetime
 
 from app.db import Database
 from app.ingest.errors import Malformed, Refused, Throttled, UpstreamError
-from app.ingest.keep import Keeper
+from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
 from app.ingest.runner import Web
@@ -136,9 +136,9 @@ async def pull_facts(job: Job) -> None:
     if not job.known:
         job.troubles["no instruments are known yet"] += 1
         return
-    job.keeper.series = await reference.series_of(db, source, source)
+    job.keeper.places = Places(await reference.series_of(db, source, source))
     wanted = Wanted(job.engine.web.now(), job.engine.history_days, job.order.days)
-    contracts = [one for one in job.known.values() if one.symbol in job.keeper.series and _is_wanted(job, one)]
+    contracts = [one for one in job.known.values() if one.symbol in job.keeper.places.series and _is_wanted(job, one)]
     stretches = plan(job.feeds(), await _held(job, wanted), contracts, wanted)
     job.planned = len(stretches)
     catching_up = {one.instrument.symbol for one in stretches if one.instrument and not one.newest_first}

@@ -32,6 +32,11 @@ class Metric:
     column: str | None = None
     about: str = ""
 
+    @property
+    def symbol(self) -> str:
+        """What its source calls it."""
+        return self.name
+
 
 @dataclass(frozen=True, slots=True)
 class SourceAsset:

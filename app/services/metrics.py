@@ -48,7 +48,7 @@ async def metric_ids(connection: AsyncConnection, source: str, metrics: Collecti
     found = await connection.execute(
         select(models.Metric.name, models.Metric.id).where(models.Metric.source == source, models.Metric.name.in_(told))
     )
-    return {name: key for name, key in found}
+    return {row.name: row.id for row in found}
 
 
 async def names(db: Database, source: str) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ async def names(db: Database, source: str) -> tuple[str, ...]:
 
 async def series_ids(copy: Driver, keys: Collection[Key]) -> dict[Key, int]:
     """The series of these keys, made where they are missing."""
-    columns = [list(column) for column in zip(*keys, strict=True)] if keys else [[], [], []]
+    columns = [[key[at] for key in keys] for at in range(3)]
     await copy.execute(sql("metrics", "make_series"), *columns)
     rows = await copy.fetch(sql("metrics", "series"), *columns)
     return {(row["metric_id"], row["entity_id"], row["exchange_id"]): row["id"] for row in rows}
@@ -105,4 +105,4 @@ async def _exchanges(connection: AsyncConnection, slugs: Collection[str]) -> dic
     found = await connection.execute(
         select(models.Exchange.slug, models.Exchange.id).where(models.Exchange.slug.in_(slugs))
     )
-    return {slug: key for slug, key in found}
+    return {row.slug: row.id for row in found}
