@@ -4,7 +4,8 @@ UpstreamError
 ├── Unavailable   out of order or out of reach: ask again, with back-off
 ├── Throttled     asked too often: wait as told, then ask again
 ├── Malformed     an answer nobody can read: keep its body, do not ask again
-└── Refused       key, region or parameter: stop asking
+├── Refused       key, region or parameter: stop asking
+└── Absent        there is no such thing: nothing is wrong, and there is nothing to store
 """
 
 from dataclasses import dataclass
@@ -74,3 +75,7 @@ class Refused(UpstreamError):
     def __init__(self, message: str, question: Question, *, code: str = "", everywhere: bool = False) -> None:
         super().__init__(message, question, code=code)
         self.everywhere = everywhere
+
+
+class Absent(UpstreamError):
+    """There is nothing of what was asked for: the upstream does not know it, or tells nothing of that kind of it."""

@@ -5,7 +5,7 @@ It may be killed anywhere and nothing is wrong, only late: the next one goes on 
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db import Database
 from app.ingest.keep import Keeper
 from app.ingest.pages import Line
+from app.ingest.rounds import pull_fundamentals, pull_hours
 from app.ingest.runner import opened
 from app.ingest.spec import Source
 from app.ingest.work import Engine, Job, Order, Progress, list_contracts, pull_facts
@@ -83,7 +84,7 @@ async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pul
     pulled = Pulled(source.id, dataset)
     try:
         await _to_its_end(_begin(job))
-        await (list_contracts if dataset == "instruments" else pull_facts)(job)
+        await _way(source, dataset)(job)
         pulled = _outcome(job)
     except Exception as error:
         logger.exception("%s:%s failed", source.id, dataset)
@@ -94,6 +95,15 @@ async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pul
         pulled = replace(pulled, counts=job.counts)
         await _to_its_end(log.finish(engine.db, job.number, pulled.status, pulled.counts, pulled.error))
     return pulled
+
+
+def _way(source: Source, dataset: str) -> Callable[[Job], Awaitable[None]]:
+    """How a dataset of a source is pulled."""
+    if dataset == "instruments":
+        return list_contracts
+    if dataset == "fundamentals":
+        return pull_fundamentals
+    return pull_hours if source.feed(dataset, "batch") else pull_facts
 
 
 def _job(engine: Engine, source: Source, dataset: str, order: Order) -> Job:

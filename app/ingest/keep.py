@@ -113,6 +113,11 @@ class Keeper:
                 await self._store([row for row in rows if self.places.know(row)], at_the_end)
                 await self.stored()
 
+    async def store_all(self, rows: list[Record], at_the_end: store.AtTheEnd) -> None:
+        """Store these at once, and `at_the_end` with them, even where there are none."""
+        self._rows = rows
+        await self.flush(at_the_end)
+
     def _has_place(self, row: Record) -> bool:
         """Values of what is of no entity we know are not refused: that is listed among the unmapped."""
         return isinstance(row, MetricValue) or self.places.know(row)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 from pydantic_core import from_json, to_json
 
-from app.ingest.errors import Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
+from app.ingest.errors import Absent, Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
 from app.ingest.limits import LONGEST_WAIT, Ledger, Limiter, limiter, limiters
 from app.ingest.spec import Json, Problem, Request, Source, Trouble
 from app.settings import base_url, environment
@@ -204,6 +204,8 @@ def _error(problem: Problem, answer: Answer) -> UpstreamError:
             return Unavailable(message, asked, code=code, retry_after=retry_after)
         case Trouble.MALFORMED:
             return answer.malformed(message)
+        case Trouble.ABSENT:
+            return Absent(message, asked, code=code)
         case Trouble.REFUSED:
             return Refused(message, asked, code=code, everywhere=status in (401, 403, 407, 451))
 

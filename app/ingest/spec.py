@@ -48,6 +48,7 @@ class Trouble(StrEnum):
     THROTTLED = "throttled"  # wait as told, then try again
     MALFORMED = "malformed"  # keep the body, do not retry
     REFUSED = "refused"  # key, region or parameter: stop asking
+    ABSENT = "absent"  # there is no such thing, and nothing is wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.db import Database
-from app.ingest.errors import Malformed, Refused, Throttled, UpstreamError
+from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
 from app.ingest.runner import Web
 from app.ingest.spec import Feed, Source, Window
-from app.records import FundingInterval, Instrument, Record
-from app.services import reference, store, upkeep
+from app.records import FundingInterval, Instrument, Product, Record
+from app.services import products, reference, store, upkeep
 from app.services.log import Counts
 
 FACTS = {"candles_1m": "perp_1m", "candles_1h": "perp_1h"}
@@ -29,11 +29,15 @@ WRITERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What the jobs of a process share. `asked` remembers what was answered, so that nothing is asked in vain again."""
+    """What the jobs of a process share. `asked` remembers what was answered, so that nothing is asked in vain again.
+
+    `most_traded`: of a source that is in it, only that many coins are pulled, those with the most open interest.
+    """
 
     db: Database
     web: Web
     history_days: float = 30
+    most_traded: Mapping[str, int] = field(default_factory=dict[str, int])
     writers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
     listing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     listed: dict[str, datetime] = field(default_factory=dict[str, datetime])
@@ -109,12 +113,14 @@ async def list_contracts(job: Job) -> None:
     for feed in feeds:
         job.known = await reference.instruments(db, source)
         now = job.engine.web.now()
-        found = await _asked(job, feed, Window(now, now, instruments=job.known))
+        found = await asked(job, feed, Window(now, now, instruments=job.known))
         if found is not None:
             told = [row for row in found.records if isinstance(row, Instrument | FundingInterval)]
+            sold = [row for row in found.records if isinstance(row, Product)]
             new = await reference.put_instruments(db, source, told)
-            job.keeper.tally.received += len(told)
-            job.keeper.tally.written += store.Written(len(told), new)
+            new += await products.put_products(db, source, sold) if sold else 0
+            job.keeper.tally.received += len(told) + len(sold)
+            job.keeper.tally.written += store.Written(len(told) + len(sold), new)
             await _retire_missing(job, found)
         job.done += 1
         job.tell()
@@ -187,7 +193,7 @@ async def _stretch(job: Job, stretch: Stretch) -> None:
     """Page after page until one is not answered or, of history, there is no more time."""
     for window in windows(stretch, job.known):
         late = not stretch.live and job.order.until is not None and job.engine.web.now() >= job.order.until
-        found = None if job.stopped or late else await _asked(job, stretch.feed, window, live=stretch.live)
+        found = None if job.stopped or late else await asked(job, stretch.feed, window, live=stretch.live)
         if found is None:
             return
         await job.keeper.keep(_of_its_time(job, stretch, found))
@@ -213,10 +219,12 @@ def _remember(job: Job, stretch: Stretch, window: Window) -> None:
         job.asked[stretch.instrument.symbol] = Span(min(old.first, window.start), max(old.last, window.end))
 
 
-async def _asked(job: Job, feed: Feed, window: Window, *, live: bool = True) -> Fetched | None:
+async def asked(job: Job, feed: Feed, window: Window, *, live: bool = True) -> Fetched | None:
     """What the upstream has; None where there is no answer, or none that can be read, which is noted."""
     try:
         found = await fetch(job.line, feed, window, live=live)
+    except Absent:
+        found = Fetched()
     except Malformed as error:
         await job.keeper.put_aside(error)
         _miss(job, error)

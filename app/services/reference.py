@@ -1,7 +1,7 @@
 """Reference data: the seed in the package, instruments with their dated facts, and series."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,6 +182,17 @@ async def instruments(db: Database, exchange: str) -> dict[str, Instrument]:
     """The contracts known of an exchange, by native symbol, those with the most open interest first."""
     rows = await db.reads.fetch(sql("reference", "instruments_of"), exchange)
     return {row["symbol"]: Instrument(**dict(row)) for row in rows}
+
+
+async def symbols_of(db: Database, exchange: str, entities: Collection[int]) -> set[str]:
+    """Native symbols of the contracts of these entities on an exchange."""
+    rows = await db.reads.fetch(
+        """select i.symbol from instrument i join exchange x on x.id = i.exchange_id
+        where x.slug = $1 and i.entity_id = any($2::int[])""",
+        exchange,
+        list(entities),
+    )
+    return {row["symbol"] for row in rows}
 
 
 async def series_of(db: Database, source: str, exchange: str) -> dict[str, SeriesRef]:

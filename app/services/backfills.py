@@ -1,0 +1,187 @@
+"""Back-fills as they stand in the database: orders, and the chunks that processes claim, finish or give back.
+
+A worker is a connection that holds an advisory lock; a chunk of a worker whose lock is gone is anybody's again.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import asyncpg
+from sqlalchemy import text
+
+from app.db import SESSION, Database, Driver, driver, writing
+from app.services.log import Counts
+from app.services.queries import Query, sql
+
+WORK_LOCK = 7_022_006
+State = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "partial", "failed"]
+LONGEST_ERROR = 500
+
+
+class Conflict(Exception):
+    """What was asked of a back-fill does not go with the state it is in, or with an earlier order."""
+
+
+class NotOurs(Exception):
+    """The chunk has gone to another worker meanwhile: nothing of it may be stored here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one chunk asks: a dataset and, as JSON, the windows of it. `rows`: how many are expected at the most."""
+
+    dataset: str
+    window: Mapping[str, Any]
+    requests: int = 1
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A claimed chunk."""
+
+    backfill: int
+    number: int
+    source: str
+    dataset: str
+    window: Mapping[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A back-fill that was ordered; `new` is false where the same order had come before."""
+
+    id: int
+    new: bool
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process that may work chunks while its lock is held; `lost` is set when it is not any more."""
+
+    number: int
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def order(
+    db: Database,
+    source: str,
+    asked: Mapping[str, Any],
+    pieces: Sequence[Piece],
+    *,
+    asked_by: str,
+    key: str | None = None,
+) -> Ordered:
+    """Write a back-fill down with its chunks, all or nothing. With the key of an earlier order it is that one.
+
+    Raises Conflict where that earlier order asked for something else.
+    """
+    async with writing(db) as connection:
+        copy = await driver(connection)
+        made = await copy.fetchval(sql("backfills", "order"), source, json.dumps(dict(asked)), key, asked_by)
+        if made is None:
+            earlier = await copy.fetchrow(sql("backfills", "of_key"), key)
+            if earlier is None or json.loads(earlier["asked"]) != dict(asked):
+                raise Conflict("this Idempotency-Key was used for another back-fill")
+            return Ordered(earlier["id"], new=False)
+        rows = [(made, at, one.dataset, json.dumps(dict(one.window))) for at, one in enumerate(pieces)]
+        names = ("backfill_id", "number", "dataset", "piece")
+        await copy.copy_records_to_table("backfill_chunk", records=rows, columns=names)
+    return Ordered(made, new=True)
+
+
+@asynccontextmanager
+async def worker(db: Database) -> AsyncGenerator[Worker]:
+    """To be one of those who work chunks. Raises `OSError` or `asyncpg.PostgresError` when nobody answers."""
+    connection = await asyncpg.connect(db.dsn, server_settings=SESSION)
+    try:
+        me = Worker(await connection.fetchval("select pg_backend_pid()"))
+        connection.add_termination_listener(lambda _: me.lost.set())
+        await connection.execute("select pg_advisory_lock($1, $2)", WORK_LOCK, me.number)
+        await connection.execute(sql("backfills", "left_by"), me.number)
+        yield me
+    finally:
+        await connection.close(timeout=2)
+
+
+async def claim(db: Database, me: Worker, sources: Collection[str]) -> Chunk | None:
+    """The next chunk of these sources that nobody is at, now this worker's; None where there is none."""
+    async with writing(db) as connection:
+        copy = await driver(connection)
+        row = await copy.fetchrow(sql("backfills", "claim"), list(sources), me.number, WORK_LOCK)
+    if row is None:
+        return None
+    told = json.loads(row["piece"])
+    return Chunk(row["backfill_id"], row["number"], row["source"], row["dataset"], told, row["attempts"])
+
+
+async def finish(copy: Driver, me: Worker, chunk: Chunk, counts: Counts, note: str | None = None) -> None:
+    """The chunk is done, in the transaction that stores its rows. Raises NotOurs."""
+    done = await copy.execute(
+        sql("backfills", "finish"),
+        *(chunk.backfill, chunk.number, me.number, note and note[:LONGEST_ERROR]),
+        *(counts.requests, counts.received, counts.inserted, counts.updated, counts.rejected),
+    )
+    if done != "UPDATE 1":
+        raise NotOurs
+
+
+async def give_back(
+    db: Database, me: Worker, chunk: Chunk, error: str | None = None, *, for_good: bool = False
+) -> None:
+    """The chunk is not done: anybody may try it again or, `for_good`, nobody."""
+    state = "failed" if for_good else "queued"
+    told = (chunk.backfill, chunk.number, me.number, state, error and error[:LONGEST_ERROR])
+    async with writing(db) as connection:
+        await (await driver(connection)).execute(sql("backfills", "give_back"), *told)
+
+
+async def settle(db: Database) -> list[int]:
+    """Back-fills with nothing left to do have come to their end. Returns those that are being cancelled."""
+    async with writing(db) as connection:
+        copy = await driver(connection)
+        rows = await copy.fetch(sql("backfills", "settle"), WORK_LOCK)
+    return [row["id"] for row in rows if row["state"] == "cancelling"]
+
+
+async def cancel(db: Database, backfill: int) -> None:
+    """Stop a back-fill; what is stored stays. Raises KeyError for one that is not there, Conflict for one at its end."""
+    await _change(db, backfill, "cancel", "it is {} already")
+
+
+async def resume(db: Database, backfill: int) -> None:
+    """Go on with a back-fill that was cancelled or did not wholly succeed. Raises KeyError and Conflict."""
+    await _change(db, backfill, "resume", "it is {}: there is nothing to resume")
+
+
+async def _change(db: Database, backfill: int, statement: str, refusal: str) -> None:
+    async with writing(db) as connection:
+        copy = await driver(connection)
+        state = await copy.fetchval("select state from backfill where id = $1 for update", backfill)
+        if state is None:
+            raise KeyError(backfill)
+        if await copy.fetchval(sql("backfills", statement), backfill) is None:
+            raise Conflict(refusal.format(state))
+
+
+async def state_of(db: Database, backfill: int) -> asyncpg.Record | None:
+    """A back-fill as `listing` tells of it, or None."""
+    async with writing(db) as connection:
+        return await (await driver(connection)).fetchrow(f"{sql('backfills', 'listing')} where b.id = $1", backfill)
+
+
+def listing() -> Query:
+    """Every back-fill: what was asked, its state, how far it has come and when it will be done."""
+    return Query(f"select * from ({sql('backfills', 'listing')}) b", ())
+
+
+async def unfinished(db: Database, source: str) -> bool:
+    """Whether there is a back-fill of a source that goes on."""
+    async with db.engine.connect() as connection:
+        going = text("select exists (select from backfill where source = :s and state in ('queued', 'running'))")
+        return bool((await connection.execute(going, {"s": source})).scalar())

@@ -1,0 +1,103 @@
+"""Perpetuals as an aggregator lists them: which instrument each is, and how it stands with what is stored of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import Database, writing
+from app.records import Product
+from app.services.entity_match import Matcher
+from app.services.names import base_of, split_multiplier
+from app.services.queries import sql
+from app.services.reference import AGGREGATOR, SeriesRef, exchange_id, source_id
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A product with its series: `last` hour stored, the USD of `open_interest` known of it, when its data `begins`."""
+
+    exchange: str
+    symbol: str
+    coin: str
+    entity: int | None
+    series: SeriesRef
+    begins: datetime | None
+    last: datetime | None
+    open_interest: float | None
+
+
+async def put_products(db: Database, source: str, products: Sequence[Product]) -> int:
+    """Keep what a source lists now; what it does not list any more is not active. Returns how many were new.
+
+    An instrument that its exchange has listed stays as that told; one that nobody knows is made as a perpetual, of
+    the coin its symbol or, failing that, the source's own name of the coin is mapped to.
+    """
+    async with writing(db) as connection:
+        matcher = await Matcher.load(connection)
+        rows = [_row(source, product, matcher) for product in products]
+        exchanges = {slug: await exchange_id(connection, slug) for slug in sorted({p.exchange for p in products})}
+        columns = {name: [row[name] for row in rows] for name in _COLUMNS}
+        told = {**columns, "exchange": [exchanges[product.exchange] for product in products]}
+        await connection.execute(text(sql("products", "make_instruments")), told)
+        before = await _count(connection, source)
+        await connection.execute(text(sql("products", "keep")), {**told, "source": source})
+        await connection.execute(
+            text(sql("products", "make_series")),
+            {"source": await source_id(connection, source), "slug": source, "preference": AGGREGATOR},
+        )
+        return await _count(connection, source) - before
+
+
+_COLUMNS = ("symbol", "entity", "base", "multiplier", "coin", "begins", "active")
+
+
+def _row(source: str, product: Product, matcher: Matcher) -> dict[str, object]:
+    base = base_of(product.exchange, product.symbol)
+    entity, multiplier = matcher.by_source_id.get((product.exchange, product.symbol.lower())), 1.0
+    if entity is not None:
+        found, multiplier = entity.entity_id, entity.multiplier
+    else:
+        coin = matcher.by_source_id.get((source, product.coin.lower()))
+        found, multiplier = coin and coin.entity_id, float(split_multiplier(base)[1])
+    return {
+        "symbol": product.symbol,
+        "entity": found,
+        "base": base,
+        "multiplier": multiplier,
+        "coin": product.coin,
+        "begins": product.begins,
+        "active": product.active,
+    }
+
+
+async def _count(connection: AsyncConnection, source: str) -> int:
+    found = await connection.execute(text("select count(*) from source_product where source = :s"), {"s": source})
+    return found.scalar_one()
+
+
+async def listed(
+    db: Database, source: str, entities: Collection[int] | None = None, exchanges: Collection[str] | None = None
+) -> list[Listed]:
+    """The active products of a source, those with the most open interest first; of these entities and exchanges."""
+    rows = await db.reads.fetch(
+        sql("products", "listed"),
+        source,
+        None if entities is None else list(entities),
+        None if exchanges is None else list(exchanges),
+    )
+    return [
+        Listed(
+            row["exchange"],
+            row["symbol"],
+            row["coin"],
+            row["entity_id"],
+            SeriesRef(row["series_id"], row["multiplier"]),
+            row["begins"],
+            row["last"],
+            row["open_interest"],
+        )
+        for row in rows
+    ]
