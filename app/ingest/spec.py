@@ -120,7 +120,7 @@ class Aim:
 
     `live`: how things stand now is wanted, or the newest full periods; else history. `assets` are the ids that are of
     an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals. `keyed`: there is
-    a key.
+    a key. `metrics` names those the catalogue has of this source.
     """
 
     start: datetime
@@ -129,6 +129,7 @@ class Aim:
     assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     pairs: frozenset[tuple[str, str]] = frozenset()
     keyed: bool = False
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from app.records.perps import (
     Underlying,
 )
 
-Listed = Instrument | FundingInterval | Product | SourceAsset
+Listed = Instrument | FundingInterval | Product | SourceAsset | Metric
 """What a source says there is, at no time in particular."""
 Record = Listed | FundingRate | PredictedFunding | OpenInterest | Candle | PerpHour | MetricValue
 
