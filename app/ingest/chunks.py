@@ -98,12 +98,10 @@ def _stretch(feed: Feed, contract: Instrument, wish: Wish) -> Stretch:
 
 
 async def _by_batch(db: Database, wish: Wish, feed: Feed) -> list[Window]:
-    assert feed.pieces is not None
     if feed.dataset == "perp_1h":
         known = await products.listed(db, wish.source.id, wish.entities, wish.exchanges)
-        return by_hours(feed, {start: pairs for start, pairs in _begun(known, wish).items()}, wish.end)
-    aim = await aim_at(db, wish.source, wish.start, wish.end, live=False, entities=wish.entities)
-    return list(feed.pieces(aim))
+        return by_hours(feed, _begun(known, wish), wish.end)
+    return feed.cut(await aim_at(db, wish.source, wish.start, wish.end, live=False, entities=wish.entities))
 
 
 def _begun(known: Iterable[products.Listed], wish: Wish) -> dict[datetime, set[tuple[str, str]]]:
@@ -119,9 +117,8 @@ def _begun(known: Iterable[products.Listed], wish: Wish) -> dict[datetime, set[t
 
 def by_hours(feed: Feed, groups: Mapping[datetime, Collection[tuple[str, str]]], end: datetime) -> list[Window]:
     """The requests for pairs of exchange and coin, by the time from which on they are wanted."""
-    assert feed.pieces is not None
     aims = (Aim(start, end, live=False, pairs=frozenset(pairs), keyed=True) for start, pairs in sorted(groups.items()))
-    return [piece for aim in aims for piece in feed.pieces(aim)]
+    return [piece for aim in aims for piece in feed.cut(aim)]
 
 
 async def aim_at(

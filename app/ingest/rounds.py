@@ -71,7 +71,7 @@ async def _listed(job: Job, feed: Feed, window: Window) -> Fetched:
 
 async def _live_pieces(job: Job, feeds: Collection[Feed], now: datetime) -> list[tuple[Feed, Window]]:
     aim = await aim_at(job.engine.db, job.source, now, now, live=True)
-    return [(feed, piece) for feed in feeds if feed.pieces for piece in feed.pieces(aim)]
+    return [(feed, piece) for feed in feeds for piece in feed.cut(aim)]
 
 
 async def pull_hours(job: Job) -> None:
@@ -90,8 +90,7 @@ async def pull_hours(job: Job) -> None:
         (feed, piece)
         for start, pairs in sorted(newest.items(), reverse=True)
         for feed in job.feeds()
-        if feed.pieces
-        for piece in feed.pieces(Aim(start, now, live=True, pairs=frozenset(pairs), keyed=True))
+        for piece in feed.cut(Aim(start, now, live=True, pairs=frozenset(pairs), keyed=True))
     ]
     job.planned = len(pieces)
     if await _work_off(job, pieces):

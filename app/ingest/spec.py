@@ -216,6 +216,10 @@ class Feed:
     pieces: Callable[[Aim], Iterable[Window]] | None = None
     needs_key: bool = False
 
+    def cut(self, aim: Aim) -> list[Window]:
+        """The requests that cover an aim, the most wanted first; none of a feed that is not asked in batches."""
+        return list(self.pieces(aim)) if self.pieces else []
+
 
 def _itself(answer: Json) -> Iterable[Json]:
     return answer

@@ -18,8 +18,8 @@ class Metric:
     """What a source calls one of its numbers, and what that means.
 
     `canonical` is the name sources share. `covers` is the window one value stands for: `instant`, `1h`, `24h`, `7d`,
-    `30d`, `1y`, `day` (one UTC day), `all` (since the beginning). Only a `signed` metric may be negative. `column`
-    names the column of the hourly table that holds it, None for values of their own.
+    `30d`, `1y`, `day` (one UTC day), `quarter` (a fiscal one), `all` (since the beginning). Only a `signed` metric may
+    be negative. `column` names the column of the hourly table that holds it, None for values of their own.
     """
 
     name: str

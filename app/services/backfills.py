@@ -150,7 +150,7 @@ async def settle(db: Database) -> list[int]:
 
 
 async def cancel(db: Database, backfill: int) -> None:
-    """Stop a back-fill; what is stored stays. Raises KeyError for one that is not there, Conflict for one at its end."""
+    """Stop a back-fill; what is stored stays. Raises KeyError for one that is not there, Conflict at its end."""
     await _change(db, backfill, "cancel", "it is {} already")
 
 
@@ -172,12 +172,12 @@ async def _change(db: Database, backfill: int, statement: str, refusal: str) -> 
 async def state_of(db: Database, backfill: int) -> asyncpg.Record | None:
     """A back-fill as `listing` tells of it, or None."""
     async with writing(db) as connection:
-        return await (await driver(connection)).fetchrow(f"{sql('backfills', 'listing')} where b.id = $1", backfill)
+        return await (await driver(connection)).fetchrow(sql("backfills", "listing"), backfill)
 
 
-def listing() -> Query:
-    """Every back-fill: what was asked, its state, how far it has come and when it will be done."""
-    return Query(f"select * from ({sql('backfills', 'listing')}) b", ())
+def listing(backfill: int | None = None) -> Query:
+    """Every back-fill, or one: what was asked, its state, how far it has come and when it will be done."""
+    return Query(sql("backfills", "listing"), (backfill,))
 
 
 async def unfinished(db: Database, source: str) -> bool:

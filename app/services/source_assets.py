@@ -1,7 +1,7 @@
 """Things as sources list them: what each is, and what a source calls the entities we know."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -79,3 +79,16 @@ async def entities_of(db: Database, source: str) -> dict[Key, int]:
     """Whose a source's ids are: (kind of id, id in lower case) → entity. The map counts before what was recognised."""
     rows = await db.reads.fetch(sql("source_assets", "ids"), source, None)
     return {(row["id_type"], row["id"].lower()): row["entity_id"] for row in rows}
+
+
+def one_each(entities: Mapping[Key, int]) -> dict[Key, int]:
+    """Of several ids of one kind that one entity has, the shortest: `aave`, of which `aave-v3` is a version.
+
+    A value of each would be several values of one fact, each replacing the one before.
+    """
+    best: dict[tuple[str, int], str] = {}
+    for (id_type, name), entity in entities.items():
+        known = best.get((id_type, entity))
+        if known is None or (len(name), name) < (len(known), known):
+            best[id_type, entity] = name
+    return {(id_type, name): entity for (id_type, entity), name in best.items()}

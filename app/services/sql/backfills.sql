@@ -89,7 +89,7 @@ update backfill set state = 'queued', finished_at = null, error = null
 where id = $1 and state in ('cancelled', 'partial', 'failed') and exists (select from left_over) returning id
 
 -- name: listing
--- One row a back-fill: what was asked, its state, chunks done of planned, rows, and when it will be done as it goes.
+-- One row a back-fill (of id $1; null: all): what was asked, its state, chunks done of planned, rows, and when it will be done as it goes.
 select b.id, b.source, b.state, b.asked_by, b.asked, b.created_at, b.started_at, b.finished_at,
   coalesce(c.windows_planned, 0) as windows_planned, coalesce(c.windows_done, 0) as windows_done,
   coalesce(c.windows_failed, 0) as windows_failed, coalesce(c.requests, 0) as requests,
@@ -110,3 +110,4 @@ left join lateral (
     (array_agg(distinct error) filter (where error is not null))[1:10] as errors
   from backfill_chunk c where c.backfill_id = b.id
 ) c on true
+where $1::int is null or b.id = $1
