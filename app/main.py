@@ -1,10 +1,12 @@
 """Wiring: the application with its database, its routes and, where wanted, its schedule."""
 
 import gc
+import logging
 from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from app.api import (
     admin,
+    backfills,
     candles,
     deps,
     docs,
@@ -30,15 +33,20 @@ from app.api.http import Heads, Requests
 from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
-from app.ingest import schedule, sources
+from app.ingest import backfill, schedule, sources
+from app.ingest.orders import plan_order
+from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
+from app.ingest.work import started
 from app.services import reference as seeds
-from app.settings import Settings, environment
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 READING = (funding.router, open_interest.router, candles.router, reference.router, quality.router)
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, writing.router)
+GUARDED = (admin.router, backfills.router, writing.router)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])
@@ -118,8 +126,9 @@ def describe(source: Source, settings: Settings) -> dict[str, Any]:
         "name": source.name,
         "pulled": source.id in settings.sources or not settings.sources,
         "key_setting": source.key,
-        "key_needed": source.key is not None,
-        "key_present": bool(source.key and environment().get(source.key)),
+        "key_needed": source.key is not None and source.key_required,
+        "key_present": key_of(source) is not None,
+        "disabled": why_disabled(source),
         "schedule": [_feed(feed) for feed in source.feeds],
         "docs_url": source.docs,
         "terms_url": source.terms,
@@ -154,13 +163,26 @@ def _describe_jobs(planned: Mapping[str, schedule.Planned]) -> list[dict[str, An
 async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> None:
     """Tell the routes which sources and jobs there are; where the settings say so, pull."""
     everything = sources.load()
-    pulled = sources.load(settings.sources).values()
-    planned = schedule.planned(pulled)
+    pulled = {name: source for name, source in sources.load(settings.sources).items() if _enabled(source)}
+    planned = schedule.planned(pulled.values())
     app.state.sources = [describe(source, settings) for source in everything.values()]
     app.state.jobs = lambda: _describe_jobs(planned)
     app.state.scheduled = settings.scheduler
+    db = app.state.database
+    engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded))
+    app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:
-        await stack.enter_async_context(schedule.running(app.state.database, pulled, settings.history_days))
+        await stack.enter_async_context(schedule.running(engine, pulled.values()))
+    if settings.backfills:
+        await stack.enter_async_context(backfill.working(engine, pulled))
+
+
+def _enabled(source: Source) -> bool:
+    """Whether a source can be asked at all; said once where it cannot."""
+    reason = why_disabled(source)
+    if reason:
+        logger.warning("%s is disabled: %s", source.id, reason)
+    return reason is None
 
 
 def _settle() -> None:

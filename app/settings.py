@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     history_days: int = Field(
         default=30, ge=0, description="How far back a dataset that holds nothing yet is filled on schedule."
     )
+    backfills: bool = Field(default=True, description="Work chunks of back-fills while serving.")
+    velo_pairs: Literal["full", "top100", "top50", "top20"] = Field(
+        default="full", description="Which coins Velo is asked for: all, or those with the most open interest."
+    )
     read_requires_key: bool = Field(default=False, description="Ask for a key with scope `read` on every read.")
     source_preference: WordList = Field(
         default=("exchange", "import"),
@@ -44,6 +48,16 @@ class Settings(BaseSettings):
     write_connections: int = Field(default=4, ge=2, le=64, description="Database connections for pulls and writes.")
     max_body_mb: int = Field(default=512, ge=1, description="Largest request body, after decompression, in MiB.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def most_traded(self) -> Mapping[str, int]:
+        """Of sources that are not to be asked for every coin: for how many, by source."""
+        return {} if self.velo_pairs == "full" else {"velo": int(self.velo_pairs.removeprefix("top"))}
+
+    @field_validator("velo_pairs", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("sources", "source_preference", mode="before")
     @classmethod

@@ -52,7 +52,8 @@ def described(settings: "Settings") -> list[Described]:
 
 
 def _described(source: "Source", settings: "Settings") -> Described:
-    from app.settings import base_url, environment
+    from app.ingest.runner import key_of, why_disabled
+    from app.settings import base_url
 
     return {
         "source": source.id,
@@ -60,8 +61,9 @@ def _described(source: "Source", settings: "Settings") -> Described:
         "pulled": not settings.sources or source.id in settings.sources,
         "base_url": base_url(source.id, source.base_url),
         "key_setting": source.key,
-        "key_needed": source.key is not None,
-        "key_present": bool(source.key and environment().get(source.key)),
+        "key_needed": source.key is not None and source.key_required,
+        "key_present": key_of(source) is not None,
+        "disabled": why_disabled(source),
         "docs_url": source.docs,
         "terms_url": source.terms,
         "datasets": [_dataset(source, name) for name in dict.fromkeys(feed.dataset for feed in source.feeds)],
@@ -93,9 +95,10 @@ def _datasets(source: Described) -> Iterator[tuple[object, ...]]:
 
 
 def _key(source: Described) -> str:
-    if not source["key_needed"]:
+    if not source["key_setting"]:
         return "not needed"
-    return f"{source['key_setting']} ({'set' if source['key_present'] else 'missing'})"
+    missing = "missing: disabled" if source["disabled"] else "optional"
+    return f"{source['key_setting']} ({'set' if source['key_present'] else missing})"
 
 
 def _facts(source: Described) -> tuple[object, ...]:

@@ -210,7 +210,8 @@ async def catch_up(db: Database, source: Source, gaps: Mapping[datetime, set[tup
     if not pieces:
         return
     start = min(gaps)
-    asked = {"source": source.id, "datasets": ["perp_1h"], "start": start.isoformat(), "end": end.isoformat()}
+    told = {"start": start.isoformat(), "end": end.isoformat()}
+    asked = {"request": {"catch_up": start.isoformat()}, "datasets": ["perp_1h"], "assets": [], "exchanges": [], **told}
     key = f"catch-up {source.id} from {start.isoformat()}"
     with suppress(backfills.Conflict):
         await backfills.order(db, source.id, asked, pieces, asked_by="schedule", key=key)

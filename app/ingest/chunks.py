@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.db import Database
@@ -13,14 +13,11 @@ from app.ingest.runner import key_of
 from app.ingest.spec import Aim, Feed, Source, Window
 from app.records import Instrument
 from app.services import metrics, products, reference, source_assets
-from app.services.backfills import Piece
+from app.services.backfills import NothingToAsk, Piece, Plan
 
-DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PAGES_A_CHUNK = 8
-
-
-class NothingToAsk(ValueError):
-    """The source tells nothing of what was asked for: why, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +30,6 @@ class Wish:
     datasets: tuple[str, ...] = ()
     entities: tuple[int, ...] | None = None
     exchanges: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The chunks of a wish; `rows` and `seconds` are at the most, as the budgets of the source allow."""
-
-    pieces: tuple[Piece, ...]
-    requests: int
-    rows: int
-    seconds: float
 
 
 def datasets_with_history(source: Source) -> tuple[str, ...]:
@@ -67,8 +54,8 @@ async def plan(db: Database, wish: Wish) -> Plan:
     if not found:
         raise NothingToAsk(f"{source.id} tells nothing of that: no contract or id of it is known there")
     pieces = tuple(piece for _, piece in found)
-    requests = sum(piece.requests for piece in pieces)
-    return Plan(pieces, requests, sum(piece.rows for piece in pieces), _seconds(source, found))
+    requests, rows = sum(piece.requests for piece in pieces), sum(piece.rows for piece in pieces)
+    return Plan(source.id, _wanted(wish), wish.start, wish.end, pieces, requests, rows, _seconds(source, found))
 
 
 def _wanted(wish: Wish) -> tuple[str, ...]:
@@ -98,10 +85,18 @@ def _stretch(feed: Feed, contract: Instrument, wish: Wish) -> Stretch:
 
 
 async def _by_batch(db: Database, wish: Wish, feed: Feed) -> list[Window]:
+    """Full hours of perpetuals, or full days of entities."""
     if feed.dataset == "perp_1h":
         known = await products.listed(db, wish.source.id, wish.entities, wish.exchanges)
+        wish = replace(wish, start=floored(wish.start, HOUR), end=floored(wish.end, HOUR))
         return by_hours(feed, _begun(known, wish), wish.end)
-    return feed.cut(await aim_at(db, wish.source, wish.start, wish.end, live=False, entities=wish.entities))
+    start, end = floored(wish.start, DAY), floored(wish.end, DAY)
+    return feed.cut(await aim_at(db, wish.source, start, end, live=False, entities=wish.entities))
+
+
+def floored(time: datetime, step: timedelta) -> datetime:
+    """The start of the full hour or UTC day that holds a time."""
+    return EPOCH + (time - EPOCH) // step * step
 
 
 def _begun(known: Iterable[products.Listed], wish: Wish) -> dict[datetime, set[tuple[str, str]]]:
@@ -177,7 +172,7 @@ def _piece(number: int, feed: Feed, together: Sequence[Window]) -> Piece:
 
 def restored(source: Source, told: Mapping[str, Any], known: Mapping[str, Instrument]) -> tuple[Feed, list[Window]]:
     """The feed and windows of a chunk. Raises KeyError for a contract that is not known any more."""
-    feed = source.feeds[told["feed"]]
+    feed = source.feeds[int(told["feed"])]
     contract = known[told["symbol"]] if told["symbol"] else None
     start, end = (datetime.fromisoformat(told[name]) for name in ("start", "end"))
     if contract is None:

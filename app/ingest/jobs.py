@@ -16,9 +16,8 @@ from app.db import Database
 from app.ingest.keep import Keeper
 from app.ingest.pages import Line
 from app.ingest.rounds import pull_fundamentals, pull_hours
-from app.ingest.runner import opened
 from app.ingest.spec import Source
-from app.ingest.work import Engine, Job, Order, Progress, list_contracts, pull_facts
+from app.ingest.work import Engine, Job, Order, Progress, list_contracts, pull_facts, started
 from app.logs import redact
 from app.services import log
 
@@ -59,9 +58,9 @@ async def pull(
 
     `days` of history are asked for outright, whatever is held; `symbols` are native. Raises what the database raises.
     """
-    async with opened() as web:
+    async with started(db, history_days) as engine:
         order = Order(days, None if symbols is None else frozenset(symbols), progress=progress)
-        return await pull_all(Engine(db, web, history_days), source, [dataset] if dataset else datasets(source), order)
+        return await pull_all(engine, source, [dataset] if dataset else datasets(source), order)
 
 
 async def pull_all(engine: Engine, source: Source, wanted: Collection[str], order: Order) -> list[Pulled]:

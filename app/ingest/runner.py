@@ -171,6 +171,12 @@ def key_of(source: Source) -> str | None:
     return (environment().get(source.key) or "").strip() or None if source.key else None
 
 
+def why_disabled(source: Source) -> str | None:
+    """Why a source is not asked at all: its key is missing. None: it is."""
+    missing = source.key and source.key_required and not key_of(source)
+    return f"{source.key} is not set" if missing else None
+
+
 def _judge(source: Source, answer: Answer) -> None:
     """Raise what an answer that is none stands for: in the upstream's own words, then by its HTTP status."""
     ok = 200 <= answer.status < 300

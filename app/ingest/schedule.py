@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.ingest.jobs import datasets, run
-from app.ingest.runner import opened
 from app.ingest.spec import Source
 from app.ingest.work import Engine, Order
 from app.services import log, rollup, upkeep
@@ -225,19 +224,16 @@ async def _take_part(engine: Engine, jobs: Mapping[str, Planned]) -> None:
 
 
 @asynccontextmanager
-async def running(
-    db: Database, sources: Iterable[Source], history_days: float = 30
-) -> AsyncGenerator[Mapping[str, Planned]]:
+async def running(engine: Engine, sources: Iterable[Source]) -> AsyncGenerator[Mapping[str, Planned]]:
     """Pull these sources on schedule until the end, unless another process does; the jobs there are, by id."""
     jobs = planned(sources)
-    async with opened() as web:
-        task = asyncio.create_task(_take_part(Engine(db, web, history_days), jobs), name="schedule")
-        task.add_done_callback(_tell_of_death)
-        try:
-            yield jobs
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+    task = asyncio.create_task(_take_part(engine, jobs), name="schedule")
+    task.add_done_callback(_tell_of_death)
+    try:
+        yield jobs
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _tell_of_death(task: asyncio.Task[None]) -> None:

@@ -6,7 +6,8 @@ pull_facts ── plan ── _work_off ── _stretch ── _asked ── pag
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,10 +16,10 @@ from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamErr
 from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
-from app.ingest.runner import Web
+from app.ingest.runner import Web, opened
 from app.ingest.spec import Feed, Source, Window
 from app.records import FundingInterval, Instrument, Product, Record
-from app.services import products, reference, store, upkeep
+from app.services import budgets, products, reference, store, upkeep
 from app.services.log import Counts
 
 FACTS = {"candles_1m": "perp_1m", "candles_1h": "perp_1h"}
@@ -42,6 +43,15 @@ class Engine:
     listing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     listed: dict[str, datetime] = field(default_factory=dict[str, datetime])
     asked: dict[tuple[str, str], dict[str, Span]] = field(default_factory=dict[tuple[str, str], dict[str, Span]])
+
+
+@asynccontextmanager
+async def started(
+    db: Database, history_days: float = 30, most_traded: Mapping[str, int] | None = None
+) -> AsyncGenerator[Engine]:
+    """An engine with an HTTP client of its own, closed at the end, and budgets shared with whoever is on `db`."""
+    async with opened(ledger=budgets.spending(db)) as web:
+        yield Engine(db, web, history_days, most_traded or {})
 
 
 @dataclass(frozen=True, slots=True)

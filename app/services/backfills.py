@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import asyncpg
@@ -30,6 +31,10 @@ class NotOurs(Exception):
     """The chunk has gone to another worker meanwhile: nothing of it may be stored here."""
 
 
+class NothingToAsk(ValueError):
+    """The source tells nothing of what is wanted: why, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """What one chunk asks: a dataset and, as JSON, the windows of it. `rows`: how many are expected at the most."""
@@ -38,6 +43,20 @@ class Piece:
     window: Mapping[str, Any]
     requests: int = 1
     rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a back-fill will do for `[start, end)`; `rows` and `seconds` are at the most, as the budgets allow."""
+
+    source: str
+    datasets: tuple[str, ...]
+    start: datetime
+    end: datetime
+    pieces: tuple[Piece, ...]
+    requests: int
+    rows: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +98,15 @@ async def order(
 ) -> Ordered:
     """Write a back-fill down with its chunks, all or nothing. With the key of an earlier order it is that one.
 
-    Raises Conflict where that earlier order asked for something else.
+    `asked` holds the `request` as it came, and as it was understood: `datasets`, `assets`, `exchanges`, `start`, `end`.
+    Raises Conflict where an earlier order with that key had another request.
     """
     async with writing(db) as connection:
         copy = await driver(connection)
         made = await copy.fetchval(sql("backfills", "order"), source, json.dumps(dict(asked)), key, asked_by)
         if made is None:
             earlier = await copy.fetchrow(sql("backfills", "of_key"), key)
-            if earlier is None or json.loads(earlier["asked"]) != dict(asked):
+            if earlier is None or json.loads(earlier["asked"])["request"] != asked["request"]:
                 raise Conflict("this Idempotency-Key was used for another back-fill")
             return Ordered(earlier["id"], new=False)
         rows = [(made, at, one.dataset, json.dumps(dict(one.window))) for at, one in enumerate(pieces)]

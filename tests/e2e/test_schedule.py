@@ -11,6 +11,7 @@ from app import settings
 from app.db import Database, connected
 from app.ingest import schedule
 from app.ingest.sources import load
+from app.ingest.work import started
 from app.services import log
 from tests.replay import Replay, slow
 
@@ -64,7 +65,7 @@ def ended(rows: list[log.Row[object]]) -> set[str]:
 
 async def test_a_start_catches_up_at_once_instruments_first(clean_database: Database, replay: Replay) -> None:
     sources = load(["bybit"]).values()
-    async with schedule.running(clean_database, sources, history_days=0.1) as jobs:
+    async with started(clean_database, 0.1) as engine, schedule.running(engine, sources) as jobs:
         await until(clean_database, lambda rows: ended(rows) == jobs.keys())
     pulls = sorted(await log.pulls(clean_database), key=lambda row: row.id)
     assert pulls[0].dataset == "instruments"
@@ -76,7 +77,7 @@ async def test_paused_jobs_rest_but_run_when_asked(clean_database: Database, rep
     sources = load(["bybit"]).values()
     jobs = schedule.planned(sources)
     await schedule.pause(clean_database, jobs, "bybit:open_interest")
-    async with schedule.running(clean_database, sources, history_days=0.1):
+    async with started(clean_database, 0.1) as engine, schedule.running(engine, sources):
         await until(clean_database, lambda rows: len(ended(rows)) == len(jobs) - 1)
         assert "bybit:open_interest" not in ended(await log.pulls(clean_database))
         (listed,) = [job for job in await schedule.listing(clean_database, jobs) if job.paused]
@@ -99,18 +100,18 @@ async def test_one_leads_and_another_takes_over(
 ) -> None:
     monkeypatch.setattr(schedule, "TAKE_OVER_SECONDS", 0.1)
     sources = load(["hyperliquid"]).values()
-    async with schedule.running(clean_database, sources, history_days=0.1) as jobs:
+    async with started(clean_database, 0.1) as engine, schedule.running(engine, sources) as jobs:
         await until(clean_database, lambda rows: ended(rows) == jobs.keys())
-        async with schedule.running(second, sources, history_days=0.1):
+        async with started(second, 0.1) as engine, schedule.running(engine, sources):
             await asyncio.sleep(0.5)
             assert len(await log.pulls(second)) == len(jobs)
-    async with schedule.running(second, sources, history_days=0.1):
+    async with started(second, 0.1) as engine, schedule.running(engine, sources):
         await until(second, lambda rows: len(rows) == 2 * len(jobs) and not any(r.status == "running" for r in rows))
 
 
 async def test_it_stops_quickly_and_says_so(clean_database: Database, replay: Replay) -> None:
     replay.misbehave(slow(30), to="/v5/market/tickers", times=50)
-    async with schedule.running(clean_database, load(["bybit"]).values(), history_days=0.1):
+    async with started(clean_database, 0.1) as engine, schedule.running(engine, load(["bybit"]).values()):
         await until(clean_database, lambda rows: any(row.dataset == "predicted_funding" for row in rows))
         await asyncio.sleep(0.3)
         stopping = time.monotonic()
@@ -122,7 +123,7 @@ async def test_it_stops_quickly_and_says_so(clean_database: Database, replay: Re
 
 async def test_pulls_of_a_process_that_is_gone_have_failed(clean_database: Database, replay: Replay) -> None:
     await log.begin(clean_database, "bybit", "funding")
-    async with schedule.running(clean_database, load(["bybit"]).values(), history_days=0.1) as jobs:
+    async with started(clean_database, 0.1) as engine, schedule.running(engine, load(["bybit"]).values()) as jobs:
         await until(clean_database, lambda rows: ended(rows) == jobs.keys())
     first = min(await log.pulls(clean_database), key=lambda row: row.id)
     assert (first.status, first.error) == ("failed", "its process ended")
@@ -132,7 +133,7 @@ async def test_a_lost_connection_loses_the_lead_until_it_is_won_again(
     clean_database: Database, replay: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "TAKE_OVER_SECONDS", 0.1)
-    async with schedule.running(clean_database, load(["hyperliquid"]).values(), history_days=0.1) as jobs:
+    async with started(clean_database, 0.1) as engine, schedule.running(engine, load(["hyperliquid"]).values()) as jobs:
         await until(clean_database, lambda rows: ended(rows) == jobs.keys())
         killed = await clean_database.reads.fetchval(
             "select count(pg_terminate_backend(pid)) from pg_locks where locktype = 'advisory' and objid = $1",

@@ -90,7 +90,11 @@ where id = $1 and state in ('cancelled', 'partial', 'failed') and exists (select
 
 -- name: listing
 -- One row a back-fill (of id $1; null: all): what was asked, its state, chunks done of planned, rows, and when it will be done as it goes.
-select b.id, b.source, b.state, b.asked_by, b.asked, b.created_at, b.started_at, b.finished_at,
+select b.id, b.source, b.state, b.asked_by,
+  array(select jsonb_array_elements_text(b.asked -> 'datasets')) as datasets,
+  array(select jsonb_array_elements_text(b.asked -> 'assets')) as assets,
+  array(select jsonb_array_elements_text(b.asked -> 'exchanges')) as exchanges,
+  (b.asked ->> 'start')::timestamptz as start, (b.asked ->> 'end')::timestamptz as "end", b.created_at, b.started_at, b.finished_at,
   coalesce(c.windows_planned, 0) as windows_planned, coalesce(c.windows_done, 0) as windows_done,
   coalesce(c.windows_failed, 0) as windows_failed, coalesce(c.requests, 0) as requests,
   coalesce(c.received, 0) as received, coalesce(c.inserted, 0) as inserted, coalesce(c.updated, 0) as updated,
