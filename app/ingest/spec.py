@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
+from app.ingest.cover import Limit as Limit
+from app.ingest.cover import boxes as boxes
 from app.ingest.wire import DOLLARS as DOLLARS
 from app.ingest.wire import ArrayRow as ArrayRow
 from app.ingest.wire import Bad as Bad
@@ -21,11 +23,13 @@ from app.ingest.wire import Ms as Ms
 from app.ingest.wire import Num as Num
 from app.ingest.wire import Rows as Rows
 from app.ingest.wire import SomeRows as SomeRows
+from app.ingest.wire import Table as Table
 from app.ingest.wire import Wire as Wire
 from app.ingest.wire import from_percent as from_percent
 from app.ingest.wire import in_usd as in_usd
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
+from app.ingest.wire import tried as tried
 from app.records import Instrument, Metric, Record
 
 Dataset = Literal[

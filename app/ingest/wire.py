@@ -3,10 +3,11 @@
 Sources take these words from `app.ingest.spec`.
 """
 
+import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -14,6 +15,8 @@ from app.records import BadRecord, Record
 
 Json = Any
 _W = TypeVar("_W", bound="Wire")
+_A = TypeVar("_A")
+_T = TypeVar("_T")
 
 
 class Wire(BaseModel):
@@ -68,6 +71,32 @@ SomeRows = Annotated[list[Json], Field(min_length=1)]
 """Rows of an answer that always has some: there an empty list is not an answer."""
 
 
+class Table(Wire):
+    """CSV text whose header has all names in `needs`, wherever they stand. Its rows are objects of text by name.
+
+    No text at all is a table without header and rows. A line with other than as many cells as the header stays a list,
+    which no wire model takes for a row.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    header: tuple[str, ...]
+    rows: list[Json]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Json) -> Json:
+        if not isinstance(value, str):
+            raise ValueError("text expected")
+        try:
+            header, *lines = [line for line in csv.reader(value.splitlines()) if line] or [[]]
+        except csv.Error as error:
+            raise ValueError(f"no CSV: {error}") from error
+        if header and (not cls.needs <= set(header) or len(set(header)) < len(header)):
+            raise ValueError(f"{','.join(sorted(cls.needs))} expected in the header, each once")
+        rows = (dict(zip(header, line, strict=True)) if len(line) == len(header) else line for line in lines)
+        return {"header": header, "rows": list(rows)}
+
+
 class Bar(ArrayRow):
     """The columns that candles sent as arrays begin with everywhere; what `volume` counts differs."""
 
@@ -105,21 +134,30 @@ Rows = Iterable[Record | Bad | None]
 """What an answer holds, one item a row: see `Feed`."""
 
 
+def tried(make: Callable[[_A], _T], of: _A, symbol: str | None) -> _T | Bad:
+    """What `make` makes of something, or a `Bad` with this symbol where it can be nothing that is true."""
+    try:
+        return make(of)
+    except BadRecord as bad:
+        return Bad(symbol, bad.code, bad.reason)
+    except ValueError as error:
+        return Bad(symbol, "unreadable", str(error))
+
+
 def read_rows(
-    model: type[_W], items: Iterable[Json], make: Callable[[_W], Record | None], symbol: str = "symbol"
-) -> Iterator[Record | Bad | None]:
-    """Records of the raw `items`, each read by itself: one bad row never costs the batch.
+    model: type[_W], items: Iterable[Json], make: Callable[[_W], _T], symbol: str = "symbol"
+) -> Iterator[_T | Bad]:
+    """What `make` makes of the raw `items`, each read by itself: one bad row never costs the batch.
 
     `make` turns a wire row into a record, or None where the row is not ours to keep (a dated contract, a test symbol).
     A row that cannot be read becomes a `Bad` naming the value of its field `symbol`.
     """
+
+    def one(item: Json) -> _T:
+        return make(model.model_validate(item))
+
     for item in items:
-        try:
-            yield make(model.model_validate(item))
-        except BadRecord as bad:
-            yield Bad(_name(item, symbol), bad.code, bad.reason)
-        except ValueError as error:
-            yield Bad(_name(item, symbol), "unreadable", str(error))
+        yield tried(one, item, _name(item, symbol))
 
 
 def _name(item: Json, field_name: str) -> str | None:

@@ -141,7 +141,7 @@ class Candle:
         return self.time + self.interval
 
 
-SIGNED = ("funding_rate_8h", "funding_rate_8h_mean", "premium")
+RATES = ("funding_rate_8h", "funding_rate_8h_mean")
 HOUR_COLUMNS = (
     "open",
     "high",
@@ -174,7 +174,10 @@ HOUR_COLUMNS = (
     "sell_liquidation_usd",
     "liquidation_usd",
 )
-"""What can be told of one hour of a perpetual: `_base` in quoted units, `_usd` in USD, rates per 8 hours."""
+"""What can be told of one hour of a perpetual: `_base` in quoted units, `_usd` in USD, rates per 8 hours.
+
+`premium` is as its source tells it, a fraction or USD, and of either sign.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,7 @@ class PerpHour:
         if not self.values:
             raise BadRecord("no_value", "an hour of which nothing is told")
         for name, value in self.values.items():
-            check_rate(value) if name in SIGNED else check_quantity(name, value)
+            check_rate(value) if name in RATES else check_quantity(name, abs(value) if name == "premium" else value)
         told = [self.values.get(name) for name in ("open", "high", "low", "close")]
         if None not in told:
             check_candle(*(value for value in told if value is not None))
