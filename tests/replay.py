@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import binance, bybit, hyperliquid, okx
+from tests.replayed import artemis, binance, bybit, hyperliquid, okx
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -25,8 +25,11 @@ ANSWERS = {
     "/v5/": bybit.answer,
     "/api/v5/": okx.answer,
     "/info": hyperliquid.answer,
+    "/data/api/": artemis.answer,
+    "/asset/symbols/": artemis.answer,
+    "/supported-metrics/": artemis.answer,
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis")
 
 
 @dataclass(frozen=True, slots=True)
