@@ -169,8 +169,7 @@ async def start_backfill(
         "end": plan.end.isoformat(),
     }
     try:
-        told = {"asked_by": key.name, "key": idempotency_key}
-        ordered = await backfills.order(db, order.source, asked, plan.pieces, **told)
+        ordered = await backfills.order(db, order.source, asked, plan.pieces, asked_by=key.name, key=idempotency_key)
     except backfills.Conflict as error:
         raise Conflict(str(error), code="idempotency_key_reused") from error
     return await _one(request, db, ordered.id, 202 if ordered.new else 200)

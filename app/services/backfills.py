@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 import asyncpg
-from sqlalchemy import text
-
 from app.db import SESSION, Database, Driver, driver, writing
 from app.services.log import Counts
 from app.services.queries import Query, sql
@@ -200,8 +198,10 @@ def listing(backfill: int | None = None) -> Query:
     return Query(sql("backfills", "listing"), (backfill,))
 
 
-async def unfinished(db: Database, source: str) -> bool:
-    """Whether there is a back-fill of a source that goes on."""
-    async with db.engine.connect() as connection:
-        going = text("select exists (select from backfill where source = :s and state in ('queued', 'running'))")
-        return bool((await connection.execute(going, {"s": source})).scalar())
+async def left_over(db: Database, request: Mapping[str, Any]) -> int | None:
+    """The newest back-fill of a request that came in the last day and is not at its end; a cancelled one goes on."""
+    async with writing(db) as connection:
+        found = await (await driver(connection)).fetchrow(sql("backfills", "left_over"), json.dumps(dict(request)))
+    if found and found["state"] == "cancelled":
+        await resume(db, found["id"])
+    return found and found["id"]

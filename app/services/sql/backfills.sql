@@ -42,8 +42,8 @@ where backfill_id = $1 and number = $2 and worker = $3 and state = 'running'
 
 -- name: give_back
 -- Chunk $2 of back-fill $1, if it is still that of worker $3, is in state $4 again.
-update backfill_chunk set state = $4, worker = null, error = coalesce($5, error),
-  finished_at = case when $4 = 'failed' then clock_timestamp() end
+update backfill_chunk set state = $4::text, worker = null, error = coalesce($5, error),
+  finished_at = case when $4::text = 'failed' then clock_timestamp() end
 where backfill_id = $1 and number = $2 and worker = $3 and state = 'running'
 
 -- name: settle
@@ -87,6 +87,13 @@ with left_over as (
 )
 update backfill set state = 'queued', finished_at = null, error = null
 where id = $1 and state in ('cancelled', 'partial', 'failed') and exists (select from left_over) returning id
+
+-- name: left_over
+-- The newest back-fill of a request ($1) that came in the last day and has not come to its end.
+select id, state from backfill
+where asked -> 'request' = $1::jsonb and state in ('queued', 'running', 'cancelled')
+  and created_at > clock_timestamp() - interval '1 day'
+order by id desc limit 1
 
 -- name: listing
 -- One row a back-fill (of id $1; null: all): what was asked, its state, chunks done of planned, rows, and when it will be done as it goes.
