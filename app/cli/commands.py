@@ -8,6 +8,7 @@ import typer
 
 from app.cli import keys
 from app.cli.console import Failure, note, say
+from app.cli.export import export
 from app.cli.load import load
 from app.cli.probe import probe
 from app.cli.pull import pull
@@ -40,6 +41,7 @@ app.command()(setup)
 app.command()(sources)
 app.command()(pull)
 app.command("import")(load)
+app.command()(export)
 app.command()(status)
 app.command()(probe)
 app.add_typer(keys.app, name="keys")
