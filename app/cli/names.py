@@ -9,7 +9,7 @@ from app.cli.console import Failure
 if TYPE_CHECKING:
     from app.db import Database
 
-NEAREST = 3
+NEAREST, FEW = 3, 5
 
 
 async def assets(db: "Database", words: Sequence[str]) -> list[int]:
@@ -27,10 +27,10 @@ async def assets(db: "Database", words: Sequence[str]) -> list[int]:
 
 
 def one_of(kind: str, words: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Lower-case words that are all among those known. Raises Failure naming the nearest, or all where none is near."""
+    """Lower-case words that are all among those known. Raises Failure naming the nearest, or all where they are few."""
     for word in words:
         if word.lower() not in known:
-            near = get_close_matches(word.lower(), known, NEAREST, 0.5)
+            near = [] if len(known) <= FEW else get_close_matches(word.lower(), known, NEAREST, 0.5)
             hint = f"Nearest: {', '.join(near)}" if near else f"There are {', '.join(known) or 'none'}"
             raise Failure(f"No {kind} is called {word}. {hint}", 2)
     return [word.lower() for word in words]

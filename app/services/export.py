@@ -23,7 +23,7 @@ from app.records import EARLIEST
 from app.services.queries import sql
 from app.services.store import CANDLE, TIME
 
-ROWS = 32_768
+ROWS = 16_384
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 WHO = {"time": TIME, **dict.fromkeys(("exchange", "instrument", "asset", "source"), pa.string())}
