@@ -8,9 +8,11 @@ import typer
 
 from app.cli import keys
 from app.cli.console import Failure, note, say
+from app.cli.export import export
 from app.cli.load import load
 from app.cli.probe import probe
 from app.cli.pull import pull
+from app.cli.query import query
 from app.cli.serve import serve
 from app.cli.setup import setup
 from app.cli.sources import sources
@@ -40,6 +42,8 @@ app.command()(setup)
 app.command()(sources)
 app.command()(pull)
 app.command("import")(load)
+app.command()(export)
+app.command()(query)
 app.command()(status)
 app.command()(probe)
 app.add_typer(keys.app, name="keys")

@@ -64,12 +64,16 @@ def _options(
 
 
 def _files(given: Sequence[Path]) -> Iterator[Path]:
-    """The files, those in folders too."""
+    """The files, those in folders too, but for hidden ones there: they are half written, or not for us."""
     for path in given:
-        inside = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
+        inside = sorted(filter(_is_plain, path.rglob("*"))) if path.is_dir() else [path]
         if not inside:
             raise Failure(f"{path} holds no files. Name the files, or the folder they are in", 2)
         yield from inside
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
 
 
 def _imported(dataset: str, files: list[Path], options: "Options") -> "Answer":

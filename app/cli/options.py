@@ -1,6 +1,7 @@
 """Options several commands share."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -24,3 +25,18 @@ def pairs(given: Iterable[str] | None, option: str) -> dict[str, str]:
         if not (left and equals and (right or option == "--map")):
             raise typer.BadParameter(f"{option} {left}{equals}{right}: two names with = between them expected")
     return {left: right for left, _, right in found}
+
+
+def moment(option: str, text: str | None) -> datetime | None:
+    """A time as rows may have it: RFC 3339, a date, or epoch seconds or milliseconds; UTC where no offset is told."""
+    if text is None:
+        return None
+    import pyarrow as pa
+
+    from app.services.importing.values import EPOCH, times
+
+    read = times(pa.array([text.strip()]))
+    if read.bad[0] or read.missing[0]:
+        reason = "a time expected: RFC 3339, a date, or epoch seconds or milliseconds"
+        raise typer.BadParameter(f"{option} {text}: {reason}")
+    return EPOCH + timedelta(microseconds=int(read.values[0]))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli import names
 from app.cli.console import Failure, emit, note, say, table
 from app.cli.options import Assets, Exchanges, Json, words
 from app.cli.progress import progress
@@ -96,16 +97,8 @@ async def _pulled(
 async def _symbols(session: "Session", source: "Source", assets: list[str]) -> list[str]:
     """Native symbols of these assets; the instruments are listed first where they are not known yet."""
     from app.ingest import jobs
-    from app.services.entities import AmbiguousName, UnknownName, find_assets
 
-    try:
-        wanted = await find_assets(session.db, assets)
-    except UnknownName as error:
-        near = f"Nearest: {', '.join(error.nearest)}" if error.nearest else "See GET /entities"
-        raise Failure(f"No asset is called {error.name}. {near}") from error
-    except AmbiguousName as error:
-        known = ", ".join(entity.canonical_id for entity in error.candidates)
-        raise Failure(f"{error.name} may be several assets. Say which: {known}") from error
+    wanted = await names.assets(session.db, assets)
     symbols = await session.db.reads.fetch(SYMBOLS, source.id, wanted)
     if not symbols:
         await jobs.pull(session.db, source, "instruments")

@@ -56,13 +56,18 @@ class Judged:
 
 
 async def judged(copy: Driver, table: pa.Table) -> Judged:
-    """Judge the settlements of `table`, among those stored around them."""
+    """Judge the settlements of `table`, among those stored around them.
+
+    Where all of them say their interval and how it is known (an export does) they were judged once, with all that is
+    around them: then stored ones stay as they are too.
+    """
+    told = not (table["interval_hours"].null_count or table["interval_known"].null_count)
     own = _last_told(_own_rows(table))
     del table  # a million rows are copied more than once here: none is kept longer than it is needed
     first = np.flatnonzero(np.r_[True, own.series[1:] != own.series[:-1]])
     last = np.r_[first[1:], len(own.series)] - 1
     stored, fallback = await _stored(copy, own, first, last)
-    rows = await asyncio.to_thread(lambda: _judge(_united(own, stored), fallback))
+    rows = await asyncio.to_thread(lambda: _judge(own if told else _united(own, stored), fallback))
     inside = stored.time >= own.time[first[np.searchsorted(own.series[first], stored.series)]]
     now = await copy.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
     return Judged(_table(rows, now), _spans(rows), bool(rows.own.all() and not inside.any()))

@@ -1,0 +1,196 @@
+"""Facts as files that an import takes back unchanged: one file a kind of fact, exchange and month.
+
+Values leave as they are stored, in coins and USD a coin, under the canonical id of their asset: a row that names
+`pepe` has no count in its name, so an import multiplies nothing, whatever one contract stands for.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, TypeAlias, cast
+
+import asyncpg
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+from pyarrow import parquet as pq
+
+from app.db import Database
+from app.records import EARLIEST
+from app.services.queries import sql
+from app.services.store import CANDLE, TIME
+
+ROWS = 16_384
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
+WHO = {"time": TIME, **dict.fromkeys(("exchange", "instrument", "asset", "source"), pa.string())}
+
+Column: TypeAlias = "pa.Array[Any]"
+Write = Callable[[pa.RecordBatch], None]
+Writer = Callable[[IO[bytes], pa.Schema], AbstractContextManager[Write]]
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One kind of fact: its file is called `name`.
+
+    `statement` of `sql/export.sql` gives the rows of an exchange, in the columns of `schema`; the one called
+    `<statement>_months` in which months of which exchanges there are any.
+    """
+
+    name: str
+    statement: str
+    schema: pa.Schema
+
+
+def _schema(*numbers: str, **typed: pa.DataType) -> pa.Schema:
+    return pa.schema({**WHO, **typed, **dict.fromkeys(numbers, pa.float64()), "known_at": TIME})
+
+
+FUNDING = pa.schema(
+    {
+        **WHO,
+        "kind": pa.string(),
+        "rate": pa.float64(),
+        "interval_hours": pa.float64(),
+        "interval_known": pa.string(),
+        "for_time": TIME,
+        "known_at": TIME,
+    }
+)
+CANDLES = _schema(*CANDLE, interval=pa.string())
+
+DATASETS: Mapping[str, tuple[Facts, ...]] = {
+    "funding": (Facts("settled", "funding", FUNDING), Facts("predicted", "predicted_funding", FUNDING)),
+    "open-interest": (Facts("open-interest", "open_interest", _schema("oi_base", "oi_usd")),),
+    "candles": (Facts("1m", "perp_1m", CANDLES), Facts("1h", "perp_1h", CANDLES)),
+}
+"""What can be exported. An import of the same name reads every column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows: of these slugs and entities (None: all), from `start` until before `end`."""
+
+    exchanges: Sequence[str] | None = None
+    entities: Sequence[int] | None = None
+    sources: Sequence[str] | None = None
+    start: datetime = EARLIEST
+    end: datetime = LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How much was written."""
+
+    files: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Exported") -> "Exported":
+        return Exported(self.files + other.files, self.rows + other.rows, self.bytes + other.bytes)
+
+
+async def export(
+    db: Database, facts: Iterable[Facts], folder: Path, suffix: str, wanted: Wanted, progress: Progress | None = None
+) -> Exported:
+    """Write `folder/exchange=X/month=YYYY-MM/<name>.<suffix>`; a month without rows has no file.
+
+    `suffix` is one of FORMATS. Each file is one snapshot and appears under its name when it is whole. `progress` hears
+    the exchange and month and how many of its rows are written. Raises OSError and whatever the database raises.
+    """
+    done = Exported()
+    for kind in facts:
+        for exchange, month in await _months(db, kind, wanted):
+            path = folder / f"exchange={exchange}" / f"month={month:%Y-%m}" / f"{kind.name}.{suffix}"
+            done += await _file(db, kind, exchange, _within(month, wanted), path, progress)
+    return done
+
+
+async def _months(db: Database, kind: Facts, wanted: Wanted) -> list[tuple[str, datetime]]:
+    filters = wanted.exchanges, wanted.start, wanted.end, wanted.entities, wanted.sources
+    found = await db.reads.fetch(sql("export", f"{kind.statement}_months"), *filters)
+    return [(row["exchange"], row["month"]) for row in found]
+
+
+def _within(month: datetime, wanted: Wanted) -> Wanted:
+    following = (month + timedelta(days=32)).replace(day=1)
+    return replace(wanted, start=max(month, wanted.start), end=min(following, wanted.end))
+
+
+async def _file(
+    db: Database, kind: Facts, exchange: str, wanted: Wanted, path: Path, progress: Progress | None
+) -> Exported:
+    """One file, unless there is no row for it."""
+    rows = 0
+    async with aclosing(_batches(db, kind, exchange, wanted)) as batches:
+        first = await anext(batches, None)
+        if first is None:
+            return Exported()
+        with _whole(path) as file:
+            with FORMATS[path.suffix[1:]](file, kind.schema) as write:
+                batch: pa.RecordBatch | None = first
+                while batch is not None:
+                    write(batch)
+                    rows += batch.num_rows
+                    if progress is not None:
+                        progress(f"{exchange} {wanted.start:%Y-%m} {kind.name}", rows)
+                    batch = await anext(batches, None)
+            return Exported(1, rows, file.tell())
+
+
+async def _batches(db: Database, kind: Facts, exchange: str, wanted: Wanted) -> AsyncGenerator[pa.RecordBatch]:
+    """The rows through a cursor of the server: so many at a time are all there ever are here."""
+    filters = exchange, wanted.start, wanted.end, wanted.entities, wanted.sources
+    async with db.reads.acquire() as connection, connection.transaction(readonly=True):
+        cursor = await connection.cursor(sql("export", kind.statement), *filters)
+        while rows := await cursor.fetch(ROWS):
+            yield _batch(rows, kind.schema)
+
+
+def _batch(rows: Sequence[asyncpg.Record], schema: pa.Schema) -> pa.RecordBatch:
+    columns = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
+    arrays = [pa.array(columns[name], kind) for name, kind in zip(schema.names, schema.types, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+@contextmanager
+def _whole(path: Path) -> Generator[IO[bytes]]:
+    """A file that is there when all of it is written: until then it has a hidden name, which no import reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _parquet(file: IO[bytes], schema: pa.Schema) -> Generator[Write]:
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield writer.write_batch
+
+
+@contextmanager
+def _csv(file: IO[bytes], schema: pa.Schema) -> Generator[Write]:
+    """Times as RFC 3339 text; floats in the fewest digits that give the same float again."""
+    spelled = pa.schema({n: pa.string() if k == TIME else k for n, k in zip(schema.names, schema.types, strict=True)})
+    with csv.CSVWriter(file, spelled) as writer:
+
+        def write(batch: pa.RecordBatch) -> None:
+            columns = cast(list[Column], batch.columns)
+            texts = [pc.strftime(column, RFC_3339) if column.type == TIME else column for column in columns]
+            writer.write_batch(pa.RecordBatch.from_arrays(texts, schema=spelled))
+
+        yield write
+
+
+FORMATS: Mapping[str, Writer] = {"parquet": _parquet, "csv": _csv}

@@ -1,0 +1,158 @@
+-- name: funding
+-- One row a settlement of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  'settled' as kind, f.rate, f.interval_hours,
+  (array['assumed', 'inferred', 'declared'])[f.interval_known + 1] as interval_known, null::timestamptz as for_time, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (select * from funding where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: funding_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from funding where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: predicted_funding
+-- One row a sample of what will be paid of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  'predicted' as kind, f.rate, f.interval_hours,
+  null as interval_known, f.for_time, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (select * from predicted_funding where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: predicted_funding_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from predicted_funding where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: open_interest
+-- One row a sample of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  f.oi_base, f.oi_usd, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (select * from open_interest where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: open_interest_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from open_interest where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: perp_1m
+-- One row a candle of a minute of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  '1m' as interval, f.open, f.high, f.low, f.close,
+  f.volume_base, f.volume_usd, f.buy_volume_base, f.trades, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (select * from perp_1m where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: perp_1m_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: perp_1h
+-- One row a candle of an hour of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  '1h' as interval, f.open, f.high, f.low, f.close,
+  f.volume_base, f.volume_usd, f.buy_volume_base, f.trades, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (select * from perp_1h where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: perp_1h_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from perp_1h where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month

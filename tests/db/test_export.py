@@ -1,0 +1,138 @@
+"""What is exported comes back as it was: every value, how its interval is known and when it became known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.db import Database
+from app.services.export import DATASETS, Wanted, export
+from app.services.importing import Answer, import_files, options
+from tests.conftest import FACT_TABLES, shared
+from tests.db.importing import bring, candle, funding
+
+TABLES = {
+    "funding": ("funding", "predicted_funding"),
+    "open-interest": ("open_interest",),
+    "candles": ("perp_1m", "perp_1h"),
+}
+PEPE = {"exchange": "hyperliquid", "instrument": "kPEPE", "asset": "kPEPE"}
+LATER = "2025-12-05T01:02:03.456789Z"
+
+
+async def facts(db: Database, dataset: str) -> list[tuple[object, ...]]:
+    """Every stored row of a dataset with all its columns, under the names of its contract instead of ids."""
+    found: list[asyncpg.Record] = []
+    for table in TABLES[dataset]:
+        found += await db.reads.fetch(
+            f"""select '{table}', x.slug, i.symbol, i.multiplier, e.canonical_id, o.slug, to_jsonb(f) - 'series_id'
+            from {table} f join series s on s.id = f.series_id join source o on o.id = s.source_id
+            join instrument i on i.id = s.instrument_id join exchange x on x.id = i.exchange_id
+            join entity e on e.id = i.entity_id order by 1, 2, 3, 6, f.ts"""
+        )
+    return [tuple(row) for row in found]
+
+
+async def round_trip(db: Database, dataset: str, folder: Path, suffix: str) -> Answer:
+    """Export, empty the database, import; everything has to be what it was, and nothing earlier is kept of it."""
+    before = await facts(db, dataset)
+    assert before
+    done = await export(db, DATASETS[dataset], folder, suffix, Wanted())
+    assert done.rows == len(before)
+    await db.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    answer = await import_files(db, dataset, files(folder), options(dataset))
+    assert (answer.received, answer.inserted, answer.rejected) == (len(before), len(before), ())
+    assert [notice for notice in answer.notices if "ignored" in notice] == []
+    assert await facts(db, dataset) == before
+    assert await db.reads.fetchval("select count(*) from revision") == 0
+    return answer
+
+
+def files(folder: Path) -> Sequence[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def names(folder: Path) -> list[str]:
+    return [str(path.relative_to(folder)) for path in files(folder)]
+
+
+BOTH = pytest.mark.parametrize("suffix", ["parquet", "csv"])
+
+
+@BOTH
+async def test_funding_of_both_kinds(clean_database: Database, tmp_path: Path, suffix: str) -> None:
+    rates = [1e-4, -3.3333333333333335e-05, 0.1 + 0.2, 5e-324, 0.0]
+    told = [funding(time=f"2025-11-30T{8 * n:02}:00:00Z", rate=rate) for n, rate in enumerate(rates[:3])]
+    told += [funding(time=f"2025-12-01T{8 * n:02}:00:00Z", rate=rate) for n, rate in enumerate(rates[3:])]
+    told += [
+        funding(time="2025-12-01T00:00:00Z", source="velo", interval_hours=8, known_at=LATER),
+        funding(time="2025-12-01T08:00:00Z", source="velo", interval_hours=4, interval_known="inferred"),
+        funding(time="2025-12-01T12:00:00Z", source="velo", interval_hours=24, interval_known="assumed"),
+        funding(**PEPE, time="2025-12-01T01:00:00Z", rate=1.25e-5),
+        funding(time="2025-12-01T01:00:01.5Z", kind="predicted", rate=2e-4, for_time="2025-12-01T08:00:00Z"),
+        funding(time="2025-12-01T01:01:00Z", kind="predicted", rate=2e-4, interval_hours=8, known_at=LATER),
+    ]
+    assert (await bring(clean_database, "funding", *told)).rejected == ()
+    await round_trip(clean_database, "funding", tmp_path / "out", suffix)
+    assert names(tmp_path / "out") == [
+        f"exchange=binance/month=2025-11/settled.{suffix}",
+        f"exchange=binance/month=2025-12/predicted.{suffix}",
+        f"exchange=binance/month=2025-12/settled.{suffix}",
+        f"exchange=hyperliquid/month=2025-12/settled.{suffix}",
+    ]
+
+
+@BOTH
+async def test_intervals_that_were_told_are_not_judged_anew(
+    clean_database: Database, tmp_path: Path, suffix: str
+) -> None:
+    """Months come back one after the other, and the rows around their seam would be judged otherwise by themselves."""
+    seam = ("2025-11-30T00", "2025-11-30T08", "2025-11-30T16", "2025-12-01T00", "2025-12-01T08", "2025-12-01T12")
+    told = [
+        funding(time=f"{time}:00:00Z", interval_hours=hours, interval_known=known)
+        for time, hours, known in zip(seam, (8, 4, 1, 8, 8, 8), ("assumed",) * 3 + ("inferred",) * 3, strict=True)
+    ]
+    await bring(clean_database, "funding", *told)
+    await round_trip(clean_database, "funding", tmp_path, suffix)
+
+
+@BOTH
+async def test_open_interest_of_thousands(clean_database: Database, tmp_path: Path, suffix: str) -> None:
+    row = {"time": "2025-12-01T00:00:00Z", **PEPE}
+    await bring(
+        clean_database,
+        "open-interest",
+        {**row, "oi_base": 1234567.891},
+        {**row, "time": "2025-12-01T00:05:00.25Z", "oi_usd": 1e9 / 7, "known_at": LATER},
+        {**row, "source": "velo", "oi_base": 0.1, "oi_usd": 0},
+    )
+    await round_trip(clean_database, "open-interest", tmp_path, suffix)
+    held = [row[-1] for row in await facts(clean_database, "open-interest")]
+    assert '"oi_base": 1234567891' in str(held[0])
+
+
+@BOTH
+async def test_candles_of_both_lengths(clean_database: Database, tmp_path: Path, suffix: str) -> None:
+    prices = {"open": 0.0123, "high": 0.0129, "low": 0.0101, "close": 0.0111}
+    await bring(
+        clean_database,
+        "candles",
+        candle(**PEPE, **prices, volume_base=3.3, buy_volume_base=1.1, volume_usd=0.04, trades=7, known_at=LATER),
+        candle(**PEPE, **prices, interval="1h"),
+        candle(exchange="okx", instrument="BTC-USDT-SWAP"),
+    )
+    await round_trip(clean_database, "candles", tmp_path, suffix)
+    assert names(tmp_path)[:2] == [f"exchange=hyperliquid/month=2025-08/{name}.{suffix}" for name in ("1h", "1m")]
+
+
+async def test_a_year_of_three_exchanges(clean_database: Database, tmp_path: Path) -> None:
+    path = shared("datasets/funding_3venues_2025_2026") / "funding.csv.gz"
+    columns = [("venue", "exchange"), ("venue_symbol", "instrument"), ("coin", "asset"), ("rate_raw", "rate")]
+    await import_files(
+        clean_database, "funding", [path], options("funding", columns=[*columns, ("interval_hours", "")])
+    )
+    answer = await round_trip(clean_database, "funding", tmp_path, "parquet")
+    assert answer.received == 186_148
+    again = await import_files(clean_database, "funding", files(tmp_path), options("funding"))
+    assert again.unchanged == again.received == 186_148
