@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli import names
 from app.cli.console import Failure, emit, note, say, span, table
-from app.cli.names import asset_named
 from app.cli.options import Assets, Exchanges, Json, words
 from app.cli.progress import progress
 from app.cli.sources import source as source_named
@@ -88,7 +88,7 @@ async def _planned(
     from app.services.backfills import NothingToAsk
 
     datasets, days, assets, exchanges = wish
-    entities = [await asset_named(session.db, name) for name in assets]
+    entities = await names.entities(session.db, assets)
     end = datetime.now(UTC)
     start = end - timedelta(days=days)
     wanted = {

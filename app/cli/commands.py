@@ -7,6 +7,7 @@ from typing import Annotated, cast
 import typer
 
 from app.cli import keys
+from app.cli.backfill import backfill
 from app.cli.console import Failure, note, say
 from app.cli.export import export
 from app.cli.load import load
@@ -41,6 +42,7 @@ app.command()(serve)
 app.command()(setup)
 app.command()(sources)
 app.command()(pull)
+app.command()(backfill)
 app.command("import")(load)
 app.command()(export)
 app.command()(query)

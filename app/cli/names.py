@@ -8,16 +8,22 @@ from app.cli.console import Failure
 
 if TYPE_CHECKING:
     from app.db import Database
+    from app.services.entities import Entity
 
 NEAREST, FEW = 3, 5
 
 
 async def assets(db: "Database", words: Sequence[str]) -> list[int]:
     """Ids of the entities these words mean. Raises Failure."""
+    return [entity.id for entity in await entities(db, words)]
+
+
+async def entities(db: "Database", words: Sequence[str]) -> "list[Entity]":
+    """The entities these words mean. Raises Failure."""
     from app.services.entities import AmbiguousName, UnknownName, find_asset
 
     try:
-        return [(await find_asset(db, word)).id for word in words]
+        return [await find_asset(db, word) for word in words]
     except UnknownName as error:
         near = f"Nearest: {', '.join(error.nearest)}" if error.nearest else "See GET /entities"
         raise Failure(f"No asset is called {error.name}. {near}", 2) from error

@@ -25,7 +25,7 @@ from app.services import log, rollup, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
-TAKE_OVER_SECONDS, LISTEN_SECONDS = 30.0, 2.0
+TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
 ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
 ROLLUP_RECENT = timedelta(days=2)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import asyncpg
+
 from app.db import SESSION, Database, Driver, driver, writing
 from app.services.log import Counts
 from app.services.queries import Query, sql
@@ -202,6 +203,8 @@ async def left_over(db: Database, request: Mapping[str, Any]) -> int | None:
     """The newest back-fill of a request that came in the last day and is not at its end; a cancelled one goes on."""
     async with writing(db) as connection:
         found = await (await driver(connection)).fetchrow(sql("backfills", "left_over"), json.dumps(dict(request)))
-    if found and found["state"] == "cancelled":
+    if found is None:
+        return None
+    if found["state"] == "cancelled":
         await resume(db, found["id"])
-    return found and found["id"]
+    return int(found["id"])
