@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, hyperliquid, okx
+from tests.replayed import artemis, binance, bybit, hyperliquid, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -29,7 +29,7 @@ ANSWERS = {
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Asked:
     path: str
     query: dict[str, str]
     body: Any
+    authorization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class Replay:
         headers = {name.lower(): value.strip() for name, _, value in lines}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         parts = urlsplit(target)
-        asked = Asked(method, parts.path, dict(parse_qsl(parts.query)), json.loads(body) if body else None)
+        query, told = dict(parse_qsl(parts.query)), json.loads(body) if body else None
+        asked = Asked(method, parts.path, query, told, headers.get("authorization", ""))
         self.asked.append(asked)
         fault = self._fault(f"{target} {body.decode()}")
         await asyncio.sleep(fault.seconds)
@@ -163,6 +165,9 @@ class Replay:
         return Fault()
 
     def _answer(self, asked: Asked) -> tuple[int, bytes]:
+        if asked.path.startswith("/api/v1/"):
+            status, table = velo.answer(asked.path, asked.query, asked.authorization, self.now())
+            return status, table.encode()
         answer = next((answer for begin, answer in ANSWERS.items() if asked.path.startswith(begin)), None)
         if answer is None:
             return 404, b"not found"
