@@ -21,15 +21,22 @@ PATHS = re.compile(r"/\S+")
 """What an error may repeat of what was asked, the key among it."""
 
 
+FEW = 4
+"""An answer has more keys than that, an error in place of one has fewer."""
+
+
 def problem(status: int, body: Json) -> spec.Problem | None:
     """`{"message":"Protocol not found"}`, or the bare words, mostly with status 400 or 404."""
+    answered = 200 <= status < 300
     match body:
-        case {"message": str(message)} | {"error": str(message)} | str(message):
+        case {"message": str(message)} | {"error": str(message)} if not answered or len(body) < FEW:
+            pass
+        case str(message):
             pass
         case _:
             return None
     words = PATHS.sub("…", message) or f"HTTP {status}"
-    if 200 <= status < 300:
+    if answered:
         return spec.Problem(Trouble.REFUSED, "message", words)
     return spec.told(status, status, words, too_many=(), busy=(408,))
 

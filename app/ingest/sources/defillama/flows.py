@@ -1,5 +1,7 @@
 """Flows into and out of protocols. What upstream calls `outflows` is the net flow, negative where money left."""
 
+from math import isfinite, nan
+
 from app.ingest.sources.defillama import metrics
 from app.ingest.sources.defillama.naming import Told
 from app.ingest.sources.defillama.parents import SLUG
@@ -23,10 +25,12 @@ def flows(answer: Flow, window: Window) -> Rows:
     try:
         net = number(answer.outflows)
     except ValueError:
-        told = [Told(metrics.INFLOW, answer.outflows)]
-    else:
-        told = [] if net is None else [Told(metrics.INFLOW, max(net, 0.0)), Told(metrics.OUTFLOW, max(-net, 0.0))]
-    return values(told, SLUG, window.subjects[0], midnight(window.start))
+        net = nan
+    if net is None:
+        return
+    gross = [Told(metrics.INFLOW, max(net, 0.0)), Told(metrics.OUTFLOW, max(-net, 0.0))]
+    told = gross if isfinite(net) else [Told(metrics.INFLOW, answer.outflows)]
+    yield from values(told, SLUG, window.subjects[0], midnight(window.start))
 
 
 NOW = batch(_request, Flow, flows, pieces(SLUG, ["INFLOW"], live=True), history=False, needs_key=True)

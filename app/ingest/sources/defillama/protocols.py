@@ -11,7 +11,7 @@ from app.ingest.sources.defillama.listing import Kind, Raw, assets, listing
 from app.ingest.sources.defillama.naming import Told
 from app.ingest.sources.defillama.parents import SLUG, Lost, Part, parent_of, read_parts, with_parents
 from app.ingest.sources.defillama.reading import API, Dated, ask, batch, days, midnight, pieces
-from app.ingest.spec import Bad, Json, Request, Rows, Window, Wire
+from app.ingest.spec import Json, Request, Rows, Window, Wire
 from app.records import Metric, SourceAsset
 
 EXTRAS = {"staking": metrics.STAKING, "pool2": metrics.POOL2, "borrowed": metrics.BORROWED}
@@ -70,13 +70,14 @@ def protocol_days(answer: ProtocolDays, window: Window) -> Rows:
     """What was locked at 00:00 of each day, and beside it what was staked, borrowed and in pool2."""
     yield from _days(metrics.TVL, answer.tvl, window)
     for key, metric in EXTRAS.items():
-        match answer.chainTvls.get(key):
-            case None:
-                pass
-            case {"tvl": list(items)}:
-                yield from _days(metric, cast("list[Json]", items), window)
-            case other:
-                yield Bad(window.subjects[0], "unreadable", f"{metric.name} is {str(other)[:80]!r}")
+        if key in answer.chainTvls:
+            yield from _days(metric, _series(answer.chainTvls[key]), window)
+
+
+def _series(of: Json) -> list[Json]:
+    """`{"tvl":[{"date":1693526400,"totalLiquidityUSD":11539.5}],"tokens":[...]}`; what is none stays one bad row."""
+    series = cast("Raw", of).get("tvl") if isinstance(of, dict) else of
+    return cast("list[Json]", series) if isinstance(series, list) else [series]
 
 
 def _days(metric: Metric, items: list[Json], window: Window) -> Rows:
