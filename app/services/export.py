@@ -26,7 +26,9 @@ from app.services.store import CANDLE, TIME
 ROWS = 16_384
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
-WHO = {"time": TIME, **dict.fromkeys(("exchange", "instrument", "asset", "source"), pa.string())}
+WORD = pa.dictionary(pa.int32(), pa.string())
+"""What readers of partitioned folders take `exchange=X` for: the column of that name has to be the same."""
+WHO = {"time": TIME, **dict.fromkeys(("exchange", "instrument", "asset", "source"), WORD)}
 
 Column: TypeAlias = "pa.Array[Any]"
 Write = Callable[[pa.RecordBatch], None]
@@ -54,15 +56,15 @@ def _schema(*numbers: str, **typed: pa.DataType) -> pa.Schema:
 FUNDING = pa.schema(
     {
         **WHO,
-        "kind": pa.string(),
+        "kind": WORD,
         "rate": pa.float64(),
         "interval_hours": pa.float64(),
-        "interval_known": pa.string(),
+        "interval_known": WORD,
         "for_time": TIME,
         "known_at": TIME,
     }
 )
-CANDLES = _schema(*CANDLE, interval=pa.string())
+CANDLES = _schema(*CANDLE, interval=WORD)
 
 DATASETS: Mapping[str, tuple[Facts, ...]] = {
     "funding": (Facts("settled", "funding", FUNDING), Facts("predicted", "predicted_funding", FUNDING)),
