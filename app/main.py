@@ -16,6 +16,7 @@ from app.api import (
     candles,
     deps,
     docs,
+    entities,
     funding,
     handlers,
     health,
@@ -35,10 +36,17 @@ from app.ingest.spec import Feed, Source
 from app.services import reference as seeds
 from app.settings import Settings, environment
 
-READING = (funding.router, open_interest.router, candles.router, reference.router, quality.router)
+READING = (
+    funding.router,
+    open_interest.router,
+    candles.router,
+    entities.router,
+    reference.router,
+    quality.router,
+)
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, writing.router)
+GUARDED = (admin.router, entities.editing, writing.router)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])
