@@ -19,6 +19,7 @@ from app.api import (
     candles,
     deps,
     docs,
+    entities,
     funding,
     handlers,
     health,
@@ -43,10 +44,17 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-READING = (funding.router, open_interest.router, candles.router, reference.router, quality.router)
+READING = (
+    funding.router,
+    open_interest.router,
+    candles.router,
+    entities.router,
+    reference.router,
+    quality.router,
+)
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, backfills.router, writing.router)
+GUARDED = (admin.router, backfills.router, entities.editing, writing.router)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])

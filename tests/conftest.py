@@ -150,6 +150,25 @@ async def empty_dsn(server: str) -> str:
     return await create_database(server, f"perpstore_empty_{os.getpid()}")
 
 
+KEEP = """
+create schema seeded;
+create table seeded.entity as table entity;
+create table seeded.entity_source_id as table entity_source_id
+"""
+RESTORE = """
+do $$ begin
+  if exists (table entity except table seeded.entity) or exists (table seeded.entity except table entity)
+    or exists (table entity_source_id except table seeded.entity_source_id)
+    or exists (table seeded.entity_source_id except table entity_source_id)
+  then
+    truncate entity, entity_source_id cascade;
+    insert into entity overriding system value table seeded.entity;
+    insert into entity_source_id overriding system value table seeded.entity_source_id;
+  end if;
+end $$
+"""
+
+
 @pytest.fixture(scope="session")
 async def database(server: str) -> AsyncIterator[Database]:
     """A migrated and seeded database."""
@@ -157,13 +176,15 @@ async def database(server: str) -> AsyncIterator[Database]:
     async with connected(dsn) as db:
         await migrate(db)
         await reference.seed(db)
+        await db.reads.execute(KEEP)
         yield db
 
 
 @pytest.fixture
 async def clean_database(database: Database) -> Database:
-    """The same with no facts, instruments and logs in it; entities and exchanges of the seed stay."""
+    """The same with no facts, instruments and logs in it; entities are those of the seed, exchanges stay."""
     await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    await database.reads.execute(RESTORE)
     return database
 
 

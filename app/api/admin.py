@@ -11,7 +11,7 @@ from app.api.deps import CommonDep, DatabaseDep, Slug, Slugs, admin, lower, near
 from app.api.errors import BadRequest, NotFound, Wrong
 from app.api.http import SmallBody
 from app.api.openapi import documented
-from app.api.paging import Common
+from app.api.paging import plain
 from app.api.render import meta, render
 from app.api.schemas import Envelope, OutTime, Row, column, problems
 from app.db import Database
@@ -80,17 +80,12 @@ def _jobs(request: Request) -> list[dict[str, Any]]:
     return request.app.state.jobs()
 
 
-def _plain(request: Request) -> Common:
-    """The form of an answer to a request that is not about reading."""
-    return Common(request, "json", "iso", 1000, "asc", None)
-
-
 async def _answer(
     request: Request, db: Database, ids: Sequence[str], status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     rows = [job for job in _jobs(request) if job["id"] in ids]
     notices = [] if request.app.state.scheduled or status != 202 else [NOBODY]
-    response = await render(db, quality.jobs(rows), JobRow, _plain(request), meta(notices=notices))
+    response = await render(db, quality.jobs(rows), JobRow, plain(request), meta(notices=notices))
     response.status_code = status
     response.headers.update({"Cache-Control": "no-store", **(headers or {})})
     return response

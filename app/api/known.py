@@ -7,7 +7,10 @@ from app.api.words import nearest
 from app.db import Database
 
 EXCHANGES = "select slug from exchange"
-SOURCES = "select slug from source union select distinct source from entity_source_id union select slug from exchange"
+SOURCES = """
+select slug from source union select source from entity_source_id union select source from source_asset
+union select slug from exchange
+"""
 
 
 async def known_exchanges(db: Database, words: Sequence[str] | None, parameter: str = "exchanges") -> None:
@@ -15,13 +18,15 @@ async def known_exchanges(db: Database, words: Sequence[str] | None, parameter: 
     await _known(db, EXCHANGES, words, parameter, "exchange")
 
 
-async def known_source(db: Database, word: str | None) -> None:
-    """Refuse a source nobody has heard of, naming the nearest."""
-    await _known(db, SOURCES, [word] if word else None, "source", "source")
+async def known_source(db: Database, word: str | None, parameter: str = "source", others: Sequence[str] = ()) -> None:
+    """Refuse a source nobody has heard of, naming the nearest. `others` are known beside those that are stored."""
+    await _known(db, SOURCES, [word] if word else None, parameter, "source", others)
 
 
-async def _known(db: Database, statement: str, words: Sequence[str] | None, parameter: str, what: str) -> None:
-    known = [row["slug"] for row in await db.reads.fetch(statement)] if words else []
+async def _known(
+    db: Database, statement: str, words: Sequence[str] | None, parameter: str, what: str, others: Sequence[str] = ()
+) -> None:
+    known = [*others, *(row["slug"] for row in await db.reads.fetch(statement))] if words else []
     wrong = [word for word in words or () if word not in known]
     if wrong:
         close = [name for word in wrong for name in nearest(word, known, 1)]

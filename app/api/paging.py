@@ -76,6 +76,11 @@ def common(
     return Common(request, form, time_format, limit, order, _read(request, cursor) if cursor else None)
 
 
+def plain(request: Request) -> Common:
+    """The form of an answer to a request that is not about reading."""
+    return Common(request, "json", "iso", 1000, "asc", None)
+
+
 CommonDep = Annotated[Common, Depends(common)]
 
 

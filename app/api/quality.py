@@ -8,8 +8,9 @@ from starlette.responses import Response
 from app.api.deps import CommonDep, DatabaseDep, Slugs
 from app.api.openapi import documented
 from app.api.render import meta, render
-from app.api.schemas import OutTime, Row, column
+from app.api.schemas import Out, OutTime, Row, column
 from app.api.times import utc_now
+from app.api.words import Text
 from app.services import quality
 
 router = APIRouter()
@@ -50,6 +51,33 @@ class RejectRow(Row):
     id: int = column("Number of the entry.")
 
 
+class Hint(Out):
+    """An entity that something may be."""
+
+    canonical_id: str = column("Its stable id.")
+    name: str = column("Its name.")
+    symbol: str = column("Its ticker.")
+    type: str = column("chain, protocol, token, stablecoin, equity or index.")
+    why: str = column("Which words are alike.")
+
+
+class Unmapped(Row):
+    """A thing a source lists, or a contract, that nobody is sure what it is."""
+
+    keys: ClassVar[tuple[str, ...]] = ("source", "source_id_type", "source_id")
+
+    source: str = column("Who lists it: a source, or an exchange.")
+    source_id_type: str = column("What kind of id it goes by there; `instrument`: it is a contract.")
+    source_id: str = column("Its id there.")
+    name: str = column("Its name there; of a contract its base.")
+    ticker: str | None = column("Its ticker there; null: not told.")
+    coingecko_id: str | None = column("Its CoinGecko id, as told there; null: not told.")
+    reason: str | None = column("Why it is nobody's.")
+    candidates: list[Hint] = column("Up to five entities it may be, the likeliest first.")
+    first_seen: OutTime | None = column("When it was first listed; null: only its facts were told.")
+    seen_at: OutTime = column("When it was last listed.")
+
+
 def expected(request: Request) -> list[tuple[str, str, float]]:
     """Source, dataset and seconds between two times it is asked for, of everything the settings have pulled."""
     sources: list[dict[str, Any]] = request.app.state.sources
@@ -72,3 +100,15 @@ async def list_rejects(
 ) -> Response:
     """Rows that were refused, why, and how often; those refused last come last."""
     return await render(db, quality.rejects(source, dataset), RejectRow, common, meta())
+
+
+@router.get("/quality/unmapped", **documented(Unmapped, tag=TAG))
+async def list_unmapped(
+    db: DatabaseDep,
+    common: CommonDep,
+    source: SourcesParam = None,
+    id_type: Annotated[Slugs, Query(description="Only ids of these kinds; comma list or repeated.")] = None,
+    q: Annotated[Text | None, Query(description="Part of an id, name or ticker, in any case.")] = None,
+) -> Response:
+    """What sources list and no entity has yet. `POST /entities/{asset}/source-ids` says whose it is."""
+    return await render(db, quality.unmapped(source, id_type, q), Unmapped, common, meta())

@@ -1,6 +1,5 @@
-"""What exists: entities and their names, exchanges, sources, datasets, contracts and their dated facts."""
+"""What exists: exchanges, sources, datasets, contracts and their dated facts."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -13,71 +12,28 @@ from app.api.errors import NotFound, Wrong
 from app.api.known import known_exchanges
 from app.api.openapi import documented
 from app.api.reference_rows import (
-    Candidate,
     DatasetRow,
-    EntityDetail,
-    EntityRow,
     ExchangeRow,
     InstrumentRow,
     IntervalRow,
     SourceRow,
 )
 from app.api.render import meta, render, render_known
-from app.api.words import Text, split
+from app.api.words import split
 from app.db import Database
-from app.services import entities, quality
-from app.services.entities import UnknownName, candidates, find_asset, find_assets
+from app.services import quality
+from app.services.entities import find_assets
 
 router = APIRouter()
 TAG = "Reference"
 Kind = Literal["perp", "future", "option", "spot", "index"]
 
-Asset = Annotated[Name, Path(description="Canonical id, symbol or any source's id of an entity, in any case.")]
 ExchangePath = Annotated[Slug, Path(description="An exchange, as `/exchanges` names it.")]
 SymbolPath = Annotated[Name, Path(description="Native symbol of a contract, in any case; `/` in it as %2F.")]
 AssetsParam = Annotated[Names, Query(description="Only of these assets; comma list or repeated.")]
 ExchangesParam = Annotated[Slugs, Query(description="Only of these exchanges; comma list or repeated.")]
-SourcesParam = Annotated[Slugs, Query(description="Only what these sources know; comma list or repeated.")]
-TypesParam = Annotated[Slugs, Query(description="Only these types; comma list or repeated.")]
-SectorsParam = Annotated[Names, Query(description="Only these sectors; comma list or repeated.")]
 Kinds = Annotated[list[Annotated[Kind, lower]] | None, BeforeValidator(split)]
 KindsParam = Annotated[Kinds, Query(description="Only these kinds; comma list or repeated.")]
-
-
-@router.get("/entities", **documented(EntityRow, tag=TAG))
-async def list_entities(
-    db: DatabaseDep,
-    common: CommonDep,
-    q: Annotated[Text | None, Query(description="Part of a name, symbol or canonical id, in any case.")] = None,
-    type: TypesParam = None,
-    sector: SectorsParam = None,
-    source: SourcesParam = None,
-) -> Response:
-    """Coins, chains, protocols, stablecoins, equities and indices, whoever lists them."""
-    sectors = sector and [word.lower() for word in sector]
-    return await render(db, entities.search(q, type, sectors, source), EntityRow, common, meta())
-
-
-@router.get("/entities/{asset}", **documented(EntityDetail, 404, 409, tag=TAG))
-async def get_entity(db: DatabaseDep, common: CommonDep, asset: Asset) -> Response:
-    """One entity: what sources call it, its contracts, and what data it has from when to when."""
-    return await render(db, entities.one(await find_asset(db, asset)), EntityDetail, common, meta())
-
-
-@router.get("/resolve", **documented(Candidate, 404, tag=TAG))
-async def resolve(
-    db: DatabaseDep,
-    common: CommonDep,
-    id: Annotated[Name, Query(description="Any name: canonical id, symbol, a source's id, an exchange's symbol.")],
-    source: Annotated[Slug | None, Query(description="Only what this source or exchange calls so.")] = None,
-) -> Response:
-    """Which entity a name means, and how many of it. Several candidates are all listed: nothing is guessed."""
-    found = await candidates(db, id, source)
-    if not found:
-        raise UnknownName(id, await entities.nearest(db, id))
-    several = len({entity.id for entity in found}) > 1
-    notices = ["several entities have this name: use a canonical_id"] if several else []
-    return await render_known(db, [asdict(entity) for entity in found], Candidate, common, meta(notices=notices))
 
 
 @router.get("/exchanges", **documented(ExchangeRow, tag=TAG))

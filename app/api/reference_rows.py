@@ -70,6 +70,23 @@ class EntityDetail(Row):
     data: list[Held] = column("What is stored of it, from when to when.")
 
 
+class Moved(Out):
+    """How much a merge moved."""
+
+    source_ids: int = column("Ids in the map.")
+    instruments: int = column("Contracts, with their facts.")
+    source_assets: int = column("Things that sources list.")
+    metric_series: int = column("Series of metrics.")
+    metric_values: int = column("Values that joined a series the entity had already.")
+    revisions: int = column("Of them those it has another value for: kept as earlier versions.")
+
+
+class MergedEntity(EntityDetail):
+    """An entity after another became it."""
+
+    moved: Moved = column("What came from the other.")
+
+
 class Candidate(Row):
     """An entity a name may mean."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, cast
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f,]+$"
 SLUG_PATTERN: Final = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
@@ -30,6 +30,20 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=128)]
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 """Words to look for."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+_SHORT = StringConstraints(strip_whitespace=True, min_length=1, max_length=128)
+Label = Annotated[str, _SHORT, AfterValidator(_printable)]
+"""A name to be kept: printable, without space around it."""
+
+Symbol = Annotated[Label, StringConstraints(pattern=NAME_PATTERN)]
+"""A ticker to be kept: without commas, which separate names in lists."""
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=64, to_lower=True)]
 """A name of ours: an exchange, a source, a dataset."""

@@ -1,6 +1,7 @@
 """Which entity a caller means: never a guess. And how an entity is called in answers."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -21,7 +22,11 @@ select e.*, $asset as asset, 1.0::float8 as multiplier,
   case when e.canonical_id = $1 then 0 when lower(e.symbol) = lower($1) then 1 else 2 end as place
 from entity e
 where e.canonical_id in ($1, lower($1)) or lower(e.symbol) = lower($1)
-order by place, e.canonical_id
+union all
+select e.*, $asset, 1, case when s.source_id = $1 then 0 else 2 end
+from entity_source_id s join entity e on e.id = s.entity_id
+where s.source = 'perpstore' and s.source_id_type = 'canonical_id' and s.source_id in ($1, lower($1))
+order by place, canonical_id
 """.replace("$asset", ASSET_SQL)
 
 BY_SOURCE_ID = """
@@ -168,6 +173,11 @@ from entity e where e.id = $1
 """.replace("$asset", ASSET_SQL)
 
 
-def one(entity: Entity) -> Query:
+def one(entity: int) -> Query:
     """All that is known of an entity: its ids, its contracts, and what data there is from when to when."""
-    return Query(ONE, (entity.id,))
+    return Query(ONE, (entity,))
+
+
+def merged(entity: int, moved: Mapping[str, int]) -> Query:
+    """The same after another was merged into it, with how much moved."""
+    return Query(f"select o.*, $2::jsonb as moved from ({ONE}) o", (entity, json.dumps(moved)))  # noqa: S608 - ours

@@ -13,6 +13,8 @@ from app.services.names import split_multiplier
 
 Underlying = Literal["coin", "equity", "other"]
 COINS = frozenset({"chain", "protocol", "token", "stablecoin"})
+OURS, OLD_ID = "perpstore", "canonical_id"
+"""Source and kind, in the map, of the canonical ids of entities that were merged into others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,15 @@ class Matcher:
     async def load(connection: AsyncConnection) -> "Matcher":
         """Read all entities and aliases (a few thousand rows)."""
         alias, entity = models.EntitySourceId, models.Entity
-        told = await connection.execute(select(alias.source, alias.source_id, alias.entity_id, alias.multiplier))
+        told = await connection.execute(
+            select(alias.source, alias.source_id, alias.source_id_type, alias.entity_id, alias.multiplier)
+        )
         by_source_id: dict[tuple[str, str], Alias] = {}
         by_any_id: dict[str, set[Alias]] = defaultdict(set)
-        for source, name, key, multiplier in told:
+        merged: dict[str, int] = {}
+        for source, name, kind, key, multiplier in told:
+            if (source, kind) == (OURS, OLD_ID):
+                merged[name] = key
             by_source_id[source, name.lower()] = Alias(key, multiplier)
             by_any_id[name.lower()].add(Alias(key, multiplier))
         found = await connection.execute(select(entity.id, entity.canonical_id, entity.type, entity.symbol))
@@ -63,12 +70,13 @@ class Matcher:
         for key, canonical, kind, symbol in found:
             by_canonical[canonical] = Candidate(key, canonical, kind)
             by_symbol[symbol.lower()].append(by_canonical[canonical])
+        by_id = {candidate.id: candidate for candidate in by_canonical.values()}
         return Matcher(
             by_source_id,
             {name: frozenset(aliases) for name, aliases in by_any_id.items()},
             {name: tuple(candidates) for name, candidates in by_symbol.items()},
-            by_canonical,
-            {candidate.id: candidate for candidate in by_canonical.values()},
+            {name: by_id[key] for name, key in merged.items()} | by_canonical,
+            by_id,
             frozenset((source, known.entity_id) for (source, _), known in by_source_id.items()),
         )
 

@@ -107,6 +107,11 @@ def jobs(planned: Sequence[Mapping[str, object]]) -> Query:
     return Query(JOBS, (json.dumps(planned),))
 
 
+def unmapped(sources: Sequence[str] | None, id_types: Sequence[str] | None, q: str | None) -> Query:
+    """One row a thing a source lists, or a contract, that is of no entity, with those it may be."""
+    return Query(sql("quality", "unmapped"), (sources, id_types, q))
+
+
 def rejects(sources: Sequence[str] | None, datasets: Sequence[str] | None) -> Query:
     """One row a reason for which rows were refused."""
     return Query(REJECTS, (sources, datasets))

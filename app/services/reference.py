@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import models
 from app.db import Database, driver, writing
 from app.records import FundingInterval, Instrument
-from app.services.entity_match import Matcher
+from app.services.entity_match import OLD_ID, OURS, Matcher
 from app.services.queries import sql
 
 SEED = Path(__file__).parents[1] / "data"
@@ -50,13 +50,20 @@ async def _seed_exchanges(connection: AsyncConnection) -> None:
 
 
 async def _seed_entities(connection: AsyncConnection) -> None:
-    known = set((await connection.execute(select(models.Entity.canonical_id))).scalars())
+    known = await _entity_ids(connection)
     missing = [
         {**row, "sector": row["sector"] or None} for row in _rows("entities") if row["canonical_id"] not in known
     ]
     await _insert(connection, models.Entity, missing)
-    found = await connection.execute(select(models.Entity.canonical_id, models.Entity.id))
-    await _seed_aliases(connection, {row.canonical_id: row.id for row in found})
+    await _seed_aliases(connection, await _entity_ids(connection))
+
+
+async def _entity_ids(connection: AsyncConnection) -> dict[str, int]:
+    """Entities by canonical id; of one that was merged into another, that other."""
+    alias, entity = models.EntitySourceId, models.Entity
+    old = select(alias.source_id, alias.entity_id).where(alias.source == OURS, alias.source_id_type == OLD_ID)
+    merged, found = await connection.execute(old), await connection.execute(select(entity.canonical_id, entity.id))
+    return {row.source_id: row.entity_id for row in merged} | {row.canonical_id: row.id for row in found}
 
 
 async def _seed_aliases(connection: AsyncConnection, ids: Mapping[str, int]) -> None:

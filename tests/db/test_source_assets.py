@@ -1,7 +1,6 @@
 """What sources list: recognised by the map, a name or a CoinGecko id; where that is not sure, nobody's."""
 
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -24,7 +23,7 @@ ALIASES = (
 
 
 @pytest.fixture
-async def db(clean_database: Database) -> AsyncIterator[Database]:
+async def db(clean_database: Database) -> Database:
     """Some entities beside those of the seed, which stay as they are."""
     pool = clean_database.reads
     await pool.executemany("insert into entity (canonical_id, name, symbol, type) values ($1, $2, $3, $4)", ENTITIES)
@@ -33,10 +32,7 @@ async def db(clean_database: Database) -> AsyncIterator[Database]:
         "select id, $2, $3, $4 from entity where canonical_id = $1",
         ALIASES,
     )
-    yield clean_database
-    await pool.execute("delete from entity_source_id where entity_id in (select id from entity where name ^@ 'Test ')")
-    await pool.execute("truncate source_asset")
-    await pool.execute("delete from entity where name ^@ 'Test '")
+    return clean_database
 
 
 async def told(db: Database) -> dict[str, tuple[str | None, str | None, str | None]]:

@@ -53,3 +53,55 @@ select source, dataset, newest, age_s, expected_every_s, series, pulled_at,
   case when asked_every_s is not null then coalesce(age_s > expected_every_s + 2 * asked_every_s, true) end as late
 from joined
 where ($5::text[] is null or source = any($5)) and ($6::text[] is null or dataset = any($6))
+
+-- name: unmapped
+-- One row a thing of a source ($1) with a kind of id ($2) and a word in its names ($3) that is of no entity, with up to
+-- five entities it may be: those called by one of its words, spaces and punctuation aside, the likeliest first.
+with thing as (
+  select a.source, a.id_type, a.id, a.name, a.ticker, a.coingecko_id, a.reason, a.first_seen, a.seen_at, a.name as base
+  from source_asset a where a.entity_id is null
+  union all
+  select x.slug, 'instrument', i.symbol, coalesce(min(i.base), i.symbol), null, null,
+    'not in the map, and no entity or several have its symbol',
+    (select min(f.known_at) from instrument_fact f where f.instrument_id = min(i.id)), max(i.seen_at),
+    regexp_replace(coalesce(min(i.base), i.symbol), '^(10{3,8}|1M(?=[A-Z]{3})|k(?=[A-Z]))', '')
+  from instrument i join exchange x on x.id = i.exchange_id where i.entity_id is null
+  group by x.slug, i.symbol
+), asked as (
+  select * from thing
+  where ($1::text[] is null or source = any($1)) and ($2::text[] is null or lower(id_type) = any($2))
+    and ($3::text is null or strpos(lower(concat_ws(' ', id, name, ticker, coingecko_id)), lower($3)) > 0)
+), told as materialized (
+  select a.source, a.id_type, a.id, w.place, w.what,
+    regexp_replace(lower(w.told), '[[:space:][:punct:]]+', '', 'g') as word
+  from asked a, lateral (values
+    (1, 'coingecko_id', a.coingecko_id), (2, 'name', a.base), (3, 'id', a.id), (4, 'ticker', a.ticker),
+    (5, 'first word of name', substring(a.base from '^[^[:space:][:punct:]]{3,}'))) as w(place, what, told)
+), called as materialized (
+  select c.entity_id, c.place, c.what, regexp_replace(lower(c.name), '[[:space:][:punct:]]+', '', 'g') as word
+  from (
+    select e.id, w.* from entity e, lateral (values
+      (1, 'canonical_id', e.canonical_id), (2, 'name', e.name), (3, 'symbol', e.symbol),
+      (5, 'first word of name', substring(e.name from '^[^[:space:][:punct:]]{3,}'))) as w(place, what, name)
+    union all
+    select entity_id, 4, source || ' ' || source_id_type, source_id
+    from entity_source_id where source in ('coingecko', 'perpstore')
+  ) c(entity_id, place, what, name)
+), candidate as (
+  select distinct on (t.source, t.id_type, t.id, c.entity_id) t.source, t.id_type, t.id, c.entity_id,
+    t.place + c.place as place, t.what || ' is its ' || c.what as why
+  from told t join called c using (word)
+  where t.word <> ''
+  order by t.source, t.id_type, t.id, c.entity_id, t.place + c.place, t.place
+), likeliest as (
+  select c.*, row_number() over (partition by source, id_type, id order by place, entity_id) as rank from candidate c
+), listed as (
+  select l.source, l.id_type, l.id, jsonb_agg(jsonb_build_object(
+    'canonical_id', e.canonical_id, 'name', e.name, 'symbol', e.symbol, 'type', e.type, 'why', l.why)
+    order by l.rank) as candidates
+  from likeliest l join entity e on e.id = l.entity_id where l.rank <= 5
+  group by l.source, l.id_type, l.id
+)
+select a.source, a.id_type as source_id_type, a.id as source_id, a.name, a.ticker, a.coingecko_id, a.reason,
+  coalesce(l.candidates, '[]') as candidates, a.first_seen, a.seen_at
+from asked a left join listed l using (source, id_type, id)
