@@ -326,6 +326,13 @@ def test_of_thirty_days_the_essential_columns_come_first() -> None:
     plan = [asked.columns for asked in pieces(aim(720, every_pair()))]
     first = plan.count(ESSENTIAL)
     assert plan == [ESSENTIAL] * first + [OTHERS] * (len(plan) - first)
+    assert [COLUMNS[name].metric.name for name in ESSENTIAL] == [
+        "CLOSE_PRICE",
+        "DOLLAR_VOLUME",
+        "DOLLAR_OI_CLOSE",
+        "FUNDING_RATE",
+        "LIQ_DOLLAR_VOL",
+    ]
     assert set(ESSENTIAL) | set(OTHERS) == set(COLUMNS)
     for columns, count in ((ESSENTIAL, first), (OTHERS, len(plan) - first)):
         assert count <= 1.1 * math.ceil(1069 * 720 * len(columns) / CELLS)
