@@ -1,9 +1,9 @@
 """Velo: perpetuals of four exchanges by the hour, as an aggregator tells them.
 
-Every answer is CSV with a header; errors are plain text, an empty body is an answer without rows. Times are epoch
-milliseconds of a bucket's start, windows are half-open, resolution is whole minutes: `1h` would be read as one. Coins
-are Velo's own names, the same on all exchanges. Funding is a fraction per 8 hours on every exchange, hourly ones too.
-Requests are counted, and their cells: hours x exchanges x coins x columns, whether there is anything in them or not.
+Answers are CSV with a header, errors plain text; an empty body is an answer without rows. Times are epoch milliseconds
+of a bucket's start, windows half-open, resolution whole minutes: `1h` would be read as one. Coins are Velo's own names,
+the same on all exchanges; funding is a fraction per 8 hours on each, hourly ones too. Not only requests are counted but
+their cells: hours x exchanges x coins x columns, whether there is anything in them or not.
 """
 
 import re
@@ -28,7 +28,6 @@ from app.records import BadRecord, Domain, Metric, MetricValue, PerpHour, Produc
 DOCS = "https://docs.velo.xyz/api"
 HOUR = timedelta(hours=1)
 CELLS, COINS = 22_500, 500  # a request; the coins keep its address below some 8,000 characters
-ESSENTIAL_PAST = 6 * HOUR  # of longer windows the essential columns come first
 EXCHANGES = {"binance": "binance-futures", "bybit": "bybit", "okx": "okex-swap", "hyperliquid": "hyperliquid"}
 SLUGS = {theirs: ours for ours, theirs in EXCHANGES.items()}
 NOT_TOLD = {"", "null", "nan", "undefined"}
@@ -46,11 +45,10 @@ class Column(NamedTuple):
 
 
 def _column(domain: Domain, name: str, ours: str, unit: str, combine: Combine, about: str = "", to: str = "") -> Column:
-    covers = "instant" if combine in (first, last) else "1h"
-    return Column(Metric(name, to or name, unit, domain, "hourly", covers, ours in SIGNED, ours, about), combine)
+    covers, signed = "instant" if combine in (first, last) else "1h", unit == RATE or ours == "premium"
+    return Column(Metric(name, to or name, unit, domain, "hourly", covers, signed, ours, about), combine)
 
 
-SIGNED = {"funding_rate_8h", "funding_rate_8h_mean", "premium"}
 PRICE, USD, COIN, RATE = "USD a coin", "USD", "coins", "fraction per 8 h"
 AT_THE_END, OF_AN_HOUR = "At the end of the hour.", "Velo's value is the volume of one hour, not of 24."
 trading, derivative = partial(_column, "trading"), partial(_column, "derivative")
@@ -92,7 +90,7 @@ OTHERS = tuple(name for name in COLUMNS if name not in ESSENTIAL)
 
 def problem(status: int, body: Json) -> spec.Problem | None:
     """Errors are a line of plain text and an HTTP status."""
-    message = str(body).strip()[:200] or f"HTTP {status}"
+    message = str(body).strip() or f"HTTP {status}"
     return spec.told(status, status, message, too_many=(), busy={408}) if status >= 400 else None
 
 
@@ -187,16 +185,15 @@ def _records(buckets: list[Bucket]) -> Iterator[Record | Bad | None]:
     by_time = {bucket.time: bucket for bucket in buckets}
     ordered, symbol = [by_time[time] for time in sorted(by_time)], buckets[0].product
     yield spec.tried(_perp_hour, ordered, symbol)
-    more = [name for name in ordered[0].told if name and name not in COLUMNS]
-    values = (spec.tried(partial(_value, name), ordered, symbol) for name in more)
-    yield from (value for value in values if value is not None)
+    for name in (name for name in ordered[0].told if name and name not in COLUMNS):
+        yield spec.tried(partial(_value, name), ordered, symbol)
 
 
 def _perp_hour(buckets: list[Bucket]) -> PerpHour | None:
     of, values = buckets[0], dict[str, float]()
     for name in (name for name in of.told if name in COLUMNS):
         metric, told = COLUMNS[name].metric, _numbers(name, buckets)
-        for value in told if not metric.signed else ():
+        for value in () if metric.signed else told:
             check_quantity(name, value)
         if told and metric.column:
             values[metric.column] = COLUMNS[name].combine(told)
@@ -211,17 +208,20 @@ def _value(name: str, buckets: list[Bucket]) -> MetricValue | None:
 
 def _numbers(name: str, buckets: Iterable[Bucket]) -> list[float]:
     """What the buckets tell of a column, by time. Raises ValueError where one tells something else than a number."""
-    told = [text for bucket in buckets if (text := bucket.told[name].strip()).lower() not in NOT_TOLD]
-    if wrong := [text for text in told if not NUMBER.fullmatch(text)]:
-        raise ValueError(f"{name} is {wrong[0][:40]!r}")
-    return [float(text) for text in told]
+    told: list[float] = []
+    for text in (bucket.told[name].strip() for bucket in buckets):
+        if NUMBER.fullmatch(text):
+            told.append(float(text))
+        elif text.lower() not in NOT_TOLD:
+            raise ValueError(f"{name} is {text[:40]!r}")
+    return told
 
 
 def pieces(aim: Aim) -> Iterator[Window]:
-    """The fewest requests for all hours of all pairs; of many hours the essential columns before the others."""
+    """The fewest requests for all hours of all pairs; past six hours the essential columns before the others."""
     start, end = _hour(aim.start), _hour(aim.end)
     pairs = [(slug, coin) for slug, coin in aim.pairs if slug in EXCHANGES]
-    for columns in (ESSENTIAL, OTHERS) if end - start > ESSENTIAL_PAST else (tuple(COLUMNS),):
+    for columns in (ESSENTIAL, OTHERS) if end - start > 6 * HOUR else (tuple(COLUMNS),):
         for box in spec.boxes(pairs, (end - start) // HOUR, spec.Limit(CELLS // len(columns), COINS)):
             begin, until = start + box.first * HOUR, start + (box.first + box.steps) * HOUR
             yield Window(begin, until, subjects=box.subjects, exchanges=box.exchanges, columns=columns)
