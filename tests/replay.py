@@ -10,6 +10,8 @@ import random
 import socket
 import struct
 import threading
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, hyperliquid, okx, velo
+from tests.replayed import artemis, binance, bybit, defillama, hyperliquid, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -29,7 +31,7 @@ ANSWERS = {
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Replay:
     now: Callable[[], datetime] = _right_now
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
+    _recent: deque[float] = field(default_factory=deque[float])
     _faults: list[tuple[str, Fault]] = field(default_factory=list)
     _storm: tuple[random.Random, float, tuple[Fault, ...]] | None = None
     _stop: Callable[[], object] = lambda: None
@@ -168,11 +171,24 @@ class Replay:
         if asked.path.startswith("/api/v1/"):
             status, table = velo.answer(asked.path, asked.query, asked.authorization, self.now())
             return status, table.encode()
-        answer = next((answer for begin, answer in ANSWERS.items() if asked.path.startswith(begin)), None)
-        if answer is None:
-            return 404, b"not found"
+        told = (answer for begin, answer in ANSWERS.items() if asked.path.startswith(begin))
+        answer = next(told, defillama.answer)  # whose paths begin with a key
+        if answer is defillama.answer and self._too_many():
+            return 429, b"Too many requests"
         status, content = answer(asked.path, asked.query, asked.body, self.now())
         return status, content.encode() if isinstance(content, str) else json.dumps(content).encode()
+
+    def _too_many(self) -> bool:
+        """Whether DefiLlama was asked more often in a minute of the wall clock than it bears."""
+        at = time.monotonic()
+        self._recent.append(at)
+        while self._recent[0] <= at - 60:
+            self._recent.popleft()
+        return len(self._recent) > defillama.MOST_IN_A_MINUTE
+
+    def counted(self) -> Counter[str]:
+        """How often each path was asked for."""
+        return Counter(asked.path for asked in self.asked)
 
 
 def _response(status: int, content: bytes, fault: Fault, packed: bool) -> bytes:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Literal
 
 from app.ingest import spec
 from app.ingest.sources.defillama import metrics
-from app.ingest.sources.defillama.listing import Id, Raw, listing
+from app.ingest.sources.defillama.listing import Id, Kind, Raw, listing
 from app.ingest.sources.defillama.naming import Family, Told, numbers_of
 from app.ingest.sources.defillama.parents import CHAIN, SLUG, Part, parent_of, read_parts, with_parents
 from app.ingest.sources.defillama.reading import API, Point, ask, batch, days, midnight, pieces
@@ -25,12 +24,14 @@ def parameters(family: Family, *, chart: bool) -> dict[str, object]:
     return {**exclude, "dataType": family.data_type}
 
 
+NAMED = Kind(CHAIN, "displayName", "displayName")
+
+
 class Row(Wire):
     """`{"slug":"uniswap-v2","displayName":"Uniswap V2","protocolType":"protocol","total24h":140.5,...}`"""
 
     slug: Id
-    displayName: Id
-    protocolType: Literal["protocol", "chain"] | None = None
+    protocolType: str | None = None
 
     @property
     def is_chain(self) -> bool:
@@ -57,7 +58,7 @@ def overview(numbers: Numbers) -> Callable[[Overview, Window], Rows]:
 
     def part(row: Raw) -> Part:
         told = Row.model_validate(row)
-        whose = (CHAIN, told.displayName) if told.is_chain else (SLUG, told.slug)
+        whose = (CHAIN, NAMED.id_of(row)) if told.is_chain else (SLUG, told.slug)
         return Part(*whose, parent_of(row), tuple(numbers(row)))
 
     def rows(answer: Overview, window: Window) -> Rows:

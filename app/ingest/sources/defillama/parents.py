@@ -77,7 +77,7 @@ def with_parents(parts: Iterable[Part | Lost], time: datetime) -> Values:
             item = value(told, part.id_type, part.id, time)
             if item and part.parent and told.adds:
                 sums[part.parent, told.metric].append(item)
-            if item and part.id not in parents:
+            if item and not (part.id_type == SLUG and part.id in parents):
                 yield item
     broken = [part for part in parts if isinstance(part, Lost)]
     yield from (part.bad for part in broken)
@@ -89,5 +89,5 @@ def _sums(sums: Mapping[tuple[str, Metric], list[MetricValue | Bad]], short: set
         told = [item.value for item in items if isinstance(item, MetricValue)]
         if None in short or parent in short or len(told) < len(items):
             yield Bad(parent, "part_unreadable", f"{metric.name}: not all parts can be read, so they have no sum")
-        else:
-            yield MetricValue(metric, SLUG, parent, time, fsum(told))
+        elif total := value(Told(metric, fsum(told)), SLUG, parent, time):
+            yield total
