@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from app import embedded
 from app.db import Database
 from app.main import create_app
-from app.records import Instrument
-from app.services import keys, log, reference, rollup
+from app.records import Instrument, SourceAsset
+from app.services import entity_edit, keys, log, reference, rollup, source_assets
 from app.settings import Settings
 
 Operations = list[tuple[re.Pattern[str], str, str]]
@@ -80,6 +80,13 @@ CALLS = (
     Call("Datasets and the units of their fields", "/datasets"),
     Call("How fresh", "/quality/freshness", volatile=True),
     Call("What was refused", "/quality/rejects", volatile=True),
+    Call("What nobody is sure of", "/quality/unmapped", volatile=True),
+    Call("A new entity", "/entities", {}, "POST",
+         {"canonical_id": "example-coin", "name": "Example Coin", "symbol": "EXMPL", "type": "token"}),
+    Call("Put it right", "/entities/example-coin", {}, "PUT", {"sector": "gaming"}),
+    Call("Say what an exchange calls it", "/entities/example-coin/source-ids", {}, "POST",
+         {"source": "binance", "source_id": "EXMPLUSDT"}),
+    Call("Two that are one", "/entities/merge", {}, "POST", {"from": "local-exmpl", "into": "example-coin"}),
     Call("Pull now", "/admin/pulls", {}, "POST", {"source": "binance", "dataset": "funding"}, volatile=True),
     Call("Pulls", "/admin/pulls", volatile=True),
     Call("Jobs", "/admin/jobs", volatile=True),
@@ -120,7 +127,16 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     for dataset, rows in (("funding", _funding()), ("open-interest", _open_interest()), ("candles", _candles())):
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
     await rollup.refresh(db)
+    await _unmapped(db)
     await _pulled(db)
+
+
+async def _unmapped(db: Database) -> None:
+    """A contract and a protocol nobody is sure of, and an entity that will turn out to be another."""
+    await reference.put_instruments(db, "binance", [Instrument("EXMPLUSDT", "EXMPL", "USDT", listed_at=DAY)])
+    listed = SourceAsset("protocol_slug", "lido-v2", "Lido V2", "LDO", "lido-dao")
+    await source_assets.put_source_assets(db, "defillama", [listed])
+    await entity_edit.create(db, "local-exmpl", "EXMPL", "XMPL", "token", None)
 
 
 async def _pulled(db: Database) -> None:
@@ -196,7 +212,8 @@ def _command(call: Call) -> str:
     url = f"127.0.0.1:8000{call.path}" + (f"?{query}" if query else "")
     if call.method == "GET":
         return f"curl {quote(url)}"
+    verb = "" if call.method == "POST" else f"-X {call.method} "
     return (
-        f"curl -H 'Authorization: Bearer '$KEY -H 'Content-Type: application/json' \\\n"
+        f"curl {verb}-H 'Authorization: Bearer '$KEY -H 'Content-Type: application/json' \\\n"
         f"  -d {quote(json.dumps(call.body))} {quote(url)}"
     )

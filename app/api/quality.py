@@ -74,7 +74,7 @@ class Unmapped(Row):
     coingecko_id: str | None = column("Its CoinGecko id, as told there; null: not told.")
     reason: str | None = column("Why it is nobody's.")
     candidates: list[Hint] = column("Up to five entities it may be, the likeliest first.")
-    first_seen: OutTime | None = column("When it was first listed; null: only its facts were told.")
+    first_seen: OutTime = column("When it was first listed.")
     seen_at: OutTime = column("When it was last listed.")
 
 

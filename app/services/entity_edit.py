@@ -7,6 +7,7 @@ from sqlalchemy import insert, update
 
 from app import models
 from app.db import Database, Driver, driver, writing
+from app.services import rollup
 from app.services.entities import UnknownName
 from app.services.queries import sql
 from app.services.source_assets import lock
@@ -128,9 +129,8 @@ async def _in_map(copy: Driver, entity: int, key: tuple[str, str, str], multipli
 async def _contracts(copy: Driver, entity: int, key: tuple[str, str, str], multiplier: float) -> list[str]:
     """Contracts of that name are the entity's. Returns notices of facts that were scaled by another multiplier."""
     exchange, _, symbol = key
-    await copy.execute(sql("entity_edit", "leaving_due"), exchange, symbol, entity)
     moved = await copy.fetch(sql("entity_edit", "contracts"), exchange, symbol, entity, multiplier)
-    await copy.execute(sql("importing", "adopted_due"), [row["id"] for row in moved])
+    await rollup.moved(copy, [row["id"] for row in moved], {row["was_of"] for row in moved})
     return [
         f"facts of `{row['symbol']}` stored until now count one unit as {row['was']:g}, not {multiplier:g}"
         for row in moved

@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import models
 from app.db import Database, driver, writing
 from app.records import FundingInterval, Instrument
+from app.services import rollup
 from app.services.entity_match import OLD_ID, OURS, Matcher
 from app.services.queries import sql
+from app.services.source_assets import lock
 
 SEED = Path(__file__).parents[1] / "data"
 EXCHANGE_ITSELF, IMPORT, AGGREGATOR = 0, 1, 2
@@ -120,9 +122,10 @@ async def put_instruments(db: Database, source: str, records: Sequence[Instrumen
 async def _upsert(connection: AsyncConnection, exchange: int, slug: str, listed: Sequence[Instrument]) -> int:
     if not listed:
         return 0
+    copy = await driver(connection)
+    await lock(copy)
     matcher = await Matcher.load(connection)
-    orphans = await _orphans(connection, exchange)
-    before = await _count(connection, exchange)
+    before = await _entities(connection, exchange)
     rows = [_row(exchange, slug, record, matcher) for record in listed]
     statement = insert(models.Instrument)
     kept = {name: func.coalesce(statement.excluded[name], getattr(models.Instrument, name)) for name in _COALESCED}
@@ -133,16 +136,16 @@ async def _upsert(connection: AsyncConnection, exchange: int, slug: str, listed:
         ),
         rows,
     )
-    adopted = orphans - await _orphans(connection, exchange)
-    if adopted:
-        await (await driver(connection)).execute(sql("importing", "adopted_due"), list(adopted))
-    return await _count(connection, exchange) - before
+    after = await _entities(connection, exchange)
+    moved = [key for key, entity in before.items() if after[key] != entity]
+    await rollup.moved(copy, moved, {before[key] for key in moved})
+    return len(after) - len(before)
 
 
-async def _orphans(connection: AsyncConnection, exchange: int) -> set[int]:
-    """Contracts whose coin is not known: when it is, the rollup of that coin has to hold their facts."""
-    mine = select(models.Instrument.id).where(models.Instrument.exchange_id == exchange)
-    return set((await connection.execute(mine.where(models.Instrument.entity_id.is_(None)))).scalars())
+async def _entities(connection: AsyncConnection, exchange: int) -> dict[int, int | None]:
+    """The contracts of an exchange, and which coin each is of."""
+    mine = select(models.Instrument.id, models.Instrument.entity_id).where(models.Instrument.exchange_id == exchange)
+    return {row.id: row.entity_id for row in await connection.execute(mine)}
 
 
 _REPLACED = ("base", "quote", "margin", "contract_size", "multiplier", "oi_sides", "active", "delisted_at")
@@ -167,11 +170,6 @@ def _row(exchange: int, slug: str, record: Instrument, matcher: Matcher) -> dict
         "listed_at": record.listed_at,
         "delisted_at": record.delisted_at,
     }
-
-
-async def _count(connection: AsyncConnection, exchange: int) -> int:
-    mine = select(func.count()).where(models.Instrument.exchange_id == exchange)
-    return (await connection.execute(mine)).scalar_one()
 
 
 async def _declare(connection: AsyncConnection, exchange: int, declared: Sequence[FundingInterval]) -> None:

@@ -4,6 +4,7 @@ Every write of facts lowers `coin_1h_ready` to before the earliest of them, in i
 again. Readers use the rollup only up to there, so it is never wrong, only sometimes not used.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -21,6 +22,13 @@ async def lower(copy: Driver, fact: str) -> None:
     """Called with staged rows, in the transaction that writes them: what lies after them is to be computed anew."""
     if fact in FACTS:
         await copy.execute(sql("rollup", "lower"))
+
+
+async def moved(copy: Driver, contracts: Collection[int], left: Collection[int | None]) -> None:
+    """Contracts came to entities, of which some had been of those in `left`: the rollups of all are due again."""
+    if contracts:
+        await copy.execute(sql("importing", "adopted_due"), list(contracts))
+        await copy.execute(sql("rollup", "due_again"), [entity for entity in left if entity is not None])
 
 
 async def refresh(db: Database, *, limit: timedelta | None = None) -> int:

@@ -76,7 +76,7 @@ class Catalogue:
     def _yielding(self, entity: int, winner: str | None, rivals: Sequence[str]) -> Match:
         name = self.by_id[entity].canonical_id
         if winner:
-            return Match(reason=f"`{name}` is `{winner}` there already")
+            return Match(reason=f"it would be `{name}`, which is `{winner}` there already")
         return Match(reason=f"{_listed(rivals)} would all be `{name}`")
 
     def _match(self, asset: SourceAsset) -> Match:

@@ -386,3 +386,19 @@ async def test_one_query_of_an_entity_after_a_merge(clean_database: Database) ->
     query = entities.merged((await find_asset(clean_database, "bitcoin")).id, {"source_ids": 1})
     (row,) = await clean_database.reads.fetch(query.text, *query.arguments)
     assert (row["canonical_id"], row["moved"]) == ("bitcoin", '{"source_ids": 1}')
+
+
+async def test_a_list_that_gives_a_contract_to_another_makes_both_due(clean_database: Database) -> None:
+    db = clean_database
+    one = await entity(db, "t-one", "TSYM")
+    series = await facts.series(db, "binance", "TSYMUSDT", "TSYM")
+    await facts.settle(db, series, {0: 1e-4, 8: 1e-4})
+    await facts.hold(db, series, {0: 1e6, 8: 1e6})
+    await rollup.refresh(db)
+    await entity_edit.correct(db, one, {"symbol": "OTHER"})
+    two = await entity(db, "t-two", "TSYM")
+    await reference.put_instruments(db, "binance", [Instrument("TSYMUSDT", "TSYM", "USDT")])
+    assert await owner(db, "binance", "TSYMUSDT") == ("t-two", 1)
+    await rollup.refresh(db)
+    rows = await db.reads.fetch("select distinct entity_id from coin_1h where rate is not null")
+    assert [row["entity_id"] for row in rows] == [two]

@@ -78,7 +78,7 @@ async def test_what_is_recognised(db: Database, asset: SourceAsset, entity: str 
         (SourceAsset("stablecoin_id", "x", "Another", coingecko_id="beta-gecko"), ["`t-beta`", "no stablecoin"]),
         (SourceAsset("protocol_slug", "x", "Test Share"), ["`t-share`", "no coin"]),
         (SourceAsset("ticker", "eq-beta", "Test Beta"), ["`t-beta`", "no share"]),
-        (SourceAsset("chain_name", "x", "Test Alpha"), ["`t-alpha` is `alpha-there` there already"]),
+        (SourceAsset("chain_name", "x", "Test Alpha"), ["`t-alpha`, which is `alpha-there` there already"]),
     ],
 )
 async def test_what_is_not_sure_is_nobodys_and_says_why(db: Database, asset: SourceAsset, words: list[str]) -> None:
@@ -98,7 +98,7 @@ async def test_one_entity_is_one_thing_of_a_kind(db: Database) -> None:
     assert await put_source_assets(db, "lister", [*beta, named]) == Listed(1, 2)
     found = await told(db)
     assert found["beta"] == ("t-beta", "name", None)
-    assert found["beta-v1"][2] == "`t-beta` is `beta` there already"
+    assert found["beta-v1"][2] == "it would be `t-beta`, which is `beta` there already"
     late = SourceAsset("protocol_slug", "beta-v3", "Beta V3", coingecko_id="beta-gecko")
     assert await put_source_assets(db, "lister", [late]) == Listed(0, 1)  # what is not in this list counts too
     elsewhere = SourceAsset("protocol_slug", "beta", "Test Beta")

@@ -53,23 +53,17 @@ update source_asset set entity_id = $4, found_by = 'source_id', reason = null
 where source = $1 and id_type = $2 and lower(id) = lower($3)
   and (entity_id, found_by) is distinct from ($4, 'source_id')
 
--- name: leaving_due
--- The rollup of entities other than $3 that have a contract ($2) of an exchange ($1) is due again.
-update coin_1h_ready set ready_to = first_ts - interval '1 hour'
-where entity_id in (
-  select i.entity_id from instrument i join exchange x on x.id = i.exchange_id
-  where x.slug = $1 and lower(i.symbol) = lower($2) and i.entity_id <> $3)
-
 -- name: contracts
 -- One row a contract ($2) of an exchange ($1) that is now of an entity ($3) with a multiplier ($4), and was not.
 with found as (
-  select i.id, i.multiplier as was, exists (select from series s where s.instrument_id = i.id) as has_series
+  select i.id, i.entity_id as was_of, i.multiplier as was,
+    exists (select from series s where s.instrument_id = i.id) as has_series
   from instrument i join exchange x on x.id = i.exchange_id
   where x.slug = $1 and lower(i.symbol) = lower($2) and (i.entity_id, i.multiplier) is distinct from ($3, $4)
   for update of i
 )
 update instrument i set entity_id = $3, multiplier = $4 from found where i.id = found.id
-returning i.id, i.symbol, found.was, found.has_series
+returning i.id, i.symbol, found.was_of, found.was, found.has_series
 
 -- name: keeping
 -- One row an entity ($2) that a source ($1) has told metrics of.

@@ -63,7 +63,8 @@ with thing as (
   union all
   select x.slug, 'instrument', i.symbol, coalesce(min(i.base), i.symbol), null, null,
     'not in the map, and no entity or several have its symbol',
-    (select min(f.known_at) from instrument_fact f where f.instrument_id = min(i.id)), max(i.seen_at),
+    least(min(i.seen_at), (select min(f.known_at) from instrument_fact f where f.instrument_id = min(i.id))),
+    max(i.seen_at),
     regexp_replace(coalesce(min(i.base), i.symbol), '^(10{3,8}|1M(?=[A-Z]{3})|k(?=[A-Z]))', '')
   from instrument i join exchange x on x.id = i.exchange_id where i.entity_id is null
   group by x.slug, i.symbol

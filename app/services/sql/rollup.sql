@@ -15,6 +15,10 @@ on conflict (entity_id) do update set
   first_ts = least(coin_1h_ready.first_ts, excluded.first_ts),
   ready_to = least(coin_1h_ready.ready_to, excluded.ready_to)
 
+-- name: due_again
+-- The whole rollup of entities ($1) is due again: they have lost contracts.
+update coin_1h_ready set ready_to = first_ts - interval '1 hour' where entity_id = any($1::int[])
+
 -- name: due
 -- One row an entity whose rollup does not reach $1; those further back than $2 are left out.
 select entity_id from coin_1h_ready
