@@ -103,7 +103,7 @@ def _of_one(
         if _is_due(feed, contract, span, now) and not any(_covers(m, feed, contract, span, now) for m in market):
             yield _caught_up(feed, contract, max(span.last, earliest), now)
         end = span.first if wanted.days is None else min(span.last, now)
-        if end - since > (feed.step or HOUR):
+        if end - since >= (feed.step or HOUR):
             yield Stretch(feed, since, end, contract, live=False, newest_first=True)
 
 
