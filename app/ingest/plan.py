@@ -103,7 +103,7 @@ def _of_one(
         if _is_due(feed, contract, span, now) and not any(_covers(m, feed, contract, span, now) for m in market):
             yield _caught_up(feed, contract, max(span.last, earliest), now)
         end = span.first if wanted.days is None else min(span.last, now)
-        if end - since >= (feed.step or HOUR):
+        if end - since >= _apart(feed, contract):
             yield Stretch(feed, since, end, contract, live=False, newest_first=True)
 
 
@@ -141,11 +141,18 @@ def page(feed: Feed, contract: Instrument | None) -> timedelta | None:
     return None if apart is None or feed.limit is None else apart * max(feed.limit - 1, 1)
 
 
-def _is_due(feed: Feed, contract: Instrument, span: Span, now: datetime) -> bool:
-    """Whether a row after the last can be there. Settlements of an interval not told may come every hour."""
+def _apart(feed: Feed, contract: Instrument) -> timedelta:
+    """How far apart rows are at the least. Settlements of an interval not told may come every hour."""
     if feed.dataset == "funding":
-        return span.last + timedelta(hours=contract.funding_interval_hours or 1) <= now
-    step = feed.step or HOUR
+        return timedelta(hours=contract.funding_interval_hours or 1)
+    return feed.step or HOUR
+
+
+def _is_due(feed: Feed, contract: Instrument, span: Span, now: datetime) -> bool:
+    """Whether a row after the last can be there."""
+    step = _apart(feed, contract)
+    if feed.dataset == "funding":
+        return span.last + step <= now
     return _floor(span.last, step) + (2 * step if feed.dataset.startswith("candles") else step) <= now
 
 
