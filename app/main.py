@@ -16,6 +16,7 @@ from app.api import (
     candles,
     deps,
     docs,
+    fundamentals,
     funding,
     handlers,
     health,
@@ -35,7 +36,7 @@ from app.ingest.spec import Feed, Source
 from app.services import reference as seeds
 from app.settings import Settings, environment
 
-READING = (funding.router, open_interest.router, candles.router, reference.router, quality.router)
+READING = (funding.router, open_interest.router, candles.router, fundamentals.router, reference.router, quality.router)
 """Routers that anybody may read, unless reading needs a key."""
 
 GUARDED = (admin.router, writing.router)
