@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -17,6 +17,7 @@ from app.api.times import utc_now
 from app.db import Database
 from app.records import HOUR_COLUMNS, Metric
 from tests.api.test_funding import iso, read
+from tests.api.test_writing import as_csv, as_json, as_ndjson, as_parquet, post
 from tests.db.facts import DAY, at
 from tests.db.metrics import CHANGE, CLOSE, OI, TVL, in_catalogue, tell, tell_hours
 
@@ -143,21 +144,21 @@ async def test_every_form_has_the_same_rows(client: httpx.AsyncClient, told: Dat
         expected = await rows(client, f"/fundamentals/{asset}", **asked)
         assert expected
 
-        async def body(form: str, asset: str = asset) -> bytes:
+        async def in_form(form: str, asset: str = asset) -> bytes:
             answer = await client.get(f"/fundamentals/{asset}", params={**asked, "format": form})
             assert answer.status_code == 200
             return answer.content
 
-        arrays = json.loads(await body("columns"))["data"]
+        arrays = json.loads(await in_form("columns"))["data"]
         assert [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)] == expected
-        assert [json.loads(line) for line in (await body("ndjson")).splitlines()] == expected
-        table = list(csv.DictReader(io.StringIO((await body("csv")).decode())))
+        assert [json.loads(line) for line in (await in_form("ndjson")).splitlines()] == expected
+        table = list(csv.DictReader(io.StringIO((await in_form("csv")).decode())))
         assert [(r["time"], r["exchange"] or None, float(r["value"])) for r in table] == [
             (r["time"], r["exchange"], r["value"]) for r in expected
         ]
         for read_table in (
-            pq.read_table(io.BytesIO(await body("parquet"))),
-            ipc.open_stream(await body("arrow")).read_all(),
+            pq.read_table(io.BytesIO(await in_form("parquet"))),
+            ipc.open_stream(await in_form("arrow")).read_all(),
         ):
             assert [{**row, "time": iso(row["time"])} for row in read_table.to_pylist()] == expected
 
@@ -349,3 +350,58 @@ async def test_compared_at_an_instant(client: httpx.AsyncClient, told: Database)
     assert await rows(client, "/compare", metric="TVL", assets="UNI", at=iso(DAY + 30 * ONE_DAY)) == []
     old = {"known_at": iso(DAY), "metric": "TVL", "assets": "UNI", "at": iso(at(30))}
     assert await rows(client, "/compare", **old) == []
+
+
+def body(*values: str) -> bytes:
+    """Rows of TVL as JSON, a day each, with these values as they are written; an empty one is left out."""
+    given = (f', "value": {value}' if value else "" for value in values)
+    day = (f'{{"time": "2026-01-0{n}", "asset": "UNI", "metric": "TVL"{value}}}' for n, value in enumerate(given, 1))
+    return f"[{', '.join(day)}]".encode()
+
+
+async def test_every_spelling_of_a_value_is_a_value_or_a_named_reject(
+    writer: httpx.AsyncClient, told: Database
+) -> None:
+    sent = body("1.5", "null", '"2.5"', "", '"NaN"', "-3", "0")
+    answer = await post(writer, sent, "/fundamentals", source="defillama")
+    assert [(row["row"], row["code"]) for row in answer["rejected"]] == [  # type: ignore[attr-defined,index]
+        (1, "no_value"), (3, "no_value"), (4, "not_finite"), (5, "negative"),
+    ]  # fmt: skip
+    assert (answer["received"], answer["inserted"], answer["rejected_count"]) == (7, 2, 4)
+    assert answer["updated"] == 1
+    asked = {"metric": "TVL", "source": "defillama", "start": "2026-01-01", "end": "2026-01-08"}
+    found = await rows(writer, "/fundamentals/UNI", **asked)
+    assert [(row["time"][:10], row["value"]) for row in found] == [
+        ("2026-01-01", 1.5), ("2026-01-03", 2.5), ("2026-01-05", 10), ("2026-01-06", 20), ("2026-01-07", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("media", "write"),
+    [
+        ("application/json", as_json),
+        ("application/x-ndjson", as_ndjson),
+        ("text/csv", as_csv),
+        ("application/vnd.apache.parquet", as_parquet),
+    ],
+)
+async def test_what_is_answered_can_be_sent_back(
+    writer: httpx.AsyncClient, told: Database, media: str, write: Callable[[list[dict[str, object]]], bytes]
+) -> None:
+    found = await rows(writer, "/fundamentals/UNI", **WEEK)
+    for row in found:
+        row.pop("exchange")
+        row.pop("instrument")
+    answer = await post(writer, write(found), "/fundamentals", media, set="asset:UNI")
+    assert (answer["received"], answer["unchanged"], answer["notices"]) == (len(found), len(found), [])
+
+
+async def test_a_new_metric_is_listed_at_once(writer: httpx.AsyncClient) -> None:
+    who = {"asset": "BTC", "metric": "Mood", "exchange": "okx"}
+    mine: list[dict[str, object]] = [{"time": "2026-01-05", **who, "value": "-0.5", "unit": "points"}]
+    assert (await writer.get("/metrics-catalog", params={"metric": "mood"})).status_code == 400
+    await post(writer, mine, "/fundamentals", source="desk")
+    (listed,) = await rows(writer, "/metrics-catalog", metric="mood")
+    assert (listed["source"], listed["canonical_name"], listed["unit"]) == ("desk", "MOOD", "points")
+    (row,) = await rows(writer, "/fundamentals/BTC", source="DESK", exchange="OKX", **WEEK)
+    assert (row["metric"], row["value"], row["exchange"]) == ("Mood", -0.5, "okx")
