@@ -26,12 +26,7 @@ DAY = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SHOWN_ROWS = 2
 EXCHANGES = {"binance": ("BTCUSDT", 8), "bybit": ("BTCUSDT", 8), "okx": ("BTC-USDT-SWAP", 8), "hyperliquid": ("BTC", 1)}
-
-METRICS = (
-    ("defillama", "TVL", "TVL", "instant"),
-    ("defillama", "FEES_24H", "FEES_24H", "24h"),
-    ("artemis", "TVL", "TVL", "instant"),
-)
+METRICS = (("defillama", "TVL", "instant"), ("defillama", "FEES_24H", "24h"), ("artemis", "TVL", "instant"))
 
 
 @dataclass(frozen=True)
@@ -132,9 +127,8 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     for exchange, (symbol, hours) in EXCHANGES.items():
         listed = Instrument(symbol, "BTC", "USDT", funding_interval_hours=float(hours), listed_at=DAY)
         await reference.put_instruments(db, exchange, [listed])
-    for source, name, canonical, covers in METRICS:
-        metric = Metric(name, canonical, "USD", "fundamental", "daily", covers)
-        await metrics.put_catalogue(db, source, [metric])
+    for source, name, covers in METRICS:
+        await metrics.put_catalogue(db, source, [Metric(name, name, "USD", "fundamental", "daily", covers)])
     told = {"funding": _funding(), "open-interest": _open_interest(), "candles": _candles()}
     for dataset, rows in {**told, "fundamentals": _fundamentals()}.items():
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()

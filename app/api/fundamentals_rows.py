@@ -5,8 +5,8 @@ from typing import ClassVar
 from app.api.schemas import OutTime, Row, column
 
 COVERS = (
-    "The window one value stands for: instant; 1h or day (from `time` on); 24h, 7d, 30d or 1y (up to `time`); "
-    "all (since the beginning)."
+    "The window one value stands for: instant; 1h or day (from `time` on); 24h, 7d, 30d or 1y (up to when it was "
+    "told); quarter (a fiscal one); all (since the beginning)."
 )
 UNIT = "Its unit; empty: not told."
 

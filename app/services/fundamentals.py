@@ -9,7 +9,16 @@ import asyncpg
 from app.db import Database
 from app.services.queries import Query, sql
 
-ADD_UP = ("LIQUIDATIONS", "OPEN_INTEREST", "TRADING_VOLUME", "TRADING_VOLUME_24H", "TRADES")
+ADD_UP = (
+    "OPEN_INTEREST",
+    "TRADING_VOLUME",
+    "TRADING_VOLUME_24H",
+    "COIN_VOLUME",
+    "COIN_OI_CLOSE",
+    "LIQ_COIN_VOL",
+    "LIQ_DOLLAR_VOL",
+    "TOTAL_TRADES",
+)
 """Canonical metrics of which the whole is the sum over exchanges."""
 LOOK_BACK = timedelta(days=7)
 """How old an hour may be that is the last of its series, and any value that is compared at one instant."""
