@@ -84,12 +84,14 @@ async def test_what_else_is_refused(clean_database: Database, fields: dict[str, 
 
 
 async def test_an_ambiguous_asset_is_refused_unless_its_source_lists_one(clean_database: Database) -> None:
-    symbol, source, listed = await clean_database.reads.fetchrow(
+    found = await clean_database.reads.fetchrow(
         """select e.symbol, s.source, min(e.canonical_id)
         from entity e join entity_source_id s on s.entity_id = e.id
         where lower(e.symbol) in (select lower(symbol) from entity group by 1 having count(*) > 1)
         group by e.symbol, s.source having count(distinct e.id) = 1 order by s.source, e.symbol limit 1"""
-    )  # type: ignore[misc]
+    )
+    assert found is not None
+    symbol, source, listed = (str(word) for word in found)
     assert codes(await bring(clean_database, "fundamentals", value(asset=symbol))) == [(0, "ambiguous_asset")]
     assert codes(await bring(clean_database, "fundamentals", value(asset=symbol, source=source))) == []
     assert await kept(clean_database) == [(source, "TVL", listed, None, 5)]

@@ -39,7 +39,10 @@ class Directory:
         return contract, self._agree(book, contract, named.asset)
 
     def measure(self, named: Named) -> Measured:
-        """The series of values a row means. Of several assets of one name, the one its exchange or source lists."""
+        """The series of values a row means: of assets of one name, of that its exchange or source lists.
+
+        Raises Refusal.
+        """
         check_metric_words(named)
         book = self.books.get(named.exchange) or Book(named.source, stored=False)
         entity, unit = self._entity(book, named.asset)
