@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from app import embedded
 from app.db import Database
 from app.main import create_app
-from app.records import Instrument, SourceAsset
-from app.services import entity_edit, keys, log, reference, rollup, source_assets
+from app.records import Instrument, Metric, SourceAsset
+from app.services import entity_edit, keys, log, metrics, reference, rollup, source_assets
 from app.settings import Settings
 
 Operations = list[tuple[re.Pattern[str], str, str]]
@@ -26,6 +26,7 @@ DAY = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SHOWN_ROWS = 2
 EXCHANGES = {"binance": ("BTCUSDT", 8), "bybit": ("BTCUSDT", 8), "okx": ("BTC-USDT-SWAP", 8), "hyperliquid": ("BTC", 1)}
+METRICS = (("defillama", "TVL", "instant"), ("defillama", "FEES_24H", "24h"), ("artemis", "TVL", "instant"))
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ CALLS = (
     Call("What a long position paid", "/funding/BTC/carry", {"notional": "10000", **WINDOW, "end": "2026-03-03"}),
     Call("Open interest, summed", "/open-interest/BTC", {"aggregate": "sum", **WINDOW}),
     Call("Candles of four hours", "/candles/BTC", {"interval": "4h", "start": "2026-03-02", "end": "2026-03-03"}),
+    Call("Metrics of entities", "/metrics-catalog", {"source": "defillama"}),
+    Call("Daily values of an asset", "/fundamentals/UNI",
+         {"metric": "TVL", "start": "2026-03-01", "end": "2026-03-03"}),
+    Call("The last values at an instant", "/fundamentals/UNI", {"at": "2026-03-02T07:30:00Z"}),
+    Call("One metric as several sources tell it", "/compare",
+         {"metric": "TVL", "assets": "UNI", "start": "2026-03-01", "end": "2026-03-03"}),
     Call("What is this called elsewhere?", "/resolve", {"id": "kPEPE"}),
     Call("One entity", "/entities/PEPE"),
     Call("All entities of a kind", "/entities", {"q": "pepe", "limit": "2"}),
@@ -75,6 +82,9 @@ CALLS = (
     Call("Bring your own candles; one of these is wrong", "/candles", {}, "POST",
          [{"time": f"2026-03-04T00:0{n}:00Z", "exchange": "kraken", "asset": "BTC",
            "open": 90000, "high": 90000 - n, "low": 89990, "close": 90000} for n in (0, 1)]),
+    Call("Bring your own metrics; one of these has no value", "/fundamentals", {}, "POST",
+         [{"time": "2026-03-04", "asset": "UNI", "metric": "Active wallets", "unit": "wallets", "value": value}
+          for value in (1250, None)]),
     Call("An error", "/funding/BTK"),
     Call("Sources", "/sources"),
     Call("Datasets and the units of their fields", "/datasets"),
@@ -124,7 +134,10 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     for exchange, (symbol, hours) in EXCHANGES.items():
         listed = Instrument(symbol, "BTC", "USDT", funding_interval_hours=float(hours), listed_at=DAY)
         await reference.put_instruments(db, exchange, [listed])
-    for dataset, rows in (("funding", _funding()), ("open-interest", _open_interest()), ("candles", _candles())):
+    for source, name, covers in METRICS:
+        await metrics.put_catalogue(db, source, [Metric(name, name, "USD", "fundamental", "daily", covers)])
+    told = {"funding": _funding(), "open-interest": _open_interest(), "candles": _candles()}
+    for dataset, rows in {**told, "fundamentals": _fundamentals()}.items():
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
     await rollup.refresh(db)
     await _unmapped(db)
@@ -175,6 +188,14 @@ def _candles() -> list[dict[str, Any]]:
          "high": 90100 + h, "low": 89950 + h, "close": 90001 + h, "volume_base": 10.0, "volume_usd": 900000.0}
         for h in range(72)
     ]  # fmt: skip
+
+
+def _fundamentals() -> list[dict[str, Any]]:
+    return [
+        {"time": _stamp(24 * day), "source": source, "asset": "UNI", "metric": name, "value": 4e9 + 1e8 * n + 1e7 * day}
+        for n, (source, name, *_) in enumerate(METRICS)
+        for day in range(3)
+    ]
 
 
 def _operations(document: dict[str, Any]) -> Operations:

@@ -33,6 +33,7 @@ TAGS = [
     {"name": "Funding", "description": "Settled and predicted funding, weighted means, carry."},
     {"name": "Open interest", "description": "One-sided open interest in coins and USD."},
     {"name": "Candles", "description": "Prices and volumes."},
+    {"name": "Fundamentals", "description": "Metrics of entities, by source and side by side."},
     {"name": "Reference", "description": "What exists: entities, exchanges, sources, datasets, instruments."},
     {"name": "Writing", "description": "Bring your own facts."},
     {"name": "Quality", "description": "How fresh and how complete the data is."},

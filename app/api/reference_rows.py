@@ -44,12 +44,13 @@ class Contract(Out):
 
 
 class Held(Out):
-    """What is stored of one contract."""
+    """What is stored of one contract, or of the entity as a whole."""
 
     dataset: str = column("Which dataset.")
-    exchange: str = column("Where it trades.")
-    instrument: str = column("Native symbol.")
+    exchange: str | None = column("Where it trades; null: of the entity as a whole.")
+    instrument: str | None = column("Native symbol; null: of the entity as a whole.")
     source: str = column("Who told us.")
+    metrics: int | None = column("Of fundamentals: how many metrics; null: of one contract.")
     first: str = column("Oldest fact, RFC 3339.")
     last: str | None = column("Newest fact, RFC 3339.")
 

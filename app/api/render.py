@@ -90,7 +90,7 @@ async def render(
     """The rows of `query` as the caller wants them.
 
     `query` gives a column for every field of `row`, under its name. `keys` (default `row.keys`) order rows and name
-    each once; none of them is ever null. `why_empty` is asked for a notice where there are no rows at all.
+    each once; of them only text may be null. `why_empty` is asked for a notice where there are no rows at all.
     """
     wanted = Shape(_fields(row), keys or row.keys, common.order == "desc", common.time_format)
     if common.form in ("json", "columns"):

@@ -37,6 +37,7 @@ _PLAIN = {
 }
 _TIME = {"iso": 'iso(q."{0}")', "ms": 'floor(extract(epoch from q."{0}") * 1000)::bigint', "typed": 'q."{0}"'}
 _NESTED = {"json": 'to_json(q."{0}")', "text": 'to_json(q."{0}")::text', "typed": 'q."{0}"'}
+_TEXT_KEY = 'coalesce(q."{0}", \'\') collate "C"'
 _BOUND = {"time": "timestamptz", "text": "text", "number": "float8", "integer": "bigint"}
 
 
@@ -75,9 +76,9 @@ def _columns(shape: Shape) -> str:
 
 
 def _keys(shape: Shape) -> list[str]:
-    """The keys as they are compared: text by code point, whatever the database's collation."""
+    """The keys as they are compared: text by code point, whatever the database's collation; absent text first."""
     collated = zip(shape.keys, shape.key_kinds, strict=True)
-    return [f'q."{key}" collate "C"' if kind == "text" else f'q."{key}"' for key, kind in collated]
+    return [_TEXT_KEY.format(key) if kind == "text" else f'q."{key}"' for key, kind in collated]
 
 
 def _order(shape: Shape) -> str:

@@ -137,10 +137,11 @@ MEANT: Mapping[Format, str] = {
 
 
 def _row_schema(dataset: str) -> dict[str, Any]:
-    fields = importing.DATASETS[dataset].fields.items()
+    told = importing.DATASETS[dataset]
+    fields = told.fields.items()
     return {
         "type": "object",
-        "required": ["time", "exchange"],
+        "required": list(told.needed),
         "properties": {name: {"description": field.about, **JSON_TYPES[field.kind.value]} for name, field in fields},
     }
 
@@ -182,6 +183,12 @@ async def write_open_interest(request: Request, db: DatabaseDep, told: ToldDep) 
 async def write_candles(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
     """Store finished candles of one minute or one hour."""
     return await _write("candles", request, db, told)
+
+
+@router.post("/fundamentals", **_writes("fundamentals"))
+async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
+    """Store values of metrics of assets. A metric the catalogue does not have is added to it at once."""
+    return await _write("fundamentals", request, db, told)
 
 
 async def _write(dataset: str, request: Request, db: Database, told: Told) -> Response:

@@ -12,7 +12,7 @@ from app.records.checks import (
     check_rate,
     check_time,
 )
-from app.records.metrics import Domain, Granularity, Metric, MetricValue, SourceAsset
+from app.records.metrics import LARGEST_VALUE, Domain, Granularity, Metric, MetricValue, SourceAsset
 from app.records.perps import (
     HOUR_COLUMNS,
     Candle,
@@ -38,6 +38,7 @@ __all__ = [
     "HOUR_COLUMNS",
     "LARGEST_QUANTITY",
     "LARGEST_RATE",
+    "LARGEST_VALUE",
     "BadRecord",
     "Candle",
     "Domain",

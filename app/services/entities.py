@@ -157,18 +157,29 @@ select e.canonical_id, e.name, e.symbol, $asset as asset, e.type, e.sector,
       'quote', i.quote, 'active', i.active) order by x.slug, i.symbol, i.kind)
     from instrument i join exchange x on x.id = i.exchange_id where i.entity_id = e.id), '[]') as instruments,
   coalesce((
-    select jsonb_agg(jsonb_build_object('dataset', h.dataset, 'exchange', x.slug, 'instrument', i.symbol,
-      'source', o.slug, 'first', iso(h.first), 'last', iso(h.last)) order by h.dataset, x.slug, i.symbol, o.slug)
-    from instrument i join exchange x on x.id = i.exchange_id join series s on s.instrument_id = i.id
-    join source o on o.id = s.source_id left join latest l on l.series_id = s.id,
-    lateral (values
-      ('funding', (select min(f.ts) from funding f where f.series_id = s.id), l.funding_ts),
-      ('predicted_funding', (select min(f.ts) from predicted_funding f where f.series_id = s.id), l.predicted_ts),
-      ('open_interest', (select min(f.ts) from open_interest f where f.series_id = s.id), l.oi_ts),
-      ('candles_1m', (select min(f.ts) from perp_1m f where f.series_id = s.id), l.minute_ts),
-      ('candles_1h', (select min(f.ts) from perp_1h f where f.series_id = s.id), l.hour_ts)
-    ) as h(dataset, first, last)
-    where i.entity_id = e.id and h.first is not null), '[]') as data
+    select jsonb_agg(jsonb_build_object('dataset', h.dataset, 'exchange', h.exchange, 'instrument', h.instrument,
+      'source', h.source, 'metrics', h.metrics, 'first', iso(h.first), 'last', iso(h.last))
+      order by h.dataset, h.exchange, h.instrument, h.source)
+    from (
+      select h.dataset, x.slug as exchange, i.symbol as instrument, o.slug as source, null::bigint as metrics, h.first,
+        h.last
+      from instrument i join exchange x on x.id = i.exchange_id join series s on s.instrument_id = i.id
+      join source o on o.id = s.source_id left join latest l on l.series_id = s.id,
+      lateral (values
+        ('funding', (select min(f.ts) from funding f where f.series_id = s.id), l.funding_ts),
+        ('predicted_funding', (select min(f.ts) from predicted_funding f where f.series_id = s.id), l.predicted_ts),
+        ('open_interest', (select min(f.ts) from open_interest f where f.series_id = s.id), l.oi_ts),
+        ('candles_1m', (select min(f.ts) from perp_1m f where f.series_id = s.id), l.minute_ts),
+        ('candles_1h', (select min(f.ts) from perp_1h f where f.series_id = s.id), l.hour_ts)
+      ) as h(dataset, first, last)
+      where i.entity_id = e.id and h.first is not null
+      union all
+      select 'fundamentals', null, null, m.source, count(distinct m.id), min(v.first), max(v.last)
+      from metric_series s join metric m on m.id = s.metric_id,
+      lateral (select min(f.ts) as first, max(f.ts) as last from metric_value f where f.series_id = s.id) v
+      where s.entity_id = e.id and v.first is not null
+      group by m.source
+    ) h), '[]') as data
 from entity e where e.id = $1
 """.replace("$asset", ASSET_SQL)
 

@@ -20,12 +20,15 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The words of a row; empty where it has none."""
+    """The words of a row; empty where it has none. Of a metric's value also its unit and whether it is negative."""
 
     exchange: str
     instrument: str
     asset: str
     source: str
+    metric: str = ""
+    unit: str = ""
+    negative: str = ""
 
 
 @dataclass(slots=True)
@@ -76,14 +79,24 @@ def check_words(named: Named) -> None:
     """Raises Refusal for words that are missing or can be no name."""
     if not named.exchange:
         raise Refusal("no_exchange", "`exchange` is missing")
-    for code, slug in (("bad_exchange", named.exchange), ("bad_source", named.source)):
-        if not SLUG.fullmatch(slug):
-            raise Refusal(code, f"`{slug[:80]}` is not a slug: letters, digits, `-` and `_`")
+    check_slug("bad_exchange", named.exchange)
+    check_slug("bad_source", named.source)
     if not (named.instrument or named.asset):
         raise Refusal("no_instrument", "neither `instrument` nor `asset`")
-    for code, word in (("bad_instrument", named.instrument), ("bad_asset", named.asset)):
-        if word and not PRINTABLE.fullmatch(word):
-            raise Refusal(code, f"`{word[:80]}` is longer than 128 characters or has some that are not printable")
+    check_word("bad_instrument", named.instrument)
+    check_word("bad_asset", named.asset)
+
+
+def check_slug(code: str, slug: str) -> None:
+    """Raises Refusal for what can be no name of ours."""
+    if not SLUG.fullmatch(slug):
+        raise Refusal(code, f"`{slug[:80]}` is not a slug: letters, digits, `-` and `_`")
+
+
+def check_word(code: str, word: str) -> None:
+    """Raises Refusal for a word that can be nobody's name; an empty one is none."""
+    if word and not PRINTABLE.fullmatch(word):
+        raise Refusal(code, f"`{word[:80]}` is longer than 128 characters or has some that are not printable")
 
 
 def listed(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.records import LARGEST_RATE
+from app.records import LARGEST_RATE, LARGEST_VALUE
 from app.services.importing import values
 from app.services.importing.frame import NO_TIME, Floats, Frame, Times
 from app.services.intervals import IntervalKnown
@@ -107,10 +107,24 @@ def _enclosed(frame: Frame, first: Column, high: Column, low: Column, last: Colu
     frame.judge.refuse(open_ended, "high_low", lambda row: f"high {high[row]} and low {low[row]} {reason}")
 
 
+def fundamentals(frame: Frame) -> Facts:
+    """Any metric of an asset. Which may be negative the catalogue knows: rows that are say so, and are judged there."""
+    for name in ("asset", "metric"):
+        frame.judge.refuse(frame.words(name).codes < 0, f"no_{name}", lambda _, name=name: f"`{name}` is missing")
+    value = frame.numbers("value")
+    frame.judge.refuse(np.isnan(value), "no_value", lambda _: "`value` is missing")
+    large = np.abs(value) > LARGEST_VALUE
+    frame.judge.refuse(large, "quantity_out_of_range", lambda row: f"{frame.shown('value', row)}, past any quantity")
+    frame.mark("negative", value < 0)
+    columns = {"ts": frame.times("time", required=True), "value": value, "known_at": frame.times("known_at")}
+    return Facts(columns, {"metric_value": frame.everywhere})
+
+
 CHECKS: Mapping[str, Callable[[Frame], Facts]] = {
     "funding": funding,
     "open-interest": open_interest,
     "candles": candles,
+    "fundamentals": fundamentals,
 }
 
 

@@ -24,11 +24,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Fields by name. `silent` ones are of `GET` too, but say nothing that is stored."""
+    """Fields by name; `needed`: those no row can do without. `silent`: of `GET` too, but not stored."""
 
     name: str
     fields: Mapping[str, Field]
     silent: frozenset[str] = frozenset()
+    needed: tuple[str, ...] = ("time", "exchange")
 
 
 def _time(about: str, *, required: bool = False) -> Field:
@@ -91,7 +92,23 @@ CANDLES = Dataset(
     silent=frozenset({"complete"}),
 )
 
-DATASETS: Mapping[str, Dataset] = {dataset.name: dataset for dataset in (FUNDING, OPEN_INTEREST, CANDLES)}
+FUNDAMENTALS = Dataset(
+    "fundamentals",
+    {
+        "time": _time("The instant, or the start of the day; UTC where it names no offset.", required=True),
+        "asset": _word("Canonical id, symbol or any source's id.", required=True),
+        "metric": _word("What the source calls it, any case; one not seen before is added.", required=True),
+        "value": _number("The value; a row without one is refused.", required=True),
+        "exchange": _word("Slug of the exchange, where it is told by exchange; one not seen before is created."),
+        "source": WHO["source"],
+        "unit": _word("Its unit, such as `USD`; has to be that of the catalogue, where that has one."),
+        "known_at": WHO["known_at"],
+    },
+    silent=frozenset({"canonical_metric", "covers", "age_s"}),
+    needed=("time", "asset", "metric", "value"),
+)
+
+DATASETS: Mapping[str, Dataset] = {dataset.name: dataset for dataset in (FUNDING, OPEN_INTEREST, CANDLES, FUNDAMENTALS)}
 
 USUAL_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("ts", "timestamp", "date", "datetime", "open_time", "fundingtime", "funding_time"), "time"),

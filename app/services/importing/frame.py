@@ -65,6 +65,11 @@ class Frame:
             return values.words(self._columns[field])
         return Words(np.full(self.size, -1, dtype=np.intp), [""])
 
+    def mark(self, field: str, rows: NDArray[np.bool_]) -> None:
+        """Give these rows a word of this name, for those who read words after the rules."""
+        places: values.Column = pa.array(rows.astype(np.int32), pa.int32())
+        self._columns[field] = pa.DictionaryArray.from_arrays(places, pa.array(["", field]))
+
     def times(self, field: str, *, required: bool = False, latest: int | None = None) -> Times:
         """Epoch microseconds, NO_TIME where absent. Refuses what is no time, or before 2009, or after `latest`.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from app.services.entity_match import Matcher
 from app.services.importing.book import Book, Contract, Named, Refusal, check_words, listed
+from app.services.importing.metric_book import Measured, MetricBook, check_metric_words
 from app.services.names import base_of, split_multiplier
 
 NAMED = 20
@@ -24,6 +25,7 @@ class Directory:
     new_entities: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     adopted: list[Contract] = field(default_factory=list[Contract])
     new_series: list[tuple[int, Contract, str]] = field(default_factory=list[tuple[int, Contract, str]])
+    metrics: MetricBook = field(default_factory=MetricBook)
 
     def place(self, named: Named) -> tuple[Contract, float]:
         """The contract a row means, and how many coins one unit of its values stands for. Raises Refusal."""
@@ -36,20 +38,42 @@ class Directory:
             return self._new_contract(book, named)
         return contract, self._agree(book, contract, named.asset)
 
+    def measure(self, named: Named) -> Measured:
+        """The series of values a row means: of assets of one name, of that its exchange or source lists.
+
+        Raises Refusal.
+        """
+        check_metric_words(named)
+        book = self.books.get(named.exchange) or Book(named.source, stored=False)
+        entity, unit = self._entity(book, named.asset)
+        if unit != 1:
+            raise Refusal("bad_asset", f"`{named.asset}` is {unit:g} of a coin: name the coin itself")
+        return self.metrics.series(self.metrics.find(named), entity, named.exchange)
+
     def news(self) -> list[str]:
         """What rows made, in words."""
         made = [contract for _, contract, _ in self.new_series if contract.key is None]
-        exchanges = {c.exchange for c in made if not self.books[c.exchange].stored}
+        exchanges = {slug for slug in self.new_exchanges() if not self.books[slug].stored}
         told = [f"new exchange `{slug}`" for slug in sorted(exchanges)]
         told += [f"new asset `{name}`" for name, _ in self.new_names()]
-        symbols = sorted({f"{c.exchange} {c.symbol}" for c in made})
-        more = f" and {len(symbols) - NAMED} more" if len(symbols) > NAMED else ""
-        return told + ([f"new perpetuals: {', '.join(symbols[:NAMED])}{more}"] if symbols else [])
+        told += _some("new metrics", {f"{m.source} {m.name}" for m in self.metrics.new if m.key is None})
+        return told + _some("new perpetuals", {f"{c.exchange} {c.symbol}" for c in made})
+
+    def new_exchanges(self) -> set[str]:
+        """Where new contracts are, and new series of values."""
+        contracts = {contract.exchange for _, contract, _ in self.new_series}
+        return contracts | {measured.exchange for measured in self.metrics.new_series if measured.exchange}
 
     def new_names(self) -> list[tuple[str, str]]:
-        """Canonical id and symbol of the entities that contracts with rows need."""
-        wanted = {c.entity for c in (*(c for _, c, _ in self.new_series), *self.adopted)}
+        """Canonical id and symbol of the entities that contracts and values with rows need."""
+        wanted = {c.entity for c in (*(c for _, c, _ in self.new_series), *self.adopted, *self.metrics.new_series)}
         return sorted((name, symbol) for name, (key, symbol) in self.new_entities.items() if key in wanted)
+
+    def stored(self, entity: int | None) -> tuple[int | None, str | None]:
+        """A stored entity by its id, a new one by its canonical id."""
+        if entity is None or entity >= 0:
+            return entity, None
+        return None, next(name for name, (key, _) in self.new_entities.items() if key == entity)
 
     def _perpetual(self, book: Book, asset: str) -> tuple[Contract, float]:
         """The exchange's one perpetual of the asset, made if there is none."""
@@ -165,6 +189,12 @@ class Directory:
         if entity in self.matcher.by_id:
             return f"`{self.matcher.by_id[entity].canonical_id}`"
         return next((f"`{name}`" for name, (key, _) in self.new_entities.items() if key == entity), "another asset")
+
+
+def _some(what: str, names: set[str]) -> list[str]:
+    """A sentence that names the first of them; none of no names."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return [f"{what}: {', '.join(sorted(names)[:NAMED])}{more}"] if names else []
 
 
 def _slug(coin: str) -> str:

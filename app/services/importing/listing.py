@@ -6,6 +6,7 @@ import asyncpg
 
 from app.db import Database, Driver, driver, writing
 from app.services.entity_match import Matcher
+from app.services.importing import metric_listing
 from app.services.importing.book import Book, Contract, Named, Refusal
 from app.services.importing.identity import Directory
 from app.services.queries import sql
@@ -27,6 +28,8 @@ async def places(db: Database, directory: Directory, named: Sequence[Named]) -> 
     Rows that name their instrument are placed first, so that `asset` alone means the same whichever row comes first.
     """
     await _open_books(db, directory, {words.exchange for words in named} - directory.books.keys() - {""})
+    if any(words.metric for words in named):
+        return await metric_listing.places(db, directory, named)
     order = sorted(range(len(named)), key=lambda at: not named[at].instrument)
     placed = {at: _place(directory, named[at]) for at in order}
     good = [(found[0], named[at].source) for at, found in placed.items() if not isinstance(found, Refusal)]
@@ -80,32 +83,25 @@ async def make(copy: Driver, directory: Directory) -> Mapping[int, int]:
 
     Safe to repeat: what is there already stays. One import makes at a time.
     """
-    if not directory.new_series and not directory.adopted:
+    metrics = directory.metrics
+    if not (directory.new_series or directory.adopted or metrics.new or metrics.new_series):
         return {}
     await copy.execute("select pg_advisory_xact_lock($1)", MAKING_LOCK)
     new = [contract for _, contract, _ in directory.new_series]
-    await copy.execute(sql("importing", "make_exchanges"), sorted({c.exchange for c in new}))
-    await copy.execute(sql("importing", "make_sources"), sorted({source for *_, source in directory.new_series}))
-    await _make_entities(copy, directory)
+    sources = {source for *_, source in directory.new_series} | {metric.source for metric in metrics.new}
+    await copy.execute(sql("importing", "make_exchanges"), sorted(directory.new_exchanges()))
+    await copy.execute(sql("importing", "make_sources"), sorted(sources))
+    await copy.execute(sql("importing", "make_entities"), *_columns(directory.new_names(), 2))
+    if metrics.new or metrics.new_series:
+        return await metric_listing.make(copy, directory)
     await _make_contracts(copy, directory, [contract for contract in new if contract.key is None])
     return await _make_series(copy, directory)
 
 
-async def _make_entities(copy: Driver, directory: Directory) -> None:
-    await copy.execute(sql("importing", "make_entities"), *_columns(directory.new_names(), 2))
-
-
-def _entity(directory: Directory, contract: Contract) -> tuple[int | None, str | None]:
-    """A stored entity by id, a new one by its canonical id."""
-    if contract.entity is None or contract.entity >= 0:
-        return contract.entity, None
-    return None, next(name for name, (key, _) in directory.new_entities.items() if key == contract.entity)
-
-
 async def _make_contracts(copy: Driver, directory: Directory, new: Iterable[Contract]) -> None:
-    rows = [(c.exchange, c.symbol, *_entity(directory, c), c.base, c.multiplier) for c in new]
+    rows = [(c.exchange, c.symbol, *directory.stored(c.entity), c.base, c.multiplier) for c in new]
     await copy.execute(sql("importing", "make_contracts"), *_columns(rows, 6))
-    adopted = [(c.key, *_entity(directory, c)) for c in directory.adopted if c.key is not None]
+    adopted = [(c.key, *directory.stored(c.entity)) for c in directory.adopted if c.key is not None]
     if adopted:
         await copy.execute(sql("importing", "adopt"), *_columns(adopted, 3))
         await copy.execute(sql("importing", "adopted_due"), [key for key, *_ in adopted])

@@ -10,7 +10,7 @@ from app.services.importing.book import Named, Refusal
 from app.services.importing.frame import Frame
 from app.services.importing.listing import Place
 
-WHO = ("exchange", "instrument", "asset", "source")
+WHO = ("exchange", "instrument", "asset", "source", "metric", "unit", "negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def naming(frame: Frame, source: str) -> Naming:
     rows = np.flatnonzero(frame.judge.alive)
     words = [frame.words(field) for field in WHO]
     codes = np.zeros(len(rows), dtype=np.int64)
-    for spelled in words:
+    for spelled in (told for field, told in zip(WHO, words, strict=True) if frame.has(field)):
         codes = values.numbered(codes * (len(spelled.words) + 1) + spelled.codes[rows] + 1)
     firsts = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.intp)
     firsts[codes[::-1]] = rows[::-1]
@@ -34,8 +34,8 @@ def naming(frame: Frame, source: str) -> Naming:
     full = np.full(frame.size, -1, dtype=np.intp)
     full[rows] = codes
     distinct = (
-        Named(exchange.lower(), symbol, asset, (own or source).lower())
-        for exchange, symbol, asset, own in zip(*named, strict=True)
+        Named(exchange.lower(), symbol, asset, (own or source).lower(), *of_metric)
+        for exchange, symbol, asset, own, *of_metric in zip(*named, strict=True)
     )
     return Naming(list(distinct), full)
 

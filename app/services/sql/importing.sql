@@ -97,3 +97,47 @@ join instrument i on i.exchange_id = e.id and i.symbol = new.symbol and i.kind =
 join source o on o.slug = new.source
 join series s on s.instrument_id = i.id and s.source_id = o.id
 where s.id <> new.id
+
+-- name: metric_series
+-- One row a stored series of values of these metrics ($1), entities ($2) and exchanges ($3, empty: none).
+select s.id, s.metric_id, s.entity_id, wanted.exchange
+from unnest($1::int[], $2::int[], $3::text[]) as wanted(metric_id, entity_id, exchange)
+join metric_series s on s.metric_id = wanted.metric_id and s.entity_id = wanted.entity_id
+left join exchange e on e.id = s.exchange_id
+where coalesce(e.slug, '') = wanted.exchange
+
+-- name: reserve_metric_series
+-- One row an id of a series of values to be made.
+select nextval(pg_get_serial_sequence('metric_series', 'id'))::int as id from generate_series(1, $1::int)
+
+-- name: make_metrics
+-- Metrics by source, name, canonical name and unit: those that are not there, and units nobody told before.
+insert into metric (source, name, canonical, unit, domain, granularity, covers, signed)
+select source, name, canonical, unit, 'fundamental', 'daily', 'instant', true
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new(source, name, canonical, unit)
+order by source, name
+on conflict (source, name) do update set unit = excluded.unit where metric.unit = '' and excluded.unit <> ''
+
+-- name: make_metric_series
+-- Series of values under reserved ids ($1): of a metric, an entity that is there ($4) or was just made ($5), an exchange.
+insert into metric_series (id, metric_id, entity_id, exchange_id) overriding system value
+select new.id, m.id, coalesce(new.entity_id, t.id), e.id
+from unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[])
+  as new(id, source, name, entity_id, canonical_id, exchange)
+join metric m on m.source = new.source and m.name = new.name
+left join entity t on t.canonical_id = new.canonical_id
+left join exchange e on e.slug = new.exchange
+order by m.id, 3, e.id
+on conflict do nothing
+
+-- name: metric_series_taken
+-- One row a series of values that was made by another writer, under another id than the one reserved here.
+select new.id as reserved, s.id
+from unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[])
+  as new(id, source, name, entity_id, canonical_id, exchange)
+join metric m on m.source = new.source and m.name = new.name
+left join entity t on t.canonical_id = new.canonical_id
+left join exchange e on e.slug = new.exchange
+join metric_series s on s.metric_id = m.id and s.entity_id = coalesce(new.entity_id, t.id)
+  and s.exchange_id is not distinct from e.id
+where s.id <> new.id

@@ -1,0 +1,224 @@
+-- name: catalogue
+-- One row a metric (of sources $1, domains $2, whose words hold $3, called one of $4): how much is stored of it.
+with hours as materialized (
+  select o.slug as source, count(distinct i.entity_id) as entities, min(h.first) as first, max(l.hour_ts) as last
+  from source o
+  join series s on s.source_id = o.id
+  join instrument i on i.id = s.instrument_id and i.kind = 'perp'
+  join latest l on l.series_id = s.id and l.hour_ts is not null
+  cross join lateral (select min(k.ts) as first from perp_1h k where k.series_id = s.id) h
+  where o.slug in (select source from metric where column_name is not null)
+  group by o.slug
+)
+select m.source, m.name, m.canonical as canonical_name, m.unit, m.domain, m.granularity, m.covers, m.signed, m.about,
+  greatest(own.entities, hours.entities) as entities, least(own.first, hours.first) as first,
+  greatest(own.last, hours.last) as last
+from metric m
+left join hours on hours.source = m.source and m.column_name is not null
+cross join lateral (
+  select count(distinct s.entity_id) as entities, min(v.first) as first, max(v.last) as last
+  from metric_series s,
+  lateral (select min(k.ts) as first, max(k.ts) as last from metric_value k where k.series_id = s.id) v
+  where s.metric_id = m.id and v.first is not null
+) own
+where ($1::text[] is null or m.source = any($1))
+  and ($2::text[] is null or m.domain = any($2))
+  and ($3::text is null or strpos(lower(m.name || ' ' || m.canonical || ' ' || m.about), lower($3)) > 0)
+  and ($4::text[] is null or lower(m.name) = any($4) or lower(m.canonical) = any($4))
+
+-- name: history
+-- One row a value in [$2, $3) of an entity ($1), stored as such or as a column of an hour of its perpetuals.
+with asked as materialized (
+  select m.* from metric m
+  where ($4::text[] is null or lower(m.name) = any($4) or lower(m.canonical) = any($4))
+    and ($5::text[] is null or m.source = any($5))
+)
+select v.ts as time, m.name as metric, m.canonical as canonical_metric, m.source, e.slug as exchange,
+  null::text as instrument, v.value, m.unit, m.covers, null::float8 as age_s
+from asked m
+join metric_series s on s.metric_id = m.id and s.entity_id = $1
+left join exchange e on e.id = s.exchange_id,
+lateral (
+  select * from metric_value_known($7) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0
+) v
+where $6::text[] is null or e.slug = any($6)
+union all
+select h.ts, m.name, m.canonical, m.source, e.slug, i.symbol, told.value, m.unit, m.covers, null
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id
+join source o on o.id = s.source_id and o.slug in (select source from asked where column_name is not null),
+lateral (select * from perp_1h_known($7) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) h
+join asked m on m.column_name is not null,
+lateral (values (case m.column_name
+  when 'open' then h.open when 'high' then h.high when 'low' then h.low when 'close' then h.close
+  when 'volume_base' then h.volume_base when 'volume_usd' then h.volume_usd
+  when 'buy_volume_base' then h.buy_volume_base when 'sell_volume_base' then h.sell_volume_base
+  when 'buy_volume_usd' then h.buy_volume_usd when 'sell_volume_usd' then h.sell_volume_usd
+  when 'trades' then h.trades when 'buy_trades' then h.buy_trades when 'sell_trades' then h.sell_trades
+  when 'oi_base_high' then h.oi_base_high when 'oi_base_low' then h.oi_base_low
+  when 'oi_base_close' then h.oi_base_close when 'oi_usd_high' then h.oi_usd_high
+  when 'oi_usd_low' then h.oi_usd_low when 'oi_usd_close' then h.oi_usd_close
+  when 'funding_rate_8h' then h.funding_rate_8h when 'funding_rate_8h_mean' then h.funding_rate_8h_mean
+  when 'premium' then h.premium
+  when 'buy_liquidations' then h.buy_liquidations when 'sell_liquidations' then h.sell_liquidations
+  when 'buy_liquidation_base' then h.buy_liquidation_base when 'sell_liquidation_base' then h.sell_liquidation_base
+  when 'liquidation_base' then h.liquidation_base when 'buy_liquidation_usd' then h.buy_liquidation_usd
+  when 'sell_liquidation_usd' then h.sell_liquidation_usd when 'liquidation_usd' then h.liquidation_usd
+end)) as told(value)
+where i.entity_id = $1 and i.kind = 'perp' and m.source = o.slug and told.value is not null
+  and ($6::text[] is null or e.slug = any($6))
+
+-- name: at
+-- One row a series of an entity ($1): the last value whose window was over at $2; of hours, one of the last $7.
+with asked as materialized (
+  select m.*, case m.covers when 'day' then interval '1 day' when '1h' then interval '1 hour' else '0' end as span
+  from metric m
+  where ($3::text[] is null or lower(m.name) = any($3) or lower(m.canonical) = any($3))
+    and ($4::text[] is null or m.source = any($4))
+)
+select v.ts as time, m.name as metric, m.canonical as canonical_metric, m.source, e.slug as exchange,
+  null::text as instrument, v.value, m.unit, m.covers, extract(epoch from $2::timestamptz - v.ts)::float8 as age_s
+from asked m
+join metric_series s on s.metric_id = m.id and s.entity_id = $1
+left join exchange e on e.id = s.exchange_id,
+lateral (
+  select * from metric_value_known($6) k where k.series_id = s.id and k.ts <= $2::timestamptz - m.span
+  order by k.ts desc limit 1
+) v
+where $5::text[] is null or e.slug = any($5)
+union all
+select h.ts, m.name, m.canonical, m.source, e.slug, i.symbol, h.value, m.unit, m.covers,
+  extract(epoch from $2::timestamptz - h.ts)::float8
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id
+join source o on o.id = s.source_id
+join asked m on m.source = o.slug and m.column_name is not null,
+lateral (
+  select k.ts, told.value
+  from perp_1h_known($6) k,
+  lateral (values (case m.column_name
+    when 'open' then k.open when 'high' then k.high when 'low' then k.low when 'close' then k.close
+    when 'volume_base' then k.volume_base when 'volume_usd' then k.volume_usd
+    when 'buy_volume_base' then k.buy_volume_base when 'sell_volume_base' then k.sell_volume_base
+    when 'buy_volume_usd' then k.buy_volume_usd when 'sell_volume_usd' then k.sell_volume_usd
+    when 'trades' then k.trades when 'buy_trades' then k.buy_trades when 'sell_trades' then k.sell_trades
+    when 'oi_base_high' then k.oi_base_high when 'oi_base_low' then k.oi_base_low
+    when 'oi_base_close' then k.oi_base_close when 'oi_usd_high' then k.oi_usd_high
+    when 'oi_usd_low' then k.oi_usd_low when 'oi_usd_close' then k.oi_usd_close
+    when 'funding_rate_8h' then k.funding_rate_8h when 'funding_rate_8h_mean' then k.funding_rate_8h_mean
+    when 'premium' then k.premium
+    when 'buy_liquidations' then k.buy_liquidations when 'sell_liquidations' then k.sell_liquidations
+    when 'buy_liquidation_base' then k.buy_liquidation_base when 'sell_liquidation_base' then k.sell_liquidation_base
+    when 'liquidation_base' then k.liquidation_base when 'buy_liquidation_usd' then k.buy_liquidation_usd
+    when 'sell_liquidation_usd' then k.sell_liquidation_usd when 'liquidation_usd' then k.liquidation_usd
+  end)) as told(value)
+  where k.series_id = s.id and k.ts <= $2::timestamptz - interval '1 hour' and k.ts > $2::timestamptz - $7::interval
+    and told.value is not null
+  order by k.ts desc limit 1
+) h
+where i.entity_id = $1 and i.kind = 'perp' and ($5::text[] is null or e.slug = any($5))
+
+-- name: canonical
+-- One row a canonical metric that the words $1 mean: one called so, else that of a metric a source calls so.
+select distinct m.canonical
+from unnest($1::text[]) as asked(word)
+join metric m on lower(m.canonical) = asked.word
+  or lower(m.name) = asked.word and not exists (select from metric c where lower(c.canonical) = asked.word)
+order by m.canonical
+
+-- name: terms
+-- One row a canonical metric ($1) and way to measure it: unit, window, and the sources (of $2) that tell it so.
+select m.canonical, m.unit, m.covers, array_agg(distinct m.source order by m.source) as sources
+from metric m
+where m.canonical = any($1::text[]) and ($2::text[] is null or m.source = any($2))
+group by m.canonical, m.unit, m.covers
+order by m.canonical, m.unit, m.covers
+
+-- name: compare
+-- One row a bucket of $4 in [$2, $3) (or $9 alone), entity and source: its last value beside those of other sources.
+-- $1 canonical metrics, $5 entities (null: all with several of the sources $6), $7 known at, $8 metrics that add up.
+with asked as materialized (
+  select m.*, m.canonical = any($8::text[]) as adds_up,
+    case when m.covers = 'day' then interval '1 day' when m.covers = '1h' then interval '1 hour' else '0' end as span
+  from metric m
+  where m.canonical = any($1::text[]) and ($6::text[] is null or m.source = any($6))
+), own as materialized (
+  select m.id as metric_id, m.source, m.span, s.entity_id, s.id as series_id, e.slug as exchange
+  from asked m join metric_series s on s.metric_id = m.id left join exchange e on e.id = s.exchange_id
+  where $5::int[] is null or s.entity_id = any($5)
+), hourly as materialized (
+  select m.id as metric_id, m.source, m.column_name, i.entity_id, s.id as series_id, e.slug as exchange,
+    i.symbol as instrument
+  from asked m
+  join source o on o.slug = m.source and m.column_name is not null
+  join series s on s.source_id = o.id
+  join instrument i on i.id = s.instrument_id and i.kind = 'perp' and i.entity_id is not null
+  join exchange e on e.id = i.exchange_id
+  where $5::int[] is null or i.entity_id = any($5)
+), chosen as materialized (
+  select entity_id
+  from (select entity_id, source from own union all select entity_id, source from hourly) listed
+  group by entity_id
+  having $5::int[] is not null or count(distinct source) >= least(2, coalesce(cardinality($6::text[]), 2))
+), told as (
+  select o.metric_id, o.entity_id, o.exchange, null::text as instrument, v.ts, v.value
+  from own o join chosen using (entity_id),
+  lateral (
+    select * from metric_value_known($7) k where k.series_id = o.series_id and k.ts >= $2 and k.ts < $3 offset 0
+  ) v
+  where $9::timestamptz is null or v.ts + o.span <= $9
+  union all
+  select o.metric_id, o.entity_id, o.exchange, o.instrument, h.ts, t.value
+  from hourly o join chosen using (entity_id),
+  lateral (
+    select * from perp_1h_known($7) k where k.series_id = o.series_id and k.ts >= $2 and k.ts < $3 offset 0
+  ) h,
+  lateral (values (case o.column_name
+    when 'open' then h.open when 'high' then h.high when 'low' then h.low when 'close' then h.close
+    when 'volume_base' then h.volume_base when 'volume_usd' then h.volume_usd
+    when 'buy_volume_base' then h.buy_volume_base when 'sell_volume_base' then h.sell_volume_base
+    when 'buy_volume_usd' then h.buy_volume_usd when 'sell_volume_usd' then h.sell_volume_usd
+    when 'trades' then h.trades when 'buy_trades' then h.buy_trades when 'sell_trades' then h.sell_trades
+    when 'oi_base_high' then h.oi_base_high when 'oi_base_low' then h.oi_base_low
+    when 'oi_base_close' then h.oi_base_close when 'oi_usd_high' then h.oi_usd_high
+    when 'oi_usd_low' then h.oi_usd_low when 'oi_usd_close' then h.oi_usd_close
+    when 'funding_rate_8h' then h.funding_rate_8h when 'funding_rate_8h_mean' then h.funding_rate_8h_mean
+    when 'premium' then h.premium
+    when 'buy_liquidations' then h.buy_liquidations when 'sell_liquidations' then h.sell_liquidations
+    when 'buy_liquidation_base' then h.buy_liquidation_base when 'sell_liquidation_base' then h.sell_liquidation_base
+    when 'liquidation_base' then h.liquidation_base when 'buy_liquidation_usd' then h.buy_liquidation_usd
+    when 'sell_liquidation_usd' then h.sell_liquidation_usd when 'liquidation_usd' then h.liquidation_usd
+  end)) as t(value)
+  where t.value is not null and ($9::timestamptz is null or h.ts + interval '1 hour' <= $9)
+), newest as (
+  select distinct on (metric_id, entity_id, exchange, instrument, bucket) *
+  from (select *, coalesce($9, date_bin($4::interval, ts, '2000-01-01Z')) as bucket from told) binned
+  where bucket >= $2
+  order by metric_id, entity_id, exchange, instrument, bucket, ts desc
+), voice as (
+  select n.bucket, n.entity_id, m.canonical, m.source, m.name, m.unit, m.covers,
+    case when not m.adds_up then n.exchange end as exchange,
+    case when not m.adds_up then n.instrument end as instrument,
+    coalesce(sum(n.value) filter (where n.exchange is null), sum(n.value)) as value, max(n.ts) as value_time,
+    coalesce(array_agg(distinct n.exchange) filter (where m.adds_up and n.exchange is not null), '{}') as summed
+  from newest n join asked m on m.id = n.metric_id
+  group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+), placed as (
+  select *, count(*) over alike as voices, row_number() over (alike order by value) as place
+  from (select *, exchange is null as whole from voice) v
+  window alike as (partition by bucket, entity_id, canonical, unit, covers, whole)
+), beside as (
+  select *, max(value) over alike - min(value) over alike as range,
+    avg(value) filter (where place in ((voices + 1) / 2, voices / 2 + 1)) over alike as median,
+    whole and min(source) over alike <> max(source) over alike as compared
+  from placed
+  window alike as (partition by bucket, entity_id, canonical, unit, covers, whole)
+)
+select b.bucket as time, a.asset, b.canonical as metric, b.source, b.exchange, b.instrument, b.name as native_metric,
+  b.unit, b.covers, b.value, b.value_time, b.summed,
+  case when compared then b.median end as median,
+  case when compared then (b.value - b.median) / nullif(abs(b.median), 0) end as deviation,
+  case when compared then b.range / nullif(abs(b.median), 0) end as disagreement
+from beside b join asset a on a.entity_id = b.entity_id
