@@ -24,6 +24,8 @@ from app.services.products import Listed
 HOUR = timedelta(hours=1)
 NEWEST = 6 * HOUR
 """What is asked of at once: a longer gap is filled by a back-fill, the essential columns of it first."""
+Pair = tuple[str, str]
+"""Exchange and coin."""
 LATE = 3 * HOUR
 """How long an hour that did not come is asked for again."""
 
@@ -86,12 +88,8 @@ async def pull_hours(job: Job) -> None:
     chosen = most_traded(known, job.engine.most_traded.get(source), whole=now.hour == 0)
     await catch_up(db, job.source, _gaps(chosen, now, job.engine.history_days), now - NEWEST)
     newest = _newest(chosen, now, job.asked)
-    pieces = [
-        (feed, piece)
-        for start, pairs in sorted(newest.items(), reverse=True)
-        for feed in job.feeds()
-        for piece in feed.cut(Aim(start, now, live=True, pairs=frozenset(pairs), keyed=True))
-    ]
+    ways = (_pieces(job.feeds(), way, now) for way in (newest, _together(newest)))
+    pieces = min(ways, key=len)
     job.planned = len(pieces)
     if await _work_off(job, pieces):
         job.asked.update({_name(one): Span(now - NEWEST, now) for one in chosen})
@@ -116,11 +114,9 @@ def most_traded(known: Sequence[Listed], most: int | None, *, whole: bool) -> Se
     return [one for one in known if one.coin in best]
 
 
-def _newest(
-    known: Iterable[Listed], now: datetime, asked_before: Mapping[str, Span]
-) -> dict[datetime, set[tuple[str, str]]]:
+def _newest(known: Iterable[Listed], now: datetime, asked_before: Mapping[str, Span]) -> dict[datetime, set[Pair]]:
     """Exchange and coin by the first of the newest hours that is not there."""
-    missing: dict[datetime, set[tuple[str, str]]] = defaultdict(set)
+    missing: dict[datetime, set[Pair]] = defaultdict(set)
     for one in known:
         before = asked_before.get(_name(one))
         bounds = [now - NEWEST, one.last and one.last + HOUR, one.begins and _full_hour(one.begins)]
@@ -130,10 +126,25 @@ def _newest(
     return missing
 
 
-def _gaps(known: Iterable[Listed], now: datetime, history_days: float) -> dict[datetime, set[tuple[str, str]]]:
+def _together(newest: Mapping[datetime, set[Pair]]) -> dict[datetime, set[Pair]]:
+    """All pairs from the first hour on that any of them lacks: cells are spent to save requests."""
+    return {min(newest): set[Pair]().union(*newest.values())} if newest else {}
+
+
+def _pieces(feeds: Iterable[Feed], missing: Mapping[datetime, set[Pair]], end: datetime) -> list[tuple[Feed, Window]]:
+    """The requests for what is missing, the newest first."""
+    return [
+        (feed, piece)
+        for start, pairs in sorted(missing.items(), reverse=True)
+        for feed in feeds
+        for piece in feed.cut(Aim(start, end, live=True, pairs=frozenset(pairs), keyed=True))
+    ]
+
+
+def _gaps(known: Iterable[Listed], now: datetime, history_days: float) -> dict[datetime, set[Pair]]:
     """Exchange and coin by the first hour that is not there, where that is longer ago than the newest hours."""
     first = (now - timedelta(days=history_days)).replace(hour=0)
-    missing: dict[datetime, set[tuple[str, str]]] = defaultdict(set)
+    missing: dict[datetime, set[Pair]] = defaultdict(set)
     for one in known:
         bounds = (first, one.last and one.last + HOUR, one.begins and _full_hour(one.begins))
         start = max(bound for bound in bounds if bound)
