@@ -19,6 +19,7 @@ from app.api import (
     funding,
     handlers,
     health,
+    imports,
     open_interest,
     openapi,
     quality,
@@ -38,7 +39,7 @@ from app.settings import Settings, environment
 READING = (funding.router, open_interest.router, candles.router, reference.router, quality.router)
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, writing.router)
+GUARDED = (admin.router, imports.router, writing.router)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])

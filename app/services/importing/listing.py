@@ -1,17 +1,19 @@
 """The directory against the database: what is stored is read once an exchange, what is new is written at the end."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
 from app.db import Database, Driver, driver, writing
+from app.services import batches
+from app.services.batches import MAKING_LOCK
 from app.services.entity_match import Matcher
 from app.services.importing.book import Book, Contract, Named, Refusal
 from app.services.importing.identity import Directory
 from app.services.queries import sql
 from app.services.reference import AGGREGATOR, EXCHANGE_ITSELF, IMPORT
 
-MAKING_LOCK = 7_022_005
 Place = tuple[int, float] | Refusal
 
 
@@ -75,24 +77,37 @@ async def _reserve(db: Database, directory: Directory, wanted: Iterable[tuple[Co
         directory.new_series.append((row["id"], contract, source))
 
 
-async def make(copy: Driver, directory: Directory) -> Mapping[int, int]:
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """Where what is new is written, and the import that makes it, if it is to be told."""
+
+    copy: Driver
+    batch: int | None
+
+    async def made(self, kind: str, statement: str, *arguments: object) -> None:
+        """Run one of the statements that make, and write down what it made."""
+        rows = await self.copy.fetch(sql("importing", statement), *arguments)
+        if rows and self.batch is not None:
+            await batches.note_made(self.copy, self.batch, kind, [row["id"] for row in rows])
+
+
+async def make(copy: Driver, directory: Directory, batch: int | None = None) -> Mapping[int, int]:
     """Write what is new, in the caller's transaction. Returns reserved series that another writer made meanwhile.
 
-    Safe to repeat: what is there already stays. One import makes at a time.
+    Safe to repeat: what is there already stays. One import makes at a time. `batch`: the import, which is to be told
+    what it made.
     """
     if not directory.new_series and not directory.adopted:
         return {}
     await copy.execute("select pg_advisory_xact_lock($1)", MAKING_LOCK)
+    making = _Making(copy, batch)
     new = [contract for _, contract, _ in directory.new_series]
-    await copy.execute(sql("importing", "make_exchanges"), sorted({c.exchange for c in new}))
-    await copy.execute(sql("importing", "make_sources"), sorted({source for *_, source in directory.new_series}))
-    await _make_entities(copy, directory)
-    await _make_contracts(copy, directory, [contract for contract in new if contract.key is None])
-    return await _make_series(copy, directory)
-
-
-async def _make_entities(copy: Driver, directory: Directory) -> None:
-    await copy.execute(sql("importing", "make_entities"), *_columns(directory.new_names(), 2))
+    sources = sorted({source for *_, source in directory.new_series})
+    await making.made("exchange", "make_exchanges", sorted({c.exchange for c in new}))
+    await making.made("source", "make_sources", sources)
+    await making.made("entity", "make_entities", *_columns(directory.new_names(), 2))
+    await _make_contracts(making, directory, [contract for contract in new if contract.key is None])
+    return await _make_series(making, directory)
 
 
 def _entity(directory: Directory, contract: Contract) -> tuple[int | None, str | None]:
@@ -102,20 +117,20 @@ def _entity(directory: Directory, contract: Contract) -> tuple[int | None, str |
     return None, next(name for name, (key, _) in directory.new_entities.items() if key == contract.entity)
 
 
-async def _make_contracts(copy: Driver, directory: Directory, new: Iterable[Contract]) -> None:
+async def _make_contracts(making: _Making, directory: Directory, new: Iterable[Contract]) -> None:
     rows = [(c.exchange, c.symbol, *_entity(directory, c), c.base, c.multiplier) for c in new]
-    await copy.execute(sql("importing", "make_contracts"), *_columns(rows, 6))
+    await making.made("instrument", "make_contracts", *_columns(rows, 6))
     adopted = [(c.key, *_entity(directory, c)) for c in directory.adopted if c.key is not None]
     if adopted:
-        await copy.execute(sql("importing", "adopt"), *_columns(adopted, 3))
-        await copy.execute(sql("importing", "adopted_due"), [key for key, *_ in adopted])
+        await making.made("adoption", "adopt", *_columns(adopted, 3))
+        await making.copy.execute(sql("importing", "adopted_due"), [key for key, *_ in adopted])
 
 
-async def _make_series(copy: Driver, directory: Directory) -> Mapping[int, int]:
+async def _make_series(making: _Making, directory: Directory) -> Mapping[int, int]:
     rows = [(key, c.exchange, c.symbol, c.kind, source) for key, c, source in directory.new_series]
     ranks = [_preference(source, contract) for _, contract, source in directory.new_series]
-    await copy.execute(sql("importing", "make_series"), *_columns(rows, 5), ranks)
-    found: list[asyncpg.Record] = await copy.fetch(sql("importing", "series_taken"), *_columns(rows, 5))
+    await making.made("series", "make_series", *_columns(rows, 5), ranks)
+    found: list[asyncpg.Record] = await making.copy.fetch(sql("importing", "series_taken"), *_columns(rows, 5))
     return {row["reserved"]: row["id"] for row in found}
 
 
