@@ -16,6 +16,7 @@ def upgrade() -> None:
     for fact in FACTS:
         op.execute(f"alter table {fact} add column batch_id int")
     op.execute("alter table revision add column batch_id int, add column kept text[]")
+    op.execute("alter table revision add column repeats boolean not null default false")
     op.create_index('ix_revision_batch_id', 'revision', ['batch_id', 'fact'], unique=False, postgresql_where=sa.text('batch_id is not null'))
     op.create_table('import_batch',
     sa.Column('id', sa.Integer(), sa.Identity(always=True), nullable=False),
@@ -54,6 +55,7 @@ def downgrade() -> None:
     for name in ("import_made", "import_span", "import_batch"):
         op.drop_table(name)
     op.drop_index('ix_revision_batch_id', table_name='revision')
-    op.execute("alter table revision drop column batch_id, drop column kept")
+    op.execute("delete from revision where repeats")
+    op.execute("alter table revision drop column batch_id, drop column kept, drop column repeats")
     for fact in FACTS:
         op.execute(f"alter table {fact} drop column batch_id")

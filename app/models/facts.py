@@ -139,6 +139,7 @@ class Revision(Base):
     """An earlier version of a fact: what it said from `known_at` until `replaced_at`. Ids grow along the versions.
 
     `batch_id`: the import that wrote it; null: a pull. `kept`: columns the next version took over, being told nothing.
+    `repeats`: not a version, but what somebody told of a row that said so already, on an import's word.
     """
 
     __tablename__ = "revision"
@@ -156,6 +157,7 @@ class Revision(Base):
     said: Mapped[dict[str, Any]] = mapped_column(JSONB)
     batch_id: Mapped[int | None]
     kept: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    repeats: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Latest(Base):

@@ -97,6 +97,7 @@ async def merge(
         return await _insert(copy, fact, columns, staged, batch, known=False), 0
     await copy.execute(f"analyze {STAGE}")
     updated = await _replace(copy, fact, columns, staged, batch)
+    await _repeat(copy, fact, columns, staged, batch)
     return await _insert(copy, fact, columns, staged, batch, known=True), updated
 
 
@@ -140,6 +141,24 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
           where f.series_id = c.series_id and f.ts = c.ts returning c.own
         ) select count(*) filter (where own) from replaced""",
+        batch,
+    )
+
+
+async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> None:
+    """Notes what is told once more of rows that an import wrote: they stay when that import is taken back."""
+    told = ", ".join(f"'{n}', s.{n}" for n in _values(columns))
+    await copy.execute(
+        f"""insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, repeats)
+        select '{fact}', s.series_id, s.ts, m.moment, m.moment, jsonb_strip_nulls(jsonb_build_object({told})), $1, true
+        from {staged} s join {fact} f using (series_id, ts)
+        cross join lateral (select coalesce(s.known_at, clock_timestamp()) as moment) m
+        where s.own and f.batch_id is not null and f.batch_id is distinct from $1 and not exists (
+          select from revision r where r.fact = '{fact}' and r.series_id = f.series_id and r.ts = f.ts
+            and r.repeats and r.batch_id is not distinct from $1 and r.id > coalesce((
+              select max(v.id) from revision v
+              where v.fact = '{fact}' and v.series_id = f.series_id and v.ts = f.ts and not v.repeats), 0))
+        order by s.series_id, s.ts""",
         batch,
     )
 

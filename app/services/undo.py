@@ -1,8 +1,8 @@
-"""A fact table as if one import had never been: its versions are taken out of the history of every row.
+"""A fact table as if one import had never been: its words are taken out of the history of every row.
 
-A row's history is its versions in `revision`, in the order of their ids, and what it says now. Each version is the one
-before it overlaid with what its writer told: columns it was told nothing of (`revision.kept`) are the older ones'. So
-without one of them the later ones are laid over what is left. A version that then says nothing of its own goes too.
+A row's history is the words of its writers, one after the other, each laid over those before: columns a writer told
+nothing of (`revision.kept`) stay the older ones'. So without one writer the later ones are laid over what is left. A word
+that changes nothing is no version; what repeats an import's word is kept for the day that import is taken back.
 """
 
 from collections import defaultdict
@@ -16,14 +16,14 @@ from app.db import Driver
 from app.services import merge, rollup, settlements
 from app.services.queries import sql
 
-VERSION = """
-create temporary table version (series_id int, ts timestamptz, n int, id int, known_at timestamptz, batch_id int,
-  said jsonb, kept text[], primary key (series_id, ts, n)) on commit drop"""
-"""The versions of the rows an import has to do with, numbered; `id` null: the one that is in the fact table."""
+WORD = """
+create temporary table word (series_id int, ts timestamptz, n int, id int, known_at timestamptz, batch_id int,
+  told jsonb, primary key (series_id, ts, n)) on commit drop"""
+"""What was told of the rows an import has to do with. `id`: of the row of `revision` that was written when it was told."""
 HISTORY = """
 create temporary table history (series_id int, ts timestamptz, n int, id int, known_at timestamptz, batch_id int,
-  said jsonb, kept text[], replaced_at timestamptz, stays boolean, now boolean) on commit drop"""
-"""The same afterwards: which of them stay, saying what, and which one the row says `now`."""
+  told jsonb, said jsonb, changes boolean, repeats boolean) on commit drop"""
+"""The same without the import: what the row says after each word, and whether that changes or repeats what it said."""
 OTHERS_SINCE = """(f.known_at > b.started_at or f.batch_id in (
   select o.id from import_batch o where o.finished_at is null or o.finished_at > b.started_at))"""
 
@@ -39,7 +39,7 @@ async def undo(copy: Driver, fact: str, batch: int) -> None:
         *(batch, fact),
     )
     await _delete_new(copy, fact, batch)
-    await _splice(copy, fact, batch)
+    await _splice(copy, fact, batch, _told_too(fact))
     if fact == "funding":
         await _judge_anew(copy, batch)
     await _latest(copy, fact)
@@ -63,68 +63,71 @@ async def _delete_new(copy: Driver, fact: str, batch: int) -> None:
     )
 
 
-async def _splice(copy: Driver, fact: str, batch: int) -> None:
-    """Rows that others told too."""
-    for table in (VERSION, HISTORY):
+def _told_too(fact: str) -> str:
+    """The rows of import `$1` that others told too: `_delete_new` left no other."""
+    return f"""select f.series_id, f.ts from {_rows(fact)}
+      union select series_id, ts from revision where fact = '{fact}' and batch_id = $1"""
+
+
+async def _splice(copy: Driver, fact: str, batch: int, rows: str) -> None:
+    """Lay the words told of `rows` (a statement) over each other again, without those of the import."""
+    for table in (WORD, HISTORY):
         await copy.execute(table)
-    if await _load(copy, fact, batch):
-        await copy.execute("analyze version")
+    if await _load(copy, fact, batch, rows):
+        await copy.execute("analyze word")
         await copy.execute(_fold(fact), batch)
         await copy.execute("analyze history")
         await _restore(copy, fact)
-    await copy.execute("drop table version, history")
+    await copy.execute("drop table word, history")
 
 
-async def _load(copy: Driver, fact: str, batch: int) -> bool:
-    """Fills `version`; false where there is nothing to fill it with."""
+async def _load(copy: Driver, fact: str, batch: int, rows: str) -> bool:
+    """Fills `word`; false where there is nothing to fill it with."""
     done = await copy.execute(
-        f"""insert into version
-        with told as (
-          select f.series_id, f.ts from {_rows(fact)}
-          union select series_id, ts from revision where fact = '{fact}' and batch_id = $1
-        )
-        select series_id, ts, row_number() over (partition by series_id, ts order by id nulls last),
-          id, known_at, batch_id, said, kept
-        from (
-          select series_id, ts, r.id, r.known_at, r.batch_id, r.said, r.kept
-          from told join revision r using (series_id, ts) where r.fact = '{fact}'
+        f"""insert into word
+        with mine as ({rows}), version as (
+          select r.series_id, r.ts, r.id, r.known_at, r.batch_id, r.said, r.kept
+          from mine join revision r using (series_id, ts) where r.fact = '{fact}' and not r.repeats
           union all
           select series_id, ts, null, f.known_at, f.batch_id, {merge.said("f")}, null
-          from told join {fact} f using (series_id, ts)
-        ) v""",
-        batch,
+          from mine join {fact} f using (series_id, ts)
+        ), told as (
+          select series_id, ts, coalesce(lag(id) over w, 0) as id, known_at, batch_id,
+            said - coalesce(lag(kept) over w, '{{}}') as told
+          from version window w as (partition by series_id, ts order by id nulls last)
+          union all
+          select r.series_id, r.ts, r.id, r.known_at, r.batch_id, r.said
+          from mine join revision r using (series_id, ts) where r.fact = '{fact}' and r.repeats
+        )
+        select series_id, ts, row_number() over (partition by series_id, ts order by id), id, known_at, batch_id, told
+        from told""",
+        *((batch,) if "$1" in rows else ()),
     )
     return done != "INSERT 0 0"
 
 
 def _fold(fact: str) -> str:
-    """From version to version without those of import `$1`: `said` is what the row says after each."""
+    """From word to word without those of import `$1`. What lacks a column it must have is an interval judged anew."""
     needed = ", ".join(f"'{name}'" for name, must in merge.values_of(fact).items() if must)
     return f"""insert into history
     with recursive folded as (
-      select v.*, v.batch_id is distinct from $1 as stays,
-        case when v.batch_id is distinct from $1 then v.said end as now_said
-      from version v where v.n = 1
+      select w.*, case when theirs then w.told end as said, theirs as changes, false as repeats,
+        case when theirs then w.batch_id end as owner
+      from word w, lateral (select w.batch_id is distinct from $1 as theirs) t where w.n = 1
       union all
-      select v.*, step.stays, case when step.stays then step.said else p.now_said end
+      select w.*, case when c.changes then laid.said else p.said end, c.changes,
+        t.theirs and not c.changes and w.told ?& array[{needed}]::text[]
+          and p.owner is not null and p.owner is distinct from w.batch_id,
+        case when c.changes then w.batch_id else p.owner end
       from folded p
-      join version v on v.series_id = p.series_id and v.ts = p.ts and v.n = p.n + 1
+      join word w on w.series_id = p.series_id and w.ts = p.ts and w.n = p.n + 1
+      cross join lateral (select w.batch_id is distinct from $1 as theirs) t
+      cross join lateral (select coalesce(p.said, '{{}}') || w.told as said) laid
       cross join lateral (
-        select coalesce(p.now_said, '{{}}') || (v.said - coalesce(p.kept, '{{}}')) as said
-      ) laid
-      cross join lateral (
-        select laid.said, v.batch_id is distinct from $1 and laid.said is distinct from p.now_said
-          and laid.said ?& array[{needed}]::text[] as stays
-      ) step
-    ), left_over as (
-      select series_id, ts, n, lead(n) over w as following, lead(known_at) over w as replaced_at
-      from folded where stays window w as (partition by series_id, ts order by n)
+        select t.theirs and laid.said is distinct from p.said and laid.said ?& array[{needed}]::text[] as changes
+      ) c
     )
-    select f.series_id, f.ts, f.n, f.id, f.known_at, f.batch_id, f.now_said, before.kept, l.replaced_at, f.stays,
-      f.stays and l.following is null
-    from folded f
-    left join left_over l using (series_id, ts, n)
-    left join version before on before.series_id = f.series_id and before.ts = f.ts and before.n = l.following - 1"""
+    select series_id, ts, n, id, known_at, batch_id, told, said, changes, repeats from folded"""
 
 
 async def _restore(copy: Driver, fact: str) -> None:
@@ -132,21 +135,36 @@ async def _restore(copy: Driver, fact: str) -> None:
     values = list(merge.values_of(fact))
     new = ", ".join(f"{name} = said.{name}" for name in values)
     await copy.execute(
-        f"""delete from {fact} f using version v where v.id is null and f.series_id = v.series_id and f.ts = v.ts
-        and not exists (select from history h where h.now and h.series_id = v.series_id and h.ts = v.ts)"""
+        f"""delete from {fact} f using (
+          select series_id, ts from history group by series_id, ts having not bool_or(changes)) gone
+        where f.series_id = gone.series_id and f.ts = gone.ts"""
     )
     await copy.execute(
         f"""update {fact} f set {new}, known_at = h.known_at, batch_id = h.batch_id
-        from history h join version v on v.series_id = h.series_id and v.ts = h.ts and v.n = h.n
+        from (select distinct on (series_id, ts) * from history where changes order by series_id, ts, n desc) h
         cross join lateral jsonb_populate_record(null::{fact}, h.said) said
-        where h.now and (h.id is not null or h.said <> v.said) and f.series_id = h.series_id and f.ts = h.ts"""
+        where f.series_id = h.series_id and f.ts = h.ts"""
     )
-    await copy.execute("delete from revision r using history h where r.id = h.id and (h.now or not h.stays)")
     await copy.execute(
-        """update revision r set said = h.said, kept = h.kept, replaced_at = h.replaced_at from history h
-        where r.id = h.id and h.stays and not h.now
-          and (r.said, r.kept, r.replaced_at) is distinct from (h.said, h.kept, h.replaced_at)"""
+        f"""delete from revision r using word w
+        where w.n = 1 and r.fact = '{fact}' and r.series_id = w.series_id and r.ts = w.ts"""
     )
+    await copy.execute(_revisions(fact))
+
+
+def _revisions(fact: str) -> str:
+    names = ", ".join(f"'{name}'" for name in merge.values_of(fact))
+    return f"""insert into revision (id, fact, series_id, ts, known_at, replaced_at, said, batch_id, kept, repeats)
+    overriding system value
+    select v.next_id, '{fact}', v.series_id, v.ts, v.known_at, v.replaced_at, v.said, v.batch_id, nullif(array(
+        select name from unnest(array[{names}]) with ordinality as c(name, n)
+        where v.said ? name and not v.next_told ? name order by c.n), '{{}}'), false
+    from (
+      select *, lead(id) over w as next_id, lead(known_at) over w as replaced_at, lead(told) over w as next_told
+      from history where changes window w as (partition by series_id, ts order by n)
+    ) v where v.next_id is not null
+    union all
+    select id, '{fact}', series_id, ts, known_at, known_at, told, batch_id, null, true from history where repeats"""
 
 
 async def _judge_anew(copy: Driver, batch: int) -> None:
@@ -175,6 +193,7 @@ async def _put_judged(copy: Driver, judged: pa.Table, batch: int, writer: int | 
         batch,
     )
     await merge.merge(copy, "funding", names, once=True, batch=writer)
+    await _splice(copy, "funding", batch, f"select series_id, ts from {merge.STAGE}")
     if writer is not None:
         await copy.execute(
             f"""insert into import_span (batch_id, fact, series_id, first, last) select $1::int, 'funding', {spans}
