@@ -18,6 +18,7 @@ def upgrade() -> None:
     op.execute("alter table revision add column batch_id int, add column kept text[]")
     op.execute("alter table revision add column repeats boolean not null default false")
     op.create_index('ix_revision_batch_id', 'revision', ['batch_id', 'fact'], unique=False, postgresql_where=sa.text('batch_id is not null'))
+    op.create_index('ix_revision_kept', 'revision', ['fact', 'series_id', 'ts'], unique=False, postgresql_where=sa.text('batch_id is not null and kept is not null'))
     op.create_table('import_batch',
     sa.Column('id', sa.Integer(), sa.Identity(always=True), nullable=False),
     sa.Column('dataset', sa.String(), nullable=False),
@@ -42,6 +43,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['batch_id'], ['import_batch.id'], name=op.f('fk_import_span_batch_id')),
     sa.PrimaryKeyConstraint('batch_id', 'fact', 'series_id', name=op.f('pk_import_span'))
     )
+    op.create_index('ix_import_span_series_id', 'import_span', ['series_id'], unique=False)
     op.create_table('import_made',
     sa.Column('batch_id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -54,6 +56,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("import_made", "import_span", "import_batch"):
         op.drop_table(name)
+    op.drop_index('ix_revision_kept', table_name='revision')
     op.drop_index('ix_revision_batch_id', table_name='revision')
     op.execute("delete from revision where repeats")
     op.execute("alter table revision drop column batch_id, drop column kept, drop column repeats")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from app.models.base import Base, Id, Moment, StoredAt
 
+KEPT_OF_IMPORT = text("batch_id is not null and kept is not null")
 RANGE_BY_TIME = {"postgresql_partition_by": "RANGE (ts)"}
 
 
@@ -146,6 +147,7 @@ class Revision(Base):
     __table_args__ = (
         Index("ix_revision_fact", "fact", "series_id", "ts"),
         Index("ix_revision_batch_id", "batch_id", "fact", postgresql_where=text("batch_id is not null")),
+        Index("ix_revision_kept", "fact", "series_id", "ts", postgresql_where=KEPT_OF_IMPORT),
     )
 
     id: Mapped[Id]

@@ -35,6 +35,7 @@ class ImportSpan(Base):
     """From when to when an import told of a series: where its rows are looked for when it is taken back."""
 
     __tablename__ = "import_span"
+    __table_args__ = (Index("ix_import_span_series_id", "series_id"),)
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id"), primary_key=True, autoincrement=False)
     fact: Mapped[str] = mapped_column(primary_key=True)

@@ -152,7 +152,6 @@ async def _take_back(copy: Driver, batch: int) -> None:
         "update import_batch set state = 'taken_back', taken_back_at = clock_timestamp() where id = $1", batch
     )
     await _remove(copy, entities)
-    await copy.execute("delete from import_span where batch_id = $1", batch)
 
 
 async def _remove(copy: Driver, entities: Sequence[int]) -> None:

@@ -96,8 +96,8 @@ async def merge(
     if await _is_news(copy, fact):
         return await _insert(copy, fact, columns, staged, batch, known=False), 0
     await copy.execute(f"analyze {STAGE}")
-    updated = await _replace(copy, fact, columns, staged, batch)
     await _repeat(copy, fact, columns, staged, batch)
+    updated = await _replace(copy, fact, columns, staged, batch)
     return await _insert(copy, fact, columns, staged, batch, known=True), updated
 
 
@@ -126,13 +126,12 @@ async def _insert(
 async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> int:
     """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
     values = _values(columns)
-    differs = " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in values)
     new = ", ".join(f"{n} = coalesce(c.{n}, f.{n})" for n in values)
     return await copy.fetchval(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
             {_kept(fact, values)} as kept, clock_timestamp() as moment
-          from {staged} s join {fact} f using (series_id, ts) where {differs}
+          from {staged} s join {fact} f using (series_id, ts) where {_differs(columns)}
         ), kept as (
           insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, kept)
           select '{fact}', series_id, ts, old_known_at, coalesce(known_at, moment), said, old_batch_id, kept
@@ -145,19 +144,26 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     )
 
 
+def _differs(columns: Sequence[str]) -> str:
+    return " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in _values(columns))
+
+
 async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> None:
-    """Notes what is told once more of rows that an import wrote: they stay when that import is taken back."""
+    """Notes what is told once more of rows that have an import's word: they stay when that import is taken back."""
     told = ", ".join(f"'{n}', s.{n}" for n in _values(columns))
+    mine = f"r.fact = '{fact}' and r.series_id = f.series_id and r.ts = f.ts"
     await copy.execute(
         f"""insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, repeats)
-        select '{fact}', s.series_id, s.ts, m.moment, m.moment, jsonb_strip_nulls(jsonb_build_object({told})), $1, true
+        select '{fact}', s.series_id, s.ts, m.moment, m.moment, jsonb_strip_nulls(jsonb_build_object({told})),
+          $1::int, true
         from {staged} s join {fact} f using (series_id, ts)
         cross join lateral (select coalesce(s.known_at, clock_timestamp()) as moment) m
-        where s.own and f.batch_id is not null and f.batch_id is distinct from $1 and not exists (
-          select from revision r where r.fact = '{fact}' and r.series_id = f.series_id and r.ts = f.ts
-            and r.repeats and r.batch_id is not distinct from $1 and r.id > coalesce((
-              select max(v.id) from revision v
-              where v.fact = '{fact}' and v.series_id = f.series_id and v.ts = f.ts and not v.repeats), 0))
+        where s.own and not ({_differs(columns)})
+          and (f.batch_id is not null or exists (
+            select from revision r where {mine} and r.batch_id is not null and r.kept is not null))
+          and not exists (
+            select from revision r where {mine} and r.repeats and r.batch_id is not distinct from $1::int and r.id > (
+              select coalesce(max(r.id), 0) from revision r where {mine} and not r.repeats))
         order by s.series_id, s.ts""",
         batch,
     )

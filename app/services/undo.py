@@ -6,7 +6,8 @@ that changes nothing is no version; what repeats an import's word is kept for th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -24,8 +25,6 @@ HISTORY = """
 create temporary table history (series_id int, ts timestamptz, n int, id int, known_at timestamptz, batch_id int,
   told jsonb, said jsonb, changes boolean, repeats boolean) on commit drop"""
 """The same without the import: what the row says after each word, and whether that changes or repeats what it said."""
-OTHERS_SINCE = """(f.known_at > b.started_at or f.batch_id in (
-  select o.id from import_batch o where o.finished_at is null or o.finished_at > b.started_at))"""
 
 
 async def undo(copy: Driver, fact: str, batch: int) -> None:
@@ -112,13 +111,14 @@ def _fold(fact: str) -> str:
     return f"""insert into history
     with recursive folded as (
       select w.*, case when theirs then w.told end as said, theirs as changes, false as repeats,
-        case when theirs then w.batch_id end as owner
+        theirs and w.batch_id is not null as imported
       from word w, lateral (select w.batch_id is distinct from $1 as theirs) t where w.n = 1
       union all
       select w.*, case when c.changes then laid.said else p.said end, c.changes,
         t.theirs and not c.changes and w.told ?& array[{needed}]::text[]
-          and p.owner is not null and p.owner is distinct from w.batch_id,
-        case when c.changes then w.batch_id else p.owner end
+          and p.imported,
+        case when not c.changes then p.imported else w.batch_id is not null
+          or p.imported and p.said - array(select jsonb_object_keys(w.told)) <> '{{}}' end
       from folded p
       join word w on w.series_id = p.series_id and w.ts = p.ts and w.n = p.n + 1
       cross join lateral (select w.batch_id is distinct from $1 as theirs) t
@@ -173,27 +173,32 @@ async def _judge_anew(copy: Driver, batch: int) -> None:
     for row in await copy.fetch(sql("batches", "judged_since"), batch):
         groups[row["writer"]].append(row)
     for writer, spans in groups.items():
-        columns = ([row[name] for row in spans] for name in ("series_id", "first", "last"))
-        judged = await settlements.judged_anew(copy, *columns)
+        series, first, last, since = ([row[name] for row in spans] for name in ("series_id", "first", "last", "since"))
+        judged = await settlements.judged_anew(copy, series, first, last)
         if judged.num_rows:
-            await _put_judged(copy, judged, batch, writer)
+            await copy.execute(merge.stage_table([name for name in judged.column_names if name != "own"]))
+            await copy.copy_records_to_table(merge.STAGE, records=_records(judged), columns=judged.column_names)
+            await _put_right(copy, series, since)
+            await _put_later(copy, batch, writer)
+            await copy.execute(f"drop table {merge.STAGE}")
 
 
-async def _put_judged(copy: Driver, judged: pa.Table, batch: int, writer: int | None) -> None:
-    """A version younger than the import is put right; an older one gets a later one, of `writer` who came after."""
-    names = [name for name in judged.column_names if name != "own"]
-    await copy.execute(merge.stage_table(names))
-    await copy.copy_records_to_table(merge.STAGE, records=_records(judged), columns=judged.column_names)
-    spans = f"series_id, min(ts) as first, max(ts) as last from {merge.STAGE} group by series_id"
-    await copy.execute(f"insert into touched select {spans}")
+async def _put_right(copy: Driver, series: Sequence[int], since: Sequence[datetime]) -> None:
+    """What was told since then says the interval that is staged."""
     await copy.execute(
         f"""update funding f set interval_hours = s.interval_hours, interval_known = s.interval_known
-        from {merge.STAGE} s, import_batch b
-        where b.id = $1 and f.series_id = s.series_id and f.ts = s.ts and {OTHERS_SINCE}""",
-        batch,
+        from {merge.STAGE} s join unnest($1::int[], $2::timestamptz[]) as b(series_id, since) using (series_id)
+        where f.series_id = s.series_id and f.ts = s.ts and (f.known_at > b.since or f.batch_id in (
+          select o.id from import_batch o where o.finished_at is null or o.finished_at > b.since))""",
+        *(series, since),
     )
-    await merge.merge(copy, "funding", names, once=True, batch=writer)
-    await _splice(copy, "funding", batch, f"select series_id, ts from {merge.STAGE}")
+
+
+async def _put_later(copy: Driver, batch: int, writer: int | None) -> None:
+    """What was told before that gets a later version: `writer` would have judged it."""
+    spans = f"series_id, min(ts) as first, max(ts) as last from {merge.STAGE} group by series_id"
+    await copy.execute(f"insert into touched select {spans}")
+    await merge.merge(copy, "funding", ("interval_hours", "interval_known", "known_at"), once=True, batch=writer)
     if writer is not None:
         await copy.execute(
             f"""insert into import_span (batch_id, fact, series_id, first, last) select $1::int, 'funding', {spans}
@@ -201,7 +206,7 @@ async def _put_judged(copy: Driver, judged: pa.Table, batch: int, writer: int | 
               first = least(import_span.first, excluded.first), last = greatest(import_span.last, excluded.last)""",
             writer,
         )
-    await copy.execute(f"drop table {merge.STAGE}")
+    await _splice(copy, "funding", batch, f"select series_id, ts from {merge.STAGE}")
 
 
 def _records(judged: pa.Table) -> Iterable[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ COINS = {symbol: symbol.removesuffix("USDT") for symbol in SYMBOLS}
 TABLES = {
     "funding": "series_id, ts", "predicted_funding": "series_id, ts", "open_interest": "series_id, ts",
     "perp_1m": "series_id, ts", "perp_1h": "series_id, ts", "revision": "id", "latest": "series_id", "entity": "id",
-    "exchange": "id", "source": "id", "instrument": "id", "series": "id", "import_span": "batch_id, fact, series_id",
+    "exchange": "id", "source": "id", "instrument": "id", "series": "id",
     "import_made": "batch_id, kind, made_id",
 }  # fmt: skip
 Row = Mapping[str, object]

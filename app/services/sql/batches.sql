@@ -6,25 +6,33 @@ on conflict (batch_id, fact, series_id) do update set
   first = least(import_span.first, excluded.first), last = greatest(import_span.last, excluded.last)
 
 -- name: judged_since
--- One row a series of settlements of an import ($1) near which others wrote while it ran or later. `writer`: the first
--- import of them; null where there were pulls.
-select s.series_id, s.first, s.last,
-  case when bool_and(n.batch_id is not null) then min(n.batch_id) end as writer
+-- One row a series of settlements of an import ($1) near which others wrote `since` it began, or since an import began
+-- that was taken back meanwhile: its span and the three settlements before it. `writer`: the first import of those
+-- others; null where there were pulls.
+select s.series_id, least(s.first, min(n.ts)) as first, s.last, b.since,
+  case when bool_and(n.batch_id is not null) filter (where n.later) then min(n.batch_id) filter (where n.later) end
+    as writer
 from import_span s
-join import_batch b on b.id = s.batch_id
 cross join lateral (
-  (select f.known_at, f.batch_id from funding f
-   where f.series_id = s.series_id and f.ts < s.first order by f.ts desc limit 3)
-  union all
-  (select f.known_at, f.batch_id from funding f
-   where f.series_id = s.series_id and f.ts >= s.first and f.ts <= s.last)
-  union all
-  (select f.known_at, f.batch_id from funding f
-   where f.series_id = s.series_id and f.ts > s.last order by f.ts limit 3)
+  select min(o.started_at) as since from import_batch b join import_batch o on o.id = b.id or (
+    o.state = 'taken_back' and o.taken_back_at > b.started_at and exists (
+      select from import_span p where p.batch_id = o.id and p.fact = s.fact and p.series_id = s.series_id))
+  where b.id = s.batch_id
+) b
+cross join lateral (
+  select f.ts, f.batch_id, f.known_at > b.since or f.batch_id in (
+    select o.id from import_batch o where o.finished_at is null or o.finished_at > b.since) as later
+  from (
+    (select * from funding f where f.series_id = s.series_id and f.ts < s.first order by f.ts desc limit 3)
+    union all
+    (select * from funding f where f.series_id = s.series_id and f.ts >= s.first and f.ts <= s.last)
+    union all
+    (select * from funding f where f.series_id = s.series_id and f.ts > s.last order by f.ts limit 3)
+  ) f
 ) n
-where s.batch_id = $1 and s.fact = 'funding' and (n.known_at > b.started_at or n.batch_id in (
-  select o.id from import_batch o where o.finished_at is null or o.finished_at > b.started_at))
-group by s.series_id, s.first, s.last
+where s.batch_id = $1 and s.fact = 'funding'
+group by s.series_id, s.first, s.last, b.since
+having bool_or(n.later)
 order by s.series_id
 
 -- name: entities
