@@ -24,6 +24,7 @@ from app.api import (
     funding,
     handlers,
     health,
+    imports,
     open_interest,
     openapi,
     quality,
@@ -56,7 +57,7 @@ READING = (
 )
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, backfills.router, entities.editing, writing.router)
+GUARDED = (admin.router, backfills.router, entities.editing, imports.router, writing.router)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         description="Which source of one fact is preferred: `exchange` (the exchange itself), `import` or source ids.",
     )
     read_connections: int = Field(default=6, ge=1, le=64, description="Database connections for reads.")
-    write_connections: int = Field(default=4, ge=2, le=64, description="Database connections for pulls and writes.")
+    write_connections: int = Field(default=6, ge=3, le=64, description="Database connections for pulls and writes.")
     max_body_mb: int = Field(default=512, ge=1, description="Largest request body, after decompression, in MiB.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -17,12 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from app.api.deps import DatabaseDep, Slug, lower, writer
+from app.api.deps import DatabaseDep, Slug, WriterDep, lower, writer
 from app.api.errors import BadRequest, TooLarge, UnsupportedMedia, Wrong, bad_value
 from app.api.schemas import Out, problems
 from app.db import Database
 from app.services import importing, rollup
 from app.services.importing import Body, Format, Options
+from app.services.keys import Key
 
 MAX_ROWS = 1_000_000
 MIB = 1 << 20
@@ -36,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    """Imports at once take half of the connections for writing: each needs a second one now and then."""
-    app.state.imports = asyncio.Semaphore(max(1, app.state.settings.write_connections // 2))
+    """Each import at once takes two of the connections for writing, and needs a third now and then."""
+    app.state.imports = asyncio.Semaphore(max(1, app.state.settings.write_connections // 3))
     app.state.written = asyncio.Event()
     keeping = asyncio.create_task(_keep_rollups(app))
     try:
@@ -73,6 +74,7 @@ class RejectOut(Out):
 class ImportAnswer(Out):
     """What became of the rows: received = inserted + updated + unchanged + rejected_count."""
 
+    import_id: int | None = Field(description="Its number among `/admin/imports`, to take it back; null: a dry run.")
     received: int = Field(description="Rows in the body.")
     inserted: int = Field(description="New facts.")
     updated: int = Field(description="Facts that say something else now; what they said before is kept.")
@@ -168,36 +170,42 @@ def _writes(dataset: str) -> dict[str, Any]:
 
 
 @router.post("/funding", **_writes("funding"))
-async def write_funding(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
+async def write_funding(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store funding. `rate` is the fraction of one interval; `interval_hours` is inferred where it is absent."""
-    return await _write("funding", request, db, told)
+    return await _write("funding", request, db, told, key)
 
 
 @router.post("/open-interest", **_writes("open-interest"))
-async def write_open_interest(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
+async def write_open_interest(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store one-sided open interest, in coins, USD or both."""
-    return await _write("open-interest", request, db, told)
+    return await _write("open-interest", request, db, told, key)
 
 
 @router.post("/candles", **_writes("candles"))
-async def write_candles(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
+async def write_candles(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store finished candles of one minute or one hour."""
-    return await _write("candles", request, db, told)
+    return await _write("candles", request, db, told, key)
 
 
 @router.post("/fundamentals", **_writes("fundamentals"))
-async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep) -> Response:
+async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store values of metrics of assets. A metric the catalogue does not have is added to it at once."""
-    return await _write("fundamentals", request, db, told)
+    return await _write("fundamentals", request, db, told, key)
 
 
-async def _write(dataset: str, request: Request, db: Database, told: Told) -> Response:
+async def _write(dataset: str, request: Request, db: Database, told: Told, key: Key) -> Response:
     options = told.options(dataset)
     async with _spooled(request) as body, request.app.state.imports:
+        options = replace(options, writer=importing.Writer(key.name, "api", _described(body)))
         answer = await _imported(db, dataset, body, options)
     if answer.inserted + answer.updated and not options.dry_run:
         request.app.state.written.set()
     return JSONResponse(answer.document())
+
+
+def _described(body: Body) -> str:
+    """A body as the list of imports names it."""
+    return f"{body.format.value}{', gzip' if body.gzipped else ''}: {body.path.stat().st_size} bytes"
 
 
 async def _imported(db: Database, dataset: str, body: Body, options: Options) -> importing.Answer:

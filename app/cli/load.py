@@ -1,6 +1,7 @@
 """`perpstore import`: rows of files, the same way and with the same answer as a POST."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,7 @@ def load(
     """
     options = _options(dataset, map, set, source, create_assets=create_assets, dry_run=dry_run)
     answer = _imported(dataset, list(_files(file)), options)
-    emit(answer.document()) if json else _show(answer)
+    emit({**answer.document(), "import_ids": list(answer.imports)}) if json else _show(answer)
     if answer.rejected_count:
         raise typer.Exit(1)
 
@@ -51,12 +52,13 @@ def _options(
     dataset: str, map: list[str] | None, set: list[str] | None, source: str, *, create_assets: bool, dry_run: bool
 ) -> "Options":
     columns, values = pairs(map, "--map").items(), pairs(set, "--set").items()
-    from app.services.importing import BadOption, options
+    from app.services.importing import BadOption, Writer, options
 
     try:
-        return options(
+        told = options(
             dataset, columns=columns, values=values, source=source, create_assets=create_assets, dry_run=dry_run
         )
+        return replace(told, writer=Writer("command line", "command line"))
     except BadOption as error:
         given = {"map": "--map ", "set": "--set ", "source": "--source "}.get(error.parameter, f"{error.parameter} ")
         value = error.value.replace(":", "=", 1) if error.parameter in ("map", "set") else error.value
@@ -111,6 +113,10 @@ def _show(answer: "Answer") -> None:
         note(f"rejected: {answer.rejected_count - SHOWN:,} more rows; --json names them")
     for notice in answer.notices:
         note(f"notice: {notice}")
+    if answer.imports:
+        first, last = answer.imports[0], answer.imports[-1]
+        which = f"import {first}" if first == last else f"imports {first} to {last}, one a file"
+        note(f"{which}; to take one back: DELETE /admin/imports/{first}")
 
 
 COUNTS = {

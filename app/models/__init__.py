@@ -12,6 +12,7 @@ from app.models.facts import (
     PredictedFunding,
     Revision,
 )
+from app.models.imports import ImportBatch, ImportMade, ImportSpan
 from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceProduct
 from app.models.operation import ApiKey, Job, Pull, RawBody, Reject
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
@@ -29,6 +30,9 @@ __all__ = [
     "EntitySourceId",
     "Exchange",
     "Funding",
+    "ImportBatch",
+    "ImportMade",
+    "ImportSpan",
     "Instrument",
     "InstrumentFact",
     "Job",

@@ -3,17 +3,21 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Float, ForeignKey, Index, SmallInteger
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import DateTime, Float, ForeignKey, Index, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from app.models.base import Base, Id, Moment, StoredAt
 
+KEPT_OF_IMPORT = text("batch_id is not null and kept is not null")
 RANGE_BY_TIME = {"postgresql_partition_by": "RANGE (ts)"}
 
 
 class Fact:
-    """Key and time of storing that all facts have. `ts` is the instant, or the start of the interval."""
+    """Key and time of storing that all facts have. `ts` is the instant, or the start of the interval.
+
+    `batch_id`: the import that wrote what the row says now; null: a pull.
+    """
 
     @declared_attr
     @classmethod
@@ -29,6 +33,11 @@ class Fact:
     @classmethod
     def known_at(cls) -> Mapped[StoredAt]:
         return mapped_column(sort_order=9)
+
+    @declared_attr
+    @classmethod
+    def batch_id(cls) -> Mapped[int | None]:
+        return mapped_column(sort_order=10)
 
 
 class Funding(Fact, Base):
@@ -128,10 +137,18 @@ class MetricValue(Fact, Base):
 
 
 class Revision(Base):
-    """An earlier version of a fact: what it said from `known_at` until `replaced_at`."""
+    """An earlier version of a fact: what it said from `known_at` until `replaced_at`. Ids grow along the versions.
+
+    `batch_id`: the import that wrote it; null: a pull. `kept`: columns the next version took over, being told nothing.
+    `repeats`: not a version, but what somebody told of a row that said so already, on an import's word.
+    """
 
     __tablename__ = "revision"
-    __table_args__ = (Index("ix_revision_fact", "fact", "series_id", "ts"),)
+    __table_args__ = (
+        Index("ix_revision_fact", "fact", "series_id", "ts"),
+        Index("ix_revision_batch_id", "batch_id", "fact", postgresql_where=text("batch_id is not null")),
+        Index("ix_revision_kept", "fact", "series_id", "ts", postgresql_where=KEPT_OF_IMPORT),
+    )
 
     id: Mapped[Id]
     fact: Mapped[str]
@@ -140,6 +157,9 @@ class Revision(Base):
     known_at: Mapped[Moment]
     replaced_at: Mapped[Moment]
     said: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    batch_id: Mapped[int | None]
+    kept: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    repeats: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Latest(Base):

@@ -5,14 +5,18 @@ The statements are the same for every fact but for its columns, so they are made
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from app.db import Driver
+from app.models import Base
 
 STAGE = "stage"
 FRESH = "fresh"
 WRITE_LOCK = 7_022_100
 TYPES = {"series_id": "int", "ts": "timestamptz", "interval_known": "smallint", "for_time": "timestamptz"}
 TYPES["known_at"] = "timestamptz"
+KEPT_APART = ("series_id", "ts", "known_at", "batch_id")
+"""Columns of a fact that are not what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ LATEST = {
     "perp_1m": LatestColumns("minute_ts", {"close": "minute_close"}),
     "perp_1h": LatestColumns("hour_ts", {"close": "hour_close"}),
 }
-
+FACTS = (*LATEST, "metric_value")
+"""All there are. Who needs several of their locks takes them in the order of their names."""
 
 TOUCHED = "create temporary table touched (series_id int, first timestamptz, last timestamptz) on commit drop"
 """Which series the rows being written belong to, and from when to when."""
@@ -58,7 +63,20 @@ def stage_table(columns: Sequence[str]) -> str:
 
 
 def _values(columns: Sequence[str]) -> list[str]:
-    return [name for name in columns if name not in ("series_id", "ts", "known_at")]
+    return [name for name in columns if name not in KEPT_APART]
+
+
+@cache
+def values_of(fact: str) -> dict[str, bool]:
+    """The columns of a fact that say something, and whether it must have each."""
+    columns = Base.metadata.tables[fact].columns
+    return {column.name: not column.nullable for column in columns if column.name not in KEPT_APART}
+
+
+def said(row: str) -> str:
+    """All that a stored row says, as `revision` keeps it: one JSON object without what is null."""
+    apart = ",".join(KEPT_APART)
+    return f"jsonb_strip_nulls(to_jsonb({row}) - '{{{apart}}}'::text[])"
 
 
 async def lock(copy: Driver, fact: str) -> None:
@@ -67,14 +85,20 @@ async def lock(copy: Driver, fact: str) -> None:
     await copy.execute("select pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact)
 
 
-async def merge(copy: Driver, fact: str, columns: Sequence[str], *, once: bool) -> tuple[int, int]:
-    """Merge the staged rows; `once`: none of them is told twice. Returns how many own were inserted and updated."""
+async def merge(
+    copy: Driver, fact: str, columns: Sequence[str], *, once: bool, batch: int | None = None
+) -> tuple[int, int]:
+    """Merge the staged rows; `once`: none of them is told twice. Returns how many own were inserted and updated.
+
+    `batch`: the import that tells them; None: a pull.
+    """
     staged = STAGE if once else LAST_TOLD
     if await _is_news(copy, fact):
-        return await _insert(copy, fact, columns, staged, known=False), 0
+        return await _insert(copy, fact, columns, staged, batch, known=False), 0
     await copy.execute(f"analyze {STAGE}")
-    updated = await _replace(copy, fact, columns, staged)
-    return await _insert(copy, fact, columns, staged, known=True), updated
+    await _repeat(copy, fact, columns, staged, batch)
+    updated = await _replace(copy, fact, columns, staged, batch)
+    return await _insert(copy, fact, columns, staged, batch, known=True), updated
 
 
 async def _is_news(copy: Driver, fact: str) -> bool:
@@ -85,32 +109,71 @@ async def _is_news(copy: Driver, fact: str) -> bool:
     )
 
 
-async def _insert(copy: Driver, fact: str, columns: Sequence[str], staged: str, *, known: bool) -> int:
+async def _insert(
+    copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None, *, known: bool
+) -> int:
     names = ", ".join(columns)
     picked = ", ".join(f"coalesce(s.{n}, clock_timestamp())" if n == "known_at" else f"s.{n}" for n in columns)
     unknown = f"not exists (select from {fact} f where f.series_id = s.series_id and f.ts = s.ts)" if known else "true"
-    done = await copy.execute(f"insert into {fact} ({names}) select {picked} from {staged} s where s.own and {unknown}")
+    done = await copy.execute(
+        f"""insert into {fact} ({names}, batch_id)
+        select {picked}, $1::int from {staged} s where s.own and {unknown}""",
+        batch,
+    )
     return int(done.split()[-1])
 
 
-async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str) -> int:
+async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> int:
     """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
     values = _values(columns)
-    differs = " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in values)
-    said = ", ".join(f"'{n}', f.{n}" for n in values)
     new = ", ".join(f"{n} = coalesce(c.{n}, f.{n})" for n in values)
     return await copy.fetchval(
         f"""with changed as materialized (
-          select s.*, f.known_at as old_known_at, jsonb_build_object({said}) as said, clock_timestamp() as moment
-          from {staged} s join {fact} f using (series_id, ts) where {differs}
+          select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
+            {_kept(fact, values)} as kept, clock_timestamp() as moment
+          from {staged} s join {fact} f using (series_id, ts) where {_differs(columns)}
         ), kept as (
-          insert into revision (fact, series_id, ts, known_at, replaced_at, said)
-          select '{fact}', series_id, ts, old_known_at, coalesce(known_at, moment), said from changed
+          insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, kept)
+          select '{fact}', series_id, ts, old_known_at, coalesce(known_at, moment), said, old_batch_id, kept
+          from changed
         ), replaced as (
-          update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment) from changed c
+          update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
           where f.series_id = c.series_id and f.ts = c.ts returning c.own
-        ) select count(*) filter (where own) from replaced"""
+        ) select count(*) filter (where own) from replaced""",
+        batch,
     )
+
+
+def _differs(columns: Sequence[str]) -> str:
+    return " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in _values(columns))
+
+
+async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> None:
+    """Notes what is told once more of rows that have an import's word: they stay when that import is taken back."""
+    told = ", ".join(f"'{n}', s.{n}" for n in _values(columns))
+    mine = f"r.fact = '{fact}' and r.series_id = f.series_id and r.ts = f.ts"
+    await copy.execute(
+        f"""insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, repeats)
+        select '{fact}', s.series_id, s.ts, m.moment, m.moment, jsonb_strip_nulls(jsonb_build_object({told})),
+          $1::int, true
+        from {staged} s join {fact} f using (series_id, ts)
+        cross join lateral (select coalesce(s.known_at, clock_timestamp()) as moment) m
+        where s.own and not ({_differs(columns)})
+          and (f.batch_id is not null or exists (
+            select from revision r where {mine} and r.batch_id is not null and r.kept is not null))
+          and not exists (
+            select from revision r where {mine} and r.repeats and r.batch_id is not distinct from $1::int and r.id > (
+              select coalesce(max(r.id), 0) from revision r where {mine} and not r.repeats))
+        order by s.series_id, s.ts""",
+        batch,
+    )
+
+
+def _kept(fact: str, told: Sequence[str]) -> str:
+    """The columns the new version takes over from the old one; null where there are none."""
+    absent = {n: f"s.{n} is null and " if n in told else "" for n in values_of(fact)}
+    each = ", ".join(f"case when {absent[n]}f.{n} is not null then '{n}' end" for n in absent)
+    return f"nullif(array_remove(array[{each}], null), '{{}}')"
 
 
 async def latest(copy: Driver, fact: str) -> None:

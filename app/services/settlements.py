@@ -1,7 +1,10 @@
 """Settlements as they are stored: stamps on the minute, each with its interval and how that is known."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import asyncpg
 import numpy as np
@@ -15,6 +18,8 @@ from app.services.queries import sql
 MINUTE_US = 60_000_000
 TIME = pa.timestamp("us", "UTC")
 NOT_SAID = -1
+NOW = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,37 @@ async def judged(copy: Driver, table: pa.Table) -> Judged:
     stored, fallback = await _stored(copy, own, first, last)
     rows = await asyncio.to_thread(lambda: _judge(own if told else _united(own, stored), fallback))
     inside = stored.time >= own.time[first[np.searchsorted(own.series[first], stored.series)]]
-    now = await copy.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+    now = await copy.fetchval(NOW)
     return Judged(_table(rows, now), _spans(rows), bool(rows.own.all() and not inside.any()))
+
+
+async def judged_anew(
+    copy: Driver, series: Sequence[int], first: Sequence[datetime], last: Sequence[datetime]
+) -> pa.Table:
+    """Judge what is stored in these spans (one a series) again: the settlements whose interval is another now.
+
+    Their columns are those of `Judged.rows`; the rate is null, none is `own`.
+    """
+    found = await copy.fetch(sql("settlements", "neighbours"), series, first, last)
+    fallback = await copy.fetch(sql("settlements", "fallback_hours"), series)
+    stored = _stored_rows(found)
+    stored = stored.take(np.lexsort((stored.time, stored.series)))
+    since = dict(zip(series, map(_us, first), strict=True))
+    rows = _as_told(stored, np.array([since[key] for key in stored.series.tolist()], dtype=np.int64))
+    hours = {row["series_id"]: row["hours"] for row in fallback}
+    for part in _parts(rows):
+        if rows.own[part].any():
+            _judge_series(rows, rows.own.copy(), part, hours.get(int(rows.series[part.start]), 8.0))
+    changed = np.flatnonzero((rows.hours != stored.hours) | (rows.known != stored.known))
+    return _table(replace(rows, own=np.zeros_like(rows.own)).take(changed), await copy.fetchval(NOW))
+
+
+def _as_told(stored: Rows, since: NDArray[np.int64]) -> Rows:
+    """Stored settlements as if they were told just now, from a time on: an interval nobody declared is not said."""
+    own = stored.time >= since
+    inferred = own & (stored.known != IntervalKnown.DECLARED)
+    hours, known = np.where(inferred, np.nan, stored.hours), np.where(inferred, NOT_SAID, stored.known)
+    return replace(stored, hours=hours, known=known.astype(np.int16), own=own)
 
 
 def _own_rows(table: pa.Table) -> Rows:
@@ -134,6 +168,10 @@ def _moment(us: np.int64) -> object:
     return pa.scalar(int(us), TIME).as_py()
 
 
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def _united(own: Rows, stored: Rows) -> Rows:
     """Both together, sorted; a stored row comes before the caller's own of the same time."""
     if not len(stored.series):
@@ -147,11 +185,16 @@ def _judge(rows: Rows, fallback: dict[int, float]) -> Rows:
     twice = np.r_[(rows.series[1:] == rows.series[:-1]) & (rows.time[1:] == rows.time[:-1]), False]
     _keep_declared(rows, np.flatnonzero(twice))
     rows = rows.only(~twice)
-    starts = np.flatnonzero(np.r_[True, rows.series[1:] != rows.series[:-1]]).tolist()
     keep = rows.own.copy()
-    for start, end in zip(starts, [*starts[1:], len(rows.series)], strict=True):
-        _judge_series(rows, keep, slice(start, end), fallback.get(int(rows.series[start]), 8.0))
+    for part in _parts(rows):
+        _judge_series(rows, keep, part, fallback.get(int(rows.series[part.start]), 8.0))
     return rows.only(keep)
+
+
+def _parts(rows: Rows) -> list[slice]:
+    """The places of each series."""
+    starts = np.flatnonzero(np.r_[True, rows.series[1:] != rows.series[:-1]])[: len(rows.series)].tolist()
+    return [slice(start, end) for start, end in pairwise([*starts, len(rows.series)])]
 
 
 def _keep_declared(rows: Rows, stored: NDArray[np.intp]) -> None:

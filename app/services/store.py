@@ -14,6 +14,7 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from app.db import Database, Driver, driver, writing
 from app.records import HOUR_COLUMNS
 from app.services import merge, partitions, rollup, settlements
+from app.services.queries import sql
 
 TIME = pa.timestamp("us", "UTC")
 DAY_US = 86_400_000_000
@@ -75,18 +76,21 @@ async def put(
     dry_run: bool = False,
     make: MakeSeries = _nothing_to_make,
     at_the_end: AtTheEnd | None = None,
+    batch: int | None = None,
 ) -> Written:
     """Store all rows of `batches` as `fact`, or none of them. Of one fact told twice the later wins.
 
     All batches have the columns of the first: those of `SCHEMAS`, or some of them with the key. `make` is called when
-    all rows have come. A dry run tells what would become of the rows and leaves nothing. Raises whatever the database
-    raises, and then nothing is stored.
+    all rows have come. A dry run tells what would become of the rows and leaves nothing. `batch`: the import they are
+    of; None: they were pulled. Raises whatever the database raises, and then nothing is stored.
     """
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
         put_into = _put_settlements if fact == "funding" else _put_staged
-        written = await put_into(db, copy, fact, batches, make)
+        written = await put_into(db, copy, fact, batches, make, batch)
         if written.received:
+            if batch is not None:
+                await copy.execute(sql("batches", "note_spans"), batch, fact)
             await merge.latest(copy, fact)
             await rollup.lower(copy, fact)
         if at_the_end:
@@ -94,20 +98,22 @@ async def put(
     return written
 
 
-async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries) -> Written:
+async def _put_staged(
+    db: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries, batch: int | None
+) -> Written:
     """Batch by batch into the staging table, then all at once into place."""
     names: list[str] = []
     received, once = 0, True
     days: set[datetime] = set()
     newest: dict[int, int] = {}
-    async for batch in _each(batches):
+    async for rows in _each(batches):
         if not names:
-            names = batch.schema.names
+            names = rows.schema.names
             await copy.execute(merge.stage_table(names))
-        received += batch.num_rows
-        days |= _days(batch)
-        once = once and _goes_on(batch, newest)
-        await _copy(copy, merge.STAGE, pa.Table.from_batches([batch]))
+        received += rows.num_rows
+        days |= _days(rows)
+        once = once and _goes_on(rows, newest)
+        await _copy(copy, merge.STAGE, pa.Table.from_batches([rows]))
     if not received:
         return Written()
     await partitions.make(db, fact, days)
@@ -115,16 +121,18 @@ async def _put_staged(db: Database, copy: Driver, fact: str, batches: Batches, m
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
-    return Written(received, *await merge.merge(copy, fact, names, once=once))
+    return Written(received, *await merge.merge(copy, fact, names, once=once, batch=batch))
 
 
-async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries) -> Written:
+async def _put_settlements(
+    _: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries, batch: int | None
+) -> Written:
     """Settlements need their neighbours to tell their interval, so all are read before any is written.
 
     They are then sorted and there is one of each: where none is stored in their spans they go straight into place.
     """
-    told = [batch async for batch in _each(batches)]
-    received = sum(batch.num_rows for batch in told)
+    told = [rows async for rows in _each(batches)]
+    received = sum(rows.num_rows for rows in told)
     if not received:
         return Written()
     await merge.lock(copy, fact)
@@ -134,11 +142,15 @@ async def _put_settlements(_: Database, copy: Driver, fact: str, batches: Batche
     await _copy(copy, "touched", judged.spans)
     names = SCHEMAS[fact].names
     if judged.news:
-        await _copy(copy, fact, judged.rows.select(names))
+        await _copy(copy, fact, _of_batch(judged.rows.select(names), batch))
         return Written(received, judged.rows.num_rows)
     await copy.execute(merge.stage_table(names))
     await _copy(copy, merge.STAGE, judged.rows)
-    return Written(received, *await merge.merge(copy, fact, names, once=True))
+    return Written(received, *await merge.merge(copy, fact, names, once=True, batch=batch))
+
+
+def _of_batch(rows: pa.Table, batch: int | None) -> pa.Table:
+    return rows if batch is None else rows.append_column("batch_id", pa.repeat(pa.scalar(batch, pa.int32()), len(rows)))
 
 
 def _taken(told: list[pa.RecordBatch], moved: Mapping[int, int]) -> pa.Table:

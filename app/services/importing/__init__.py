@@ -1,5 +1,6 @@
 """Rows anybody brings: read from a body or file, judged, given to their series and stored."""
 
+from app.services.batches import Writer
 from app.services.importing.answer import Answer, Reject
 from app.services.importing.body import Body, BrokenBody, Format, TooLarge, Unsupported, format_of
 from app.services.importing.datasets import DATASETS
@@ -17,6 +18,7 @@ __all__ = [
     "Reject",
     "TooLarge",
     "Unsupported",
+    "Writer",
     "format_of",
     "import_body",
     "import_files",

@@ -19,7 +19,10 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Counts of one import: received = inserted + updated + unchanged + rejected_count."""
+    """Counts of an import: received = inserted + updated + unchanged + rejected_count.
+
+    `imports`: its number, by which it can be taken back; one each where several answers are added up.
+    """
 
     received: int = 0
     inserted: int = 0
@@ -27,6 +30,7 @@ class Answer:
     rejected_count: int = 0
     rejected: tuple[Reject, ...] = ()
     notices: tuple[str, ...] = ()
+    imports: tuple[int, ...] = ()
 
     @property
     def unchanged(self) -> int:
@@ -41,6 +45,7 @@ class Answer:
             self.rejected_count + other.rejected_count,
             (self.rejected + other.rejected)[:NAMED],
             tuple(dict.fromkeys(self.notices + other.notices)),
+            self.imports + other.imports,
         )
 
     def of_file(self, name: str) -> "Answer":
@@ -48,8 +53,9 @@ class Answer:
         return replace(self, rejected=tuple(replace(reject, file=name) for reject in self.rejected))
 
     def document(self) -> dict[str, object]:
-        """As the API and the command line say it; `file` only where there is one."""
+        """As the API and the command line say it; `file` only where there is one, `import_id` null of several."""
         return {
+            "import_id": self.imports[0] if len(self.imports) == 1 else None,
             "received": self.received,
             "inserted": self.inserted,
             "updated": self.updated,

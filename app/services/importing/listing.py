@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import asyncpg
 
 from app.db import Database, Driver, driver, writing
+from app.services.batches import MAKING_LOCK
 from app.services.entity_match import Matcher
 from app.services.importing import metric_listing
 from app.services.importing.book import Book, Contract, Named, Refusal
 from app.services.importing.identity import Directory
+from app.services.importing.making import Making
 from app.services.queries import sql
 from app.services.reference import AGGREGATOR, EXCHANGE_ITSELF, IMPORT
 
-MAKING_LOCK = 7_022_005
 Place = tuple[int, float] | Refusal
 
 
@@ -78,40 +79,42 @@ async def _reserve(db: Database, directory: Directory, wanted: Iterable[tuple[Co
         directory.new_series.append((row["id"], contract, source))
 
 
-async def make(copy: Driver, directory: Directory) -> Mapping[int, int]:
+async def make(copy: Driver, directory: Directory, batch: int | None = None) -> Mapping[int, int]:
     """Write what is new, in the caller's transaction. Returns reserved series that another writer made meanwhile.
 
-    Safe to repeat: what is there already stays. One import makes at a time.
+    Safe to repeat: what is there already stays. One import makes at a time. `batch`: the import, which is to be told
+    what it made.
     """
     metrics = directory.metrics
     if not (directory.new_series or directory.adopted or metrics.new or metrics.new_series):
         return {}
     await copy.execute("select pg_advisory_xact_lock($1)", MAKING_LOCK)
+    making = Making(copy, batch)
     new = [contract for _, contract, _ in directory.new_series]
     sources = {source for *_, source in directory.new_series} | {metric.source for metric in metrics.new}
-    await copy.execute(sql("importing", "make_exchanges"), sorted(directory.new_exchanges()))
-    await copy.execute(sql("importing", "make_sources"), sorted(sources))
-    await copy.execute(sql("importing", "make_entities"), *_columns(directory.new_names(), 2))
+    await making.made("exchange", "make_exchanges", sorted(directory.new_exchanges()))
+    await making.made("source", "make_sources", sorted(sources))
+    await making.made("entity", "make_entities", *_columns(directory.new_names(), 2))
     if metrics.new or metrics.new_series:
-        return await metric_listing.make(copy, directory)
-    await _make_contracts(copy, directory, [contract for contract in new if contract.key is None])
-    return await _make_series(copy, directory)
+        return await metric_listing.make(making, directory)
+    await _make_contracts(making, directory, [contract for contract in new if contract.key is None])
+    return await _make_series(making, directory)
 
 
-async def _make_contracts(copy: Driver, directory: Directory, new: Iterable[Contract]) -> None:
+async def _make_contracts(making: Making, directory: Directory, new: Iterable[Contract]) -> None:
     rows = [(c.exchange, c.symbol, *directory.stored(c.entity), c.base, c.multiplier) for c in new]
-    await copy.execute(sql("importing", "make_contracts"), *_columns(rows, 6))
+    await making.made("instrument", "make_contracts", *_columns(rows, 6))
     adopted = [(c.key, *directory.stored(c.entity)) for c in directory.adopted if c.key is not None]
     if adopted:
-        await copy.execute(sql("importing", "adopt"), *_columns(adopted, 3))
-        await copy.execute(sql("importing", "adopted_due"), [key for key, *_ in adopted])
+        await making.made("adoption", "adopt", *_columns(adopted, 3))
+        await making.copy.execute(sql("importing", "adopted_due"), [key for key, *_ in adopted])
 
 
-async def _make_series(copy: Driver, directory: Directory) -> Mapping[int, int]:
+async def _make_series(making: Making, directory: Directory) -> Mapping[int, int]:
     rows = [(key, c.exchange, c.symbol, c.kind, source) for key, c, source in directory.new_series]
     ranks = [_preference(source, contract) for _, contract, source in directory.new_series]
-    await copy.execute(sql("importing", "make_series"), *_columns(rows, 5), ranks)
-    found: list[asyncpg.Record] = await copy.fetch(sql("importing", "series_taken"), *_columns(rows, 5))
+    await making.made("series", "make_series", *_columns(rows, 5), ranks)
+    found: list[asyncpg.Record] = await making.copy.fetch(sql("importing", "series_taken"), *_columns(rows, 5))
     return {row["reserved"]: row["id"] for row in found}
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.db import Database, Driver, driver, writing
+import asyncpg
+
+from app.db import Database, driver, writing
 from app.services.importing.book import Named, Refusal
 from app.services.importing.identity import Directory
+from app.services.importing.making import Making
 from app.services.importing.metric_book import Known, Measured, MetricBook
 from app.services.queries import sql
 
@@ -59,17 +62,17 @@ async def _reserve(db: Database, directory: Directory, missing: Sequence[Measure
     directory.metrics.new_series.extend(missing)
 
 
-async def make(copy: Driver, directory: Directory) -> Mapping[int, int]:
+async def make(making: Making, directory: Directory) -> Mapping[int, int]:
     """Write what is new, in the caller's transaction; entities and exchanges are there by now.
 
     Returns reserved series that another writer made meanwhile.
     """
     new = ((m.source, m.name, m.canonical, m.unit) for m in directory.metrics.new)
-    await copy.execute(sql("importing", "make_metrics"), *_columns(new, 4))
+    await making.made("metric", "make_metrics", *_columns(new, 4))
     series = directory.metrics.new_series
     rows = [(m.series, m.metric.source, m.metric.name, *directory.stored(m.entity), m.exchange) for m in series]
-    await copy.execute(sql("importing", "make_metric_series"), *_columns(rows, 6))
-    taken = await copy.fetch(sql("importing", "metric_series_taken"), *_columns(rows, 6))
+    await making.made("metric_series", "make_metric_series", *_columns(rows, 6))
+    taken: list[asyncpg.Record] = await making.copy.fetch(sql("importing", "metric_series_taken"), *_columns(rows, 6))
     return {row["reserved"]: row["id"] for row in taken}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from app.services.batches import Writer
 from app.services.importing.datasets import DATASETS, Dataset
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -25,6 +26,7 @@ class Options:
     """`renamed`: field → column of the body. `fixed`: field → its value in every row. `max_rows`: None is no bound.
 
     `assumed`: field → its value where a body has no column of it. `left_out`: columns that are not to be read.
+    `writer`: who is told to have brought the rows, so that they can be taken back; None: nobody.
     """
 
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -35,6 +37,7 @@ class Options:
     dry_run: bool = False
     max_rows: int | None = None
     left_out: tuple[str, ...] = ()
+    writer: Writer | None = None
 
 
 def dataset_named(name: str) -> Dataset:

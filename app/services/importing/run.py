@@ -1,60 +1,29 @@
-"""An import: rows are read and judged in a thread, one part ahead of the database."""
+"""An import: the good rows of a body find their series and are stored; the others are counted."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, closing
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from app.db import Database
-from app.services import store
-from app.services.importing import layout, listing, read
-from app.services.importing.answer import Answer, Tally
+from app.db import Database, Driver, driver, writing
+from app.services import batches, store
+from app.services.importing import checks, layout, listing, read
+from app.services.importing.answer import Answer
 from app.services.importing.body import Body, BrokenBody, TooLarge, body_of_file
-from app.services.importing.checks import CHECKS, Facts, batches
-from app.services.importing.datasets import Dataset
-from app.services.importing.frame import Chunk, Frame
 from app.services.importing.identity import Directory
-from app.services.importing.naming import Naming, naming, refuse_unplaced, series_of
+from app.services.importing.naming import refuse_unplaced, series_of
 from app.services.importing.options import Options, dataset_named
+from app.services.importing.parts import Judged, Rows, Run, judged
 from app.services.store import Written
 
-Rows = Iterable[pa.RecordBatch | Chunk] | AsyncIterable[pa.RecordBatch | Chunk]
 Parts = Mapping[str, pa.RecordBatch]
 Progress = Callable[[str, int], None]
 PLAIN = Options()
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Run:
-    """One import under way."""
-
-    db: Database
-    dataset: Dataset
-    options: Options
-    now: datetime
-    directory: Directory | None = None
-    tally: Tally = field(default_factory=Tally)
-    seen: dict[str, None] = field(default_factory=dict[str, None])
-    ignored: dict[str, None] = field(default_factory=dict[str, None])
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A part of a body after all that needs no database."""
-
-    frame: Frame
-    facts: Facts
-    named: Naming
-    received: int
 
 
 async def import_rows(
@@ -66,18 +35,22 @@ async def import_rows(
 ) -> Answer:
     """Write rows of a dataset: all good ones of a fact, or, when this raises, none of them.
 
-    `rows` come as record batches whose columns are named as in the contract or as `options` say. `progress` hears how
-    many were read so far. Raises BadOption, TooLarge, whatever reading raises, and whatever the database raises.
+    `rows` come as record batches whose columns are named as in the contract or as `options` say. With a `writer` among
+    the options it is an import that can be taken back. `progress` hears how many were read so far. Raises BadOption,
+    TooLarge, whatever reading raises, and whatever the database raises.
     """
     kind = dataset_named(dataset)
-    run = Run(db, kind, options, datetime.now(UTC))
-    async with aclosing(_parts(run, rows, progress)) as parts:
-        written = await _store(run, parts)
+    writer = None if options.dry_run else options.writer
+    async with batches.begun(db, dataset, options.source, writer) as batch:
+        run = Run(db, kind, options, datetime.now(UTC), batch)
+        async with aclosing(_parts(run, rows, progress)) as parts:
+            written = await _store(run, parts)
     run.tally.notice(*layout.notices(run.ignored, run.seen, kind, options))
     run.tally.notice(*(run.directory.news() if run.directory else ()))
     if options.dry_run:
         run.tally.notice("dry run: nothing was written")
-    return run.tally.answer(written.inserted, written.updated)
+    answer = run.tally.answer(written.inserted, written.updated)
+    return answer if batch is None else replace(answer, imports=(batch,))
 
 
 async def import_body(
@@ -114,15 +87,16 @@ async def import_files(
 
 
 def _from_path(path: Path, options: Options) -> Options:
-    """A folder called `exchange=okx` says what a file in it need not say."""
+    """A folder called `exchange=okx` says what a file in it need not say. Each file is an import of its own."""
     told = dict(part.split("=", 1) for part in path.parts if part.startswith("exchange="))
-    return replace(options, assumed={**told, **options.assumed})
+    writer = options.writer and replace(options.writer, file=str(path))
+    return replace(options, assumed={**told, **options.assumed}, writer=writer)
 
 
 async def _parts(run: Run, rows: Rows, progress: Callable[[int], None] | None) -> AsyncGenerator[Parts]:
     """Batches by fact, of one part of the body after the other."""
-    async with aclosing(_judged(run, rows)) as judged:
-        async for part in judged:
+    async with aclosing(judged(run, rows)) as judging:
+        async for part in judging:
             run.tally.received += part.received
             if run.options.max_rows is not None and run.tally.received > run.options.max_rows:
                 raise TooLarge(f"more than {run.options.max_rows:,} rows in one call")
@@ -140,7 +114,7 @@ async def _placed(run: Run, part: Judged) -> Parts:
     good = np.flatnonzero(frame.judge.alive)
     series, units = series_of(places)
     codes = named.codes[good]
-    return batches(part.facts, good, series[codes], units[codes])
+    return checks.batches(part.facts, good, series[codes], units[codes])
 
 
 async def _directory(run: Run) -> Directory:
@@ -150,67 +124,11 @@ async def _directory(run: Run) -> Directory:
     return run.directory
 
 
-async def _judged(run: Run, rows: Rows) -> AsyncGenerator[Judged]:
-    """Parts judged as far as that needs no database."""
-    if isinstance(rows, AsyncIterable):
-        number = 0
-        async for batch in rows:
-            chunk = _chunk(batch, number)
-            number += chunk.received
-            yield await asyncio.to_thread(_judge, run, chunk)
-    else:
-        async with aclosing(_ahead(_judge_all(run, rows))) as ahead:
-            async for judged in ahead:
-                yield judged
-
-
-def _judge_all(run: Run, rows: Iterable[pa.RecordBatch | Chunk]) -> Generator[Judged]:
-    number = 0
-    with closing(_iterated(rows)) as each:
-        for batch in each:
-            chunk = _chunk(batch, number)
-            number += chunk.received
-            yield _judge(run, chunk)
-
-
-def _iterated(rows: Iterable[T]) -> Generator[T]:
-    yield from rows
-
-
-def _chunk(batch: pa.RecordBatch | Chunk, number: int) -> Chunk:
-    return batch if isinstance(batch, Chunk) else Chunk(batch, np.arange(number, number + batch.num_rows))
-
-
-def _judge(run: Run, chunk: Chunk) -> Judged:
-    frame = Frame(chunk, run.dataset, run.options, run.now)
-    run.seen.update(dict.fromkeys(frame.names))
-    run.ignored.update(dict.fromkeys(frame.ignored))
-    facts = CHECKS[run.dataset.name](frame)
-    return Judged(frame, facts, naming(frame, run.options.source), chunk.received)
-
-
-async def _ahead(items: Generator[T]) -> AsyncGenerator[T]:
-    """The items, each made in a thread while the one before is used."""
-    loop = asyncio.get_running_loop()
-    with closing(items), ThreadPoolExecutor(1, "import") as thread:
-        coming = loop.run_in_executor(thread, _next, items)
-        try:
-            while (item := await coming) is not None:
-                coming = loop.run_in_executor(thread, _next, items)
-                yield item
-        finally:
-            if not coming.cancel() and not coming.cancelled():
-                coming.exception()
-
-
-def _next(items: Iterator[T]) -> T | None:
-    return next(items, None)
-
-
 async def _store(run: Run, parts: AsyncGenerator[Parts]) -> Written:
     """Each fact in its transaction: the one the first rows are of as they come, others (seldom any) after it."""
     first = await _first(parts)
     if not first:
+        await _nothing_to_store(run)
         return Written()
     main = next(iter(first))
     aside: dict[str, list[pa.RecordBatch]] = {}
@@ -225,9 +143,10 @@ async def _store(run: Run, parts: AsyncGenerator[Parts]) -> Written:
                     aside.setdefault(fact, []).append(batch)
             found = await anext(parts, None)
 
-    written = await _put(run, main, of_main())
-    for fact, kept in aside.items():
-        written += await _put(run, fact, kept)
+    written = await _put(run, main, of_main(), aside)
+    while aside:
+        fact, kept = aside.popitem()
+        written += await _put(run, fact, kept, aside)
     return written
 
 
@@ -239,6 +158,24 @@ async def _first(parts: AsyncGenerator[Parts]) -> Parts | None:
     return None
 
 
-async def _put(run: Run, fact: str, rows: store.Batches) -> Written:
-    make = partial(listing.make, directory=await _directory(run))
-    return await store.put(run.db, fact, rows, dry_run=run.options.dry_run, make=make)
+async def _put(run: Run, fact: str, rows: store.Batches, left: Mapping[str, object]) -> Written:
+    """Rows of a fact; the import is over with them when none are `left` after them."""
+    make = partial(listing.make, directory=await _directory(run), batch=run.batch)
+
+    async def tell(copy: Driver, written: Written) -> None:
+        if run.batch is not None:
+            await batches.count(copy, run.batch, written.received, written.inserted, written.updated)
+            if not left:
+                await _finish(run, copy)
+
+    return await store.put(run.db, fact, rows, dry_run=run.options.dry_run, make=make, at_the_end=tell, batch=run.batch)
+
+
+async def _finish(run: Run, copy: Driver) -> None:
+    if run.batch is not None:
+        await batches.finish(copy, run.batch, run.tally.received, run.tally.rejected_count)
+
+
+async def _nothing_to_store(run: Run) -> None:
+    async with writing(run.db) as connection:
+        await _finish(run, await driver(connection))

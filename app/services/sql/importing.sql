@@ -23,22 +23,25 @@ where e.slug = any($1::text[]) and i.kind in ('perp', 'future')
 select nextval(pg_get_serial_sequence('series', 'id'))::int as id from generate_series(1, $1::int)
 
 -- name: make_exchanges
--- Exchanges by slug, those that are not there.
+-- Exchanges by slug, those that are not there. One row each that was made; so with all that make.
 insert into exchange (slug, name) select slug, slug from unnest($1::text[]) as new(slug)
 where not exists (select from exchange e where e.slug = new.slug)
 order by slug on conflict do nothing
+returning id
 
 -- name: make_sources
 -- Sources by slug, those that are not there.
 insert into source (slug) select slug from unnest($1::text[]) as new(slug)
 where not exists (select from source o where o.slug = new.slug)
 order by slug on conflict do nothing
+returning id
 
 -- name: make_entities
 -- Coins ($1 canonical ids, $2 symbols) that are not there.
 insert into entity (canonical_id, name, symbol, type)
 select canonical_id, symbol, symbol, 'token' from unnest($1::text[], $2::text[]) as new(canonical_id, symbol)
 order by canonical_id on conflict do nothing
+returning id
 
 -- name: make_contracts
 -- Perpetuals of an entity that is there ($3) or was just made ($4).
@@ -50,6 +53,7 @@ join exchange e on e.slug = new.exchange
 left join entity t on t.canonical_id = new.canonical_id
 order by e.id, new.symbol
 on conflict do nothing
+returning id
 
 -- name: adopt
 -- Contracts ($1) nobody knew the coin of, and the entity they are of.
@@ -57,11 +61,13 @@ update instrument i set entity_id = coalesce(new.entity_id, t.id)
 from unnest($1::int[], $2::int[], $3::text[]) as new(id, entity_id, canonical_id)
 left join entity t on t.canonical_id = new.canonical_id
 where i.id = new.id and i.entity_id is null
+returning i.id
 
 -- name: adopted_due
 -- The rollup of entities that contracts ($1) came to is due again from their first fact on.
 insert into coin_1h_ready (entity_id, first_ts, ready_to)
-select i.entity_id, date_trunc('hour', min(f.ts)), date_trunc('hour', min(f.ts)) - interval '1 hour'
+select i.entity_id, date_trunc('hour', min(f.ts) - interval '1 microsecond') + interval '1 hour',
+  date_trunc('hour', min(f.ts) - interval '1 microsecond')
 from instrument i
 join series s on s.instrument_id = i.id
 cross join lateral (
@@ -87,6 +93,7 @@ join instrument i on i.exchange_id = e.id and i.symbol = new.symbol and i.kind =
 join source o on o.slug = new.source
 order by i.id, o.id
 on conflict do nothing
+returning id
 
 -- name: series_taken
 -- One row a series that was made by another writer, under another id than the one reserved here.
@@ -112,11 +119,15 @@ select nextval(pg_get_serial_sequence('metric_series', 'id'))::int as id from ge
 
 -- name: make_metrics
 -- Metrics by source, name, canonical name and unit: those that are not there, and units nobody told before.
-insert into metric (source, name, canonical, unit, domain, granularity, covers, signed)
-select source, name, canonical, unit, 'fundamental', 'daily', 'instant', true
-from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new(source, name, canonical, unit)
-order by source, name
-on conflict (source, name) do update set unit = excluded.unit where metric.unit = '' and excluded.unit <> ''
+with told as (
+  insert into metric (source, name, canonical, unit, domain, granularity, covers, signed)
+  select source, name, canonical, unit, 'fundamental', 'daily', 'instant', true
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new(source, name, canonical, unit)
+  order by source, name
+  on conflict (source, name) do update set unit = excluded.unit where metric.unit = '' and excluded.unit <> ''
+  returning id, xmax = 0 as made
+)
+select id from told where made
 
 -- name: make_metric_series
 -- Series of values under reserved ids ($1): of a metric, an entity that is there ($4) or was just made ($5), an exchange.
@@ -129,6 +140,7 @@ left join entity t on t.canonical_id = new.canonical_id
 left join exchange e on e.slug = new.exchange
 order by m.id, 3, e.id
 on conflict do nothing
+returning id
 
 -- name: metric_series_taken
 -- One row a series of values that was made by another writer, under another id than the one reserved here.
