@@ -104,6 +104,8 @@ CALLS = (
     Call("Pause a job", "/admin/jobs/binance:funding/pause", {}, "POST", volatile=True),
     Call("Resume a job", "/admin/jobs/binance:funding/resume", {}, "POST", volatile=True),
     Call("Run a job", "/admin/jobs/binance:funding/run", {}, "POST", volatile=True),
+    Call("What was brought, and by whom", "/admin/imports", {"order": "desc"}, volatile=True),
+    Call("Take an import back", "/admin/imports/6", {}, "DELETE", volatile=True),
     Call("Alive?", "/health/live", volatile=True),
     Call("Ready?", "/health/ready", volatile=True),
 )  # fmt: skip
@@ -233,6 +235,8 @@ def _command(call: Call) -> str:
     url = f"127.0.0.1:8000{call.path}" + (f"?{query}" if query else "")
     if call.method == "GET":
         return f"curl {quote(url)}"
+    if call.method == "DELETE":
+        return f"curl -X DELETE -H 'Authorization: Bearer '$KEY {quote(url)}"
     verb = "" if call.method == "POST" else f"-X {call.method} "
     return (
         f"curl {verb}-H 'Authorization: Bearer '$KEY -H 'Content-Type: application/json' \\\n"

@@ -37,7 +37,7 @@ TAGS = [
     {"name": "Reference", "description": "What exists: entities, exchanges, sources, datasets, instruments."},
     {"name": "Writing", "description": "Bring your own facts."},
     {"name": "Quality", "description": "How fresh and how complete the data is."},
-    {"name": "Admin", "description": "Pulls and jobs. Needs a key with scope `admin`."},
+    {"name": "Admin", "description": "Pulls, jobs and imports. Needs a key with scope `admin`."},
     {"name": "Health", "description": "For supervisors and Prometheus."},
 ]
 

@@ -77,14 +77,16 @@ def hours(records: Sequence[PerpHour], series: Mapping[tuple[str, str], SeriesRe
     """
     refs = [series[record.exchange, record.symbol] for record in records]
     told = {name for record in records for name in record.values}
+    units = [ref.multiplier for ref in refs]
+    plain = units.count(1.0) == len(units)
     columns: dict[str, list[object]] = {
         "series_id": [ref.id for ref in refs],
         "ts": [record.time for record in records],
     }
     for name in WIDE_HOUR.names:
         if name in told:
-            values = (record.values.get(name) for record in records)
-            columns[name] = [_in_coins(name, value, ref.multiplier) for value, ref in zip(values, refs, strict=True)]
+            values = [record.values.get(name) for record in records]
+            columns[name] = [*values] if plain else [_in_coins(name, *one) for one in zip(values, units, strict=True)]
     columns["known_at"] = [None] * len(records)
     fields: list[pa.Field[Any]] = [WIDE_HOUR.field(name) for name in columns]
     return pa.RecordBatch.from_pydict(columns, pa.schema(fields))

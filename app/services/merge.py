@@ -93,12 +93,20 @@ async def merge(
     `batch`: the import that tells them; None: a pull.
     """
     staged = STAGE if once else LAST_TOLD
-    if await _is_news(copy, fact):
+    if await _is_later(copy, fact) or await _is_news(copy, fact):
         return await _insert(copy, fact, columns, staged, batch, known=False), 0
     await copy.execute(f"analyze {STAGE}")
     await _repeat(copy, fact, columns, staged, batch)
     updated = await _replace(copy, fact, columns, staged, batch)
     return await _insert(copy, fact, columns, staged, batch, known=True), updated
+
+
+async def _is_later(copy: Driver, fact: str) -> bool:
+    """True when every staged row is later than the newest of its series, as it is of whoever polls: that is soon seen."""
+    to = LATEST.get(fact)
+    return to is not None and not await copy.fetchval(
+        f"select exists (select from touched t join latest l using (series_id) where l.{to.time} >= t.first)"
+    )
 
 
 async def _is_news(copy: Driver, fact: str) -> bool:
@@ -130,18 +138,29 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     return await copy.fetchval(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
-            {_kept(fact, values)} as kept, clock_timestamp() as moment
+            {_kept(fact, values)} as kept, clock_timestamp() as moment, {_only_adds(fact, values)} as only_adds
           from {staged} s join {fact} f using (series_id, ts) where {_differs(columns)}
         ), kept as (
           insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, kept)
           select '{fact}', series_id, ts, old_known_at, coalesce(known_at, moment), said, old_batch_id, kept
-          from changed
+          from changed where not only_adds or $1::int is not null or old_batch_id is not null
         ), replaced as (
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
           where f.series_id = c.series_id and f.ts = c.ts returning c.own
         ) select count(*) filter (where own) from replaced""",
         batch,
     )
+
+
+def _only_adds(fact: str, values: Sequence[str]) -> str:
+    """Whether columns of a wide hour are told that were not, and nothing otherwise: then there is no old version.
+
+    A source tells the essential columns of a long gap first and the others a little later; the hour is known since the
+    last of them.
+    """
+    if fact != "perp_1h":
+        return "false"
+    return " and ".join(f"(s.{n} is null or f.{n} is null or s.{n} = f.{n})" for n in values)
 
 
 def _differs(columns: Sequence[str]) -> str:
@@ -176,18 +195,23 @@ def _kept(fact: str, told: Sequence[str]) -> str:
     return f"nullif(array_remove(array[{each}], null), '{{}}')"
 
 
-async def latest(copy: Driver, fact: str) -> None:
-    """The newest touched row of each series into `latest`, unless a newer one is there. Not every fact has a place."""
+async def latest(copy: Driver, fact: str, holder: str) -> None:
+    """The newest touched row of each series into `latest`, unless a newer one is there. Not every fact has a place.
+
+    `holder`: a table that has these rows as they are stored, the fact's own or the staging table.
+    """
     to = LATEST.get(fact)
     if to is None:
         return
     names = ", ".join(to.values.values())
     picked = ", ".join(f"f.{column}" for column in to.values)
+    narrow = "f.ts between (select min(last) from touched) and (select max(last) from touched)"
     new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
     await copy.execute(
         f"""insert into latest (series_id, {to.time}, {names})
         select t.series_id, f.ts, {picked}
-        from touched t, lateral (select * from {fact} f where f.series_id = t.series_id and f.ts = t.last limit 1) f
+        from touched t join {holder} f on f.series_id = t.series_id and f.ts = t.last
+        where {narrow if holder == fact else "true"}
         order by t.series_id
         on conflict (series_id) do update set {new}
         where latest.{to.time} is null or latest.{to.time} <= excluded.{to.time}"""

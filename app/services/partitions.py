@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import Database, writing
+from app.db import Database, Driver, writing
 
 Span = Literal["day", "month"]
 SPANS: dict[str, Span] = {
@@ -16,6 +16,7 @@ SPANS: dict[str, Span] = {
     "open_interest": "month",
     "predicted_funding": "month",
 }
+THERE = "select bool_and(to_regclass(name) is not null) from unnest($1::text[]) name"
 PARTITION_LOCK = 7_022_002
 NAMES = {"day": "%Y%m%d", "month": "%Y%m"}
 
@@ -48,9 +49,19 @@ async def _existing(connection: AsyncConnection, fact: str) -> set[str]:
     return set(rows.scalars())
 
 
+def _wanted(fact: str, days: Iterable[datetime]) -> dict[str, datetime]:
+    return {f"{fact}_p{start.strftime(NAMES[SPANS[fact]])}": start for start in starts(fact, days)}
+
+
+async def there(copy: Driver, fact: str, days: Iterable[datetime]) -> bool:
+    """Whether these days have their partitions already."""
+    wanted = list(_wanted(fact, days))
+    return not wanted or bool(await copy.fetchval(THERE, wanted))
+
+
 async def make(db: Database, fact: str, days: Iterable[datetime]) -> None:
     """Make the partitions of `fact` that these days need and that are not there. Safe beside other processes."""
-    wanted = {f"{fact}_p{start.strftime(NAMES[SPANS[fact]])}": start for start in starts(fact, days)}
+    wanted = _wanted(fact, days)
     if not wanted:
         return
     async with writing(db) as connection:

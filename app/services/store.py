@@ -87,11 +87,11 @@ async def put(
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
         put_into = _put_settlements if fact == "funding" else _put_staged
-        written = await put_into(db, copy, fact, batches, make, batch)
+        written, holder = await put_into(db, copy, fact, batches, make, batch)
         if written.received:
             if batch is not None:
                 await copy.execute(sql("batches", "note_spans"), batch, fact)
-            await merge.latest(copy, fact)
+            await merge.latest(copy, fact, holder)
             await rollup.lower(copy, fact)
         if at_the_end:
             await at_the_end(copy, written)
@@ -100,8 +100,8 @@ async def put(
 
 async def _put_staged(
     db: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries, batch: int | None
-) -> Written:
-    """Batch by batch into the staging table, then all at once into place."""
+) -> tuple[Written, str]:
+    """Batch by batch into the staging table, then all at once into place; and the smallest table that holds them."""
     names: list[str] = []
     received, once = 0, True
     days: set[datetime] = set()
@@ -115,18 +115,20 @@ async def _put_staged(
         once = once and _goes_on(rows, newest)
         await _copy(copy, merge.STAGE, pa.Table.from_batches([rows]))
     if not received:
-        return Written()
-    await partitions.make(db, fact, days)
+        return Written(), fact
+    if not await partitions.there(copy, fact, days):
+        await partitions.make(db, fact, days)
     await merge.lock(copy, fact)
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
-    return Written(received, *await merge.merge(copy, fact, names, once=once, batch=batch))
+    inserted, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
+    return Written(received, inserted, updated), merge.STAGE if once and inserted == received else fact
 
 
 async def _put_settlements(
     _: Database, copy: Driver, fact: str, batches: Batches, make: MakeSeries, batch: int | None
-) -> Written:
+) -> tuple[Written, str]:
     """Settlements need their neighbours to tell their interval, so all are read before any is written.
 
     They are then sorted and there is one of each: where none is stored in their spans they go straight into place.
@@ -134,7 +136,7 @@ async def _put_settlements(
     told = [rows async for rows in _each(batches)]
     received = sum(rows.num_rows for rows in told)
     if not received:
-        return Written()
+        return Written(), fact
     await merge.lock(copy, fact)
     moved = await make(copy)
     judged = await settlements.judged(copy, _taken(told, moved))
@@ -143,10 +145,10 @@ async def _put_settlements(
     names = SCHEMAS[fact].names
     if judged.news:
         await _copy(copy, fact, _of_batch(judged.rows.select(names), batch))
-        return Written(received, judged.rows.num_rows)
+        return Written(received, judged.rows.num_rows), fact
     await copy.execute(merge.stage_table(names))
     await _copy(copy, merge.STAGE, judged.rows)
-    return Written(received, *await merge.merge(copy, fact, names, once=True, batch=batch))
+    return Written(received, *await merge.merge(copy, fact, names, once=True, batch=batch)), fact
 
 
 def _of_batch(rows: pa.Table, batch: int | None) -> pa.Table:

@@ -1,8 +1,8 @@
 """A fact table as if one import had never been: its words are taken out of the history of every row.
 
 A row's history is the words of its writers, one after the other, each laid over those before: columns a writer told
-nothing of (`revision.kept`) stay the older ones'. So without one writer the later ones are laid over what is left. A word
-that changes nothing is no version; what repeats an import's word is kept for the day that import is taken back.
+nothing of (`revision.kept`) stay the older ones'. So without one writer the later ones are laid over what is left.
+A word that changes nothing is no version; what repeats an import's word is kept for the day that import is taken back.
 """
 
 from collections import defaultdict
@@ -19,12 +19,15 @@ from app.services.queries import sql
 
 WORD = """
 create temporary table word (series_id int, ts timestamptz, n int, id int, known_at timestamptz, batch_id int,
-  told jsonb, primary key (series_id, ts, n)) on commit drop"""
-"""What was told of the rows an import has to do with. `id`: of the row of `revision` that was written when it was told."""
+  told jsonb, repeats boolean, primary key (series_id, ts, n)) on commit drop"""
+"""What was told of the rows an import has to do with. `id`: of the row of `revision` written when it was told."""
 HISTORY = """
 create temporary table history (series_id int, ts timestamptz, n int, id int, known_at timestamptz, batch_id int,
-  told jsonb, said jsonb, changes boolean, repeats boolean) on commit drop"""
+  told jsonb, repeats boolean, said jsonb, changes boolean) on commit drop"""
 """The same without the import: what the row says after each word, and whether that changes or repeats what it said."""
+UNJUDGED = """case when w.repeats and p.said is not null and w.told->>'interval_known' <> '2'
+  then w.told - '{interval_hours,interval_known}'::text[] else w.told end"""
+"""Who repeats a settlement tells its rate: the interval was judged, unless it was declared."""
 
 
 async def undo(copy: Driver, fact: str, batch: int) -> None:
@@ -92,13 +95,14 @@ async def _load(copy: Driver, fact: str, batch: int, rows: str) -> bool:
           from mine join {fact} f using (series_id, ts)
         ), told as (
           select series_id, ts, coalesce(lag(id) over w, 0) as id, known_at, batch_id,
-            said - coalesce(lag(kept) over w, '{{}}') as told
+            said - coalesce(lag(kept) over w, '{{}}') as told, false as repeats
           from version window w as (partition by series_id, ts order by id nulls last)
           union all
-          select r.series_id, r.ts, r.id, r.known_at, r.batch_id, r.said
+          select r.series_id, r.ts, r.id, r.known_at, r.batch_id, r.said, true
           from mine join revision r using (series_id, ts) where r.fact = '{fact}' and r.repeats
         )
-        select series_id, ts, row_number() over (partition by series_id, ts order by id), id, known_at, batch_id, told
+        select series_id, ts, row_number() over (partition by series_id, ts order by id), id, known_at, batch_id, told,
+          repeats
         from told""",
         *((batch,) if "$1" in rows else ()),
     )
@@ -108,26 +112,27 @@ async def _load(copy: Driver, fact: str, batch: int, rows: str) -> bool:
 def _fold(fact: str) -> str:
     """From word to word without those of import `$1`. What lacks a column it must have is an interval judged anew."""
     needed = ", ".join(f"'{name}'" for name, must in merge.values_of(fact).items() if must)
+    word = "w.told" if fact != "funding" else UNJUDGED
     return f"""insert into history
     with recursive folded as (
-      select w.*, case when theirs then w.told end as said, theirs as changes, false as repeats,
-        theirs and w.batch_id is not null as imported
+      select w.series_id, w.ts, w.n, w.id, w.known_at, w.batch_id, w.told, false as repeats,
+        case when theirs then w.told end as said, theirs as changes, theirs and w.batch_id is not null as imported
       from word w, lateral (select w.batch_id is distinct from $1 as theirs) t where w.n = 1
       union all
-      select w.*, case when c.changes then laid.said else p.said end, c.changes,
-        t.theirs and not c.changes and w.told ?& array[{needed}]::text[]
-          and p.imported,
+      select w.series_id, w.ts, w.n, w.id, w.known_at, w.batch_id, w.told,
+        theirs and not c.changes and p.imported and w.told ?& array[{needed}]::text[],
+        case when c.changes then laid.said else p.said end, c.changes,
         case when not c.changes then p.imported else w.batch_id is not null
           or p.imported and p.said - array(select jsonb_object_keys(w.told)) <> '{{}}' end
       from folded p
       join word w on w.series_id = p.series_id and w.ts = p.ts and w.n = p.n + 1
       cross join lateral (select w.batch_id is distinct from $1 as theirs) t
-      cross join lateral (select coalesce(p.said, '{{}}') || w.told as said) laid
+      cross join lateral (select coalesce(p.said, '{{}}') || {word} as said) laid
       cross join lateral (
-        select t.theirs and laid.said is distinct from p.said and laid.said ?& array[{needed}]::text[] as changes
+        select theirs and laid.said is distinct from p.said and laid.said ?& array[{needed}]::text[] as changes
       ) c
     )
-    select series_id, ts, n, id, known_at, batch_id, told, said, changes, repeats from folded"""
+    select series_id, ts, n, id, known_at, batch_id, told, repeats, said, changes from folded"""
 
 
 async def _restore(copy: Driver, fact: str) -> None:

@@ -181,3 +181,122 @@ async def test_wrong_rows_over_right_ones(writer: httpx.AsyncClient, clean_datab
     found, kept = await answers(writer, before_it), await contents(db)
     assert {question for question in said if said[question] != found[question]} == set()
     assert kept == held
+
+
+async def test_taken_back_twice_unknown_and_running(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    number = await bring(writer, "funding", [settlement(h, 1e-4, asset="BTC") for h in range(8)])
+    first = await take_back(writer, number)
+    assert first["state"] == "taken_back"
+    assert first["taken_back_at"] is not None
+    assert await take_back(writer, number) == first
+    assert (await take_back(writer, number + 1, 404))["code"] == "unknown_import"
+    async with batches.begun(clean_database, "funding", "x", batches.Writer("w", "api")) as running:
+        assert (await take_back(writer, running or 0, 409))["code"] == "import_runs"
+
+
+async def test_the_list_of_imports(writer: httpx.AsyncClient) -> None:
+    rows = [settlement(h, 1e-4, asset="BTC") for h in range(3)]
+    numbers = [await bring(writer, "funding", rows), await bring(writer, "funding", [*rows, settlement(9, 99.0)])]
+    assert await bring(writer, "funding", rows, dry_run=True) is None
+    answer = (await writer.get("/admin/imports", params={"order": "desc", "limit": 1})).json()
+    row = answer["data"][0]
+    assert {name: row[name] for name in row if not name.endswith("_at")} == {
+        "id": numbers[1], "dataset": "funding", "source": "bybit", "who": "test", "via": "api", "state": "stored",
+        "file": f"application/json: {len(json.dumps([*rows, settlement(9, 99.0)]))} bytes",
+        "received": 4, "inserted": 0, "updated": 0, "unchanged": 3, "rejected": 1,
+    }  # fmt: skip
+    rest = (await writer.get(answer["page"]["next_url"])).json()["data"]
+    assert [row["id"] for row in rest] == numbers[:1]
+    assert (await writer.get("/admin/imports", params={"state": "failed"})).json()["data"] == []
+
+
+async def test_a_broken_body_is_an_import_that_failed(writer: httpx.AsyncClient) -> None:
+    answer = await writer.post("/funding", content=b"[{]", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    (row,) = (await writer.get("/admin/imports")).json()["data"]
+    assert (row["state"], row["inserted"], row["taken_back_at"]) == ("failed", 0, None)
+
+
+async def test_what_an_import_made_goes_with_it(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    held = await contents(clean_database)
+    assert (await writer.get("/entities/NEWCOIN")).status_code == 404
+    row = {"time": hours_ago(1), "exchange": "newplace", "asset": "NEWCOIN", "rate": 1e-4}
+    number = await bring(writer, "funding", [row], create_assets=True, source="newsource")
+    assert (await writer.get("/entities/NEWCOIN")).status_code == 200
+    await rollup.refresh(clean_database)
+    await take_back(writer, number)
+    assert (await writer.get("/entities/NEWCOIN")).status_code == 404
+    assert await contents(clean_database) | {"import_made": None} == held | {"import_made": None}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_what_two_imports_use_goes_with_the_last(
+    writer: httpx.AsyncClient, clean_database: Database, order: tuple[int, int]
+) -> None:
+    held = await contents(clean_database)
+    row = {"time": hours_ago(1), "exchange": "newplace", "asset": "NEWCOIN"}
+    numbers = [
+        await bring(writer, "funding", [row | {"rate": 1e-4}], create_assets=True),
+        await bring(writer, "open-interest", [row | {"oi_usd": 5.0}]),
+    ]
+    await take_back(writer, numbers[order[0]])
+    assert (await writer.get("/entities/NEWCOIN")).status_code == 200
+    await take_back(writer, numbers[order[1]])
+    assert (await writer.get("/entities/NEWCOIN")).status_code == 404
+    assert await contents(clean_database) == held
+
+
+async def test_a_contract_gets_its_coin_from_an_import_for_as_long_as_that_is_there(
+    writer: httpx.AsyncClient, clean_database: Database
+) -> None:
+    to = await series(clean_database, "bybit", "ODDUSDT", "NOBODYKNOWS")
+    await settle(clean_database, to, {0: 1e-4, 8: 1e-4})
+    held = await contents(clean_database)
+    number = await bring(writer, "funding", [settlement(1, 1e-4, "ODDUSDT", asset="BTC")])
+    owner = "select entity_id is not null from instrument where symbol = 'ODDUSDT'"
+    assert await clean_database.reads.fetchval(owner)
+    await take_back(writer, number)
+    assert await contents(clean_database) == held
+
+
+async def test_settled_and_predicted_funding_are_one_import(
+    writer: httpx.AsyncClient, clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [settlement(h, 1e-4, asset="BTC", kind=kind) for h in range(5) for kind in ("settled", "predicted")]
+    held = await contents(clean_database)
+    number = await bring(writer, "funding", rows)
+    await take_back(writer, number)
+    assert await contents(clean_database) == held
+
+    into = store.merge.merge
+
+    async def fails(copy: object, fact: str, *rest: object, **more: object) -> tuple[int, int]:
+        if fact == "predicted_funding":
+            raise OSError("the disk is full")
+        return await into(copy, fact, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store.merge, "merge", fails)
+    with pytest.raises(OSError, match="disk"):
+        await writer.post("/funding", json=rows)
+    (row,) = (await writer.get("/admin/imports", params={"state": "failed"})).json()["data"]
+    assert (row["received"], row["inserted"], row["rejected"]) == (5, 5, 0)
+    monkeypatch.undo()
+    await take_back(writer, row["id"])
+    assert await contents(clean_database) == held
+
+
+async def test_taking_back_needs_an_admin(client: httpx.AsyncClient, clean_database: Database) -> None:
+    key = await keys.create(clean_database, "w", ["write"])
+    for method, path in (("GET", "/admin/imports"), ("DELETE", "/admin/imports/1")):
+        assert (await client.request(method, path)).status_code == 401
+        answer = await client.request(method, path, headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
+async def test_imports_and_takings_back_at_once(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    """Nobody waits for a connection or a lock for ever."""
+    rows = [[settlement(h, n / 1e4, asset="BTC") for h in range(20)] for n in range(6)]
+    numbers = await asyncio.gather(*(bring(writer, "funding", told) for told in rows))
+    await asyncio.gather(*(take_back(writer, number) for number in numbers))
+    assert await clean_database.reads.fetchval("select count(*) from funding") == 0
+    assert await clean_database.reads.fetchval("select count(*) from revision") == 0

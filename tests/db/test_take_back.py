@@ -130,7 +130,8 @@ async def test_hours_told_in_parts(clean_database: Database) -> None:
     before = await clean_database.reads.fetch("select * from perp_1h")
     number = await write(clean_database, "perp_1h", [{"series_id": btc, "ts": at(0), **price, "trades": 5.0}])
     known = await clean_database.reads.fetchrow("select close, trades from perp_1h_known($1)", moment)
-    assert known is not None and tuple(known) == (1.0, None)
+    assert known is not None
+    assert tuple(known) == (1.0, None)
     await batches.take_back(clean_database, number)
     assert await clean_database.reads.fetch("select * from perp_1h") == before
 
@@ -148,7 +149,7 @@ def plan(chance: random.Random, to: int, *, partly: bool) -> list[list[Row]]:
     return [[row(hour) for hour in sorted(chance.sample(range(8), chance.randint(1, 6)))] for _ in range(5)]
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", [*range(24), 397])
 async def test_any_order_of_writers_and_takings_back(clean_database: Database, seed: int) -> None:
     """Against a series to which the import taken back was never written."""
     chance = random.Random(seed)
@@ -172,12 +173,11 @@ async def test_any_order_of_writers_and_takings_back(clean_database: Database, s
     ]
     assert rows[0] == rows[1]
     newest = [
-        await clean_database.reads.fetchrow("select * from latest where series_id = $1", to)
-        for to in (with_it, without)
+        await clean_database.reads.fetch("select * from latest where series_id = $1", to) for to in (with_it, without)
     ]
-    assert [row and list(row)[1:] for row in newest][0] == [row and list(row)[1:] for row in newest][1]
+    assert [list(row)[1:] for row in newest[0]] == [list(row)[1:] for row in newest[1]]
     if partly:
-        said = "select ts, said, kept from revision where series_id = $1 order by ts, id"
+        said = "select ts, said, kept from revision where series_id = $1 and not repeats order by ts, id"
         assert await clean_database.reads.fetch(said, with_it) == await clean_database.reads.fetch(said, without)
 
 
