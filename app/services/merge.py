@@ -81,8 +81,9 @@ def said(row: str) -> str:
 
 async def lock(copy: Driver, fact: str) -> None:
     """One writer a fact at a time, until its transaction ends: its statements together are then as good as one."""
-    await copy.execute("set local work_mem = '128MB'")
-    await copy.execute("select pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact)
+    await copy.execute(
+        "select set_config('work_mem', '128MB', true), pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact
+    )
 
 
 async def merge(
@@ -102,7 +103,7 @@ async def merge(
 
 
 async def _is_later(copy: Driver, fact: str) -> bool:
-    """True when every staged row is later than the newest of its series, as it is of whoever polls: that is soon seen."""
+    """True when every staged row is later than the newest of its series, as a poll's are: that is soon seen."""
     to = LATEST.get(fact)
     return to is not None and not await copy.fetchval(
         f"select exists (select from touched t join latest l using (series_id) where l.{to.time} >= t.first)"

@@ -1,5 +1,6 @@
 """Imports taken back: every answer and every table is then as it was, whoever wrote before, between and after."""
 
+import asyncio
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,11 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from app.db import Database
-from app.services import rollup, store
-from tests.db.facts import series
+from app.services import batches, keys, rollup, store
+from tests.db.facts import series, settle
 
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

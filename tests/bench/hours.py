@@ -58,7 +58,7 @@ async def _raw(connection: "asyncpg.Connection[asyncpg.Record]", rows: list[tupl
 
 
 async def measure(db: Database) -> list[Line]:
-    """Bytes a value of 30 days, and the speed of one hour's batch, as columns, against COPY of ready tuples into a bare table."""
+    """Bytes a value of 30 days, and storing one hour (columns) against COPY of ready tuples into a bare table."""
     places = await _series(db)
     month = _month(sorted(ref.id for ref in places.hours.values()))
     await store.put(db, "perp_1h", in_parts(month))
