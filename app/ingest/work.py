@@ -230,10 +230,16 @@ def _remember(job: Job, stretch: Stretch, window: Window) -> None:
 
 
 async def asked(job: Job, feed: Feed, window: Window, *, live: bool = True) -> Fetched | None:
-    """What the upstream has; None where there is no answer, or none that can be read, which is noted."""
+    """What the upstream has; None where there is no answer, or none that can be read, which is noted.
+
+    That it has nothing of one thing is an answer; that it does not know a list of all things is none.
+    """
     try:
         found = await fetch(job.line, feed, window, live=live)
-    except Absent:
+    except Absent as error:
+        if feed.scope == "market":
+            _miss(job, error)
+            return None
         found = Fetched()
     except Malformed as error:
         await job.keeper.put_aside(error)

@@ -26,7 +26,7 @@ FEW = 4
 
 
 def problem(status: int, body: Json) -> spec.Problem | None:
-    """`{"message":"Protocol not found"}`, or the bare words, mostly with status 400 or 404."""
+    """`{"message":"Protocol not found"}`, or the bare words, mostly with status 400 or 404: it has no such thing."""
     answered = 200 <= status < 300
     match body:
         case {"message": str(message)} | {"error": str(message)} if not answered or len(body) < FEW:
@@ -36,8 +36,8 @@ def problem(status: int, body: Json) -> spec.Problem | None:
         case _:
             return None
     words = PATHS.sub("…", message) or f"HTTP {status}"
-    if answered:
-        return spec.Problem(Trouble.REFUSED, "message", words)
+    if answered or status in (400, 404):
+        return spec.Problem(Trouble.ABSENT, "message" if answered else str(status), words)
     return spec.told(status, status, words, too_many=(), busy=(408,))
 
 
