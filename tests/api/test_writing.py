@@ -94,6 +94,7 @@ async def test_every_media_type(writer: httpx.AsyncClient, media: str, write: By
 async def test_the_whole_answer(writer: httpx.AsyncClient) -> None:
     rows = [*ROWS, {**ROWS[0], "rate": "x", "venue": "okx"}]
     assert await post(writer, rows) == {
+        "import_id": 1,
         "received": 3,
         "inserted": 2,
         "updated": 0,

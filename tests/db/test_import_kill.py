@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from app.db import Database
+from app.services import batches
 
 SCRIPT = """
 import asyncio, sys
 from pathlib import Path
 from app.db import connected
-from app.services.importing import import_files
+from app.services.importing import Options, Writer, import_files
 
 async def main(dsn, dataset, path):
+    options = Options(writer=Writer("command line", "command line"))
     async with connected(dsn) as db:
-        done = await import_files(db, dataset, [Path(path)], progress=lambda *_: print("reading", flush=True))
+        done = await import_files(db, dataset, [Path(path)], options, lambda *_: print("reading", flush=True))
         print(done.received)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -31,6 +33,9 @@ ROW = {
 COINS = ("BTC", "ETH", "SOL", "kPEPE")
 HEAD = {"funding": "time,exchange,asset,rate", "candles": "time,exchange,asset,open,high,low,close"}
 FACT = {"funding": ("funding", "rate"), "candles": ("perp_1m", "open * i.multiplier")}
+
+LAST_IMPORT = "select state, received from import_batch order by id desc limit 1"
+CHANGES = "select count(*) from revision where not repeats"
 
 
 @pytest.fixture(params=["funding", "candles"])
@@ -65,6 +70,9 @@ async def test_killed_and_done_again(clean_database: Database, dataset: str, fil
     for after in (0, *(chance.uniform(0, 0.5) for _ in range(3))):
         kill_while_importing(clean_database.dsn, dataset, file, after)
         assert await clean_database.reads.fetchval(f"select count(*) from {table}") in (0, ROWS)
+        await batches.settle(clean_database)
+        state, counted = await clean_database.reads.fetchrow(LAST_IMPORT)
+        assert (state, counted) in (("failed", 0), ("stored", ROWS))
     with start(clean_database.dsn, dataset, file) as process:
         told, _ = process.communicate(timeout=60)
     assert told.splitlines()[-1] == str(ROWS)
@@ -76,5 +84,5 @@ async def test_killed_and_done_again(clean_database: Database, dataset: str, fil
     assert {(row["time"], row["symbol"]): round(row["value"], 6) for row in rows} == {
         (int(line[0]), line[2]): float(line[3]) for line in expected
     }
-    assert (len(rows), await clean_database.reads.fetchval("select count(*) from revision")) == (ROWS, 0)
+    assert (len(rows), await clean_database.reads.fetchval(CHANGES)) == (ROWS, 0)
     assert await clean_database.reads.fetchval("select count(*) from instrument") == 4
