@@ -22,10 +22,16 @@ from tests.replay import Replay, broken, slow
 ENDED = ("cancelled", "succeeded", "partial", "failed")
 
 
-async def planned(engine: Engine, found: Source, days: float, datasets: tuple[str, ...] = ()) -> Plan:
+async def planned(
+    engine: Engine,
+    found: Source,
+    days: float,
+    datasets: tuple[str, ...] = (),
+    entities: tuple[int, ...] | None = None,
+) -> Plan:
     end = engine.web.now()
     wish = {"source": found.id, "start": end - timedelta(days=days), "end": end, "datasets": datasets}
-    return await plan_order(engine, {found.id: found}, {**wish, "entities": None, "exchanges": None})
+    return await plan_order(engine, {found.id: found}, {**wish, "entities": entities, "exchanges": None})
 
 
 async def ordered(engine: Engine, plan: Plan, key: str | None = None) -> int:

@@ -85,13 +85,14 @@ def questions(replay: Replay, first: int = 0) -> list[tuple[Any, ...]]:
     ]
 
 
-async def test_a_back_fill_killed_ten_times(
-    clean_database: Database, environment: Environment, upstream: Replay
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.soak)])
+async def test_a_back_fill_killed_again_and_again(
+    clean_database: Database, environment: Environment, upstream: Replay, kills: int
 ) -> None:
     """30 days; killed at random moments; finished after restarts; every row once; nothing committed is asked again."""
     dice, committed = random.Random(7), list[tuple[int, set[tuple[Any, ...]]]]()
     upstream.storm([slow(0.15)], share=1.0)
-    for _ in range(10):
+    for _ in range(kills):
         moment = dice.randrange(4, 9), dice.uniform(0, 0.2)
         await asyncio.to_thread(killed_asking, environment, upstream, *moment)
         committed.append((len(upstream.asked), await chunks(clean_database, "done")))
@@ -100,7 +101,7 @@ async def test_a_back_fill_killed_ten_times(
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
     assert (row["state"], row["id"]) == ("succeeded", 1)
-    assert len({len(already) for _, already in committed}) > 4
+    assert len({len(already) for _, already in committed}) > kills / 2
     for first, already in committed:
         assert not already & set(questions(upstream, first))
     await check_rows(clean_database, row)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app import settings
-from app.ingest.errors import Absent, Throttled
+from app.ingest.errors import Absent, Refused, Throttled
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.runner import Patience, opened
 from app.ingest.spec import Aim, Feed, Window
@@ -144,11 +144,10 @@ async def test_a_wrong_key_is_refused_everywhere_and_not_shown(replay: Replay, m
     assert replay.asked[0].path.startswith("/sesame-open/")
 
 
-async def test_an_unknown_slug_is_refused_for_itself(replay: Replay) -> None:
+async def test_an_unknown_slug_is_absent(replay: Replay) -> None:
     async with asking() as line:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Absent):
             await fetch(line, batch("TVL", "protocol_slug"), window("nobody", column="TVL", live=False))
-    assert not caught.value.everywhere
 
 
 async def test_too_many_requests_are_throttled(replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
