@@ -18,7 +18,7 @@ from app import embedded
 from app.db import Database
 from app.main import create_app
 from app.records import Instrument, Metric, SourceAsset
-from app.services import entity_edit, keys, log, metrics, reference, rollup, source_assets
+from app.services import backfills, entity_edit, keys, log, metrics, reference, rollup, source_assets
 from app.settings import Settings
 
 Operations = list[tuple[re.Pattern[str], str, str]]
@@ -54,6 +54,7 @@ class Answered:
 
 
 WINDOW = {"start": "2026-03-02T00:00:00Z", "end": "2026-03-02T03:00:00Z"}
+HISTORY = {"source": "binance", "datasets": ["funding", "candles_1h"], "assets": ["BTC"], "days": 7}
 CALLS = (
     Call("OI-weighted funding of BTC", "/funding/BTC", {"weighted": "oi", **WINDOW}),
     Call("What was in force at an instant, per year", "/funding/BTC", {"at": "2026-03-02T07:30:00Z", "per": "1y"}),
@@ -100,10 +101,16 @@ CALLS = (
     Call("Pull now", "/admin/pulls", {}, "POST", {"source": "binance", "dataset": "funding"}, volatile=True),
     Call("Pulls", "/admin/pulls", volatile=True),
     Call("Jobs", "/admin/jobs", volatile=True),
-    Call("One pull", "/admin/pulls/1", volatile=True),
+    Call("One pull", "/admin/pulls/2", volatile=True),
     Call("Pause a job", "/admin/jobs/binance:funding/pause", {}, "POST", volatile=True),
     Call("Resume a job", "/admin/jobs/binance:funding/resume", {}, "POST", volatile=True),
     Call("Run a job", "/admin/jobs/binance:funding/run", {}, "POST", volatile=True),
+    Call("What a back-fill would do", "/admin/backfills", {"dry_run": "true"}, "POST", HISTORY, volatile=True),
+    Call("Order it", "/admin/backfills", {}, "POST", HISTORY, volatile=True),
+    Call("How far it has come", "/admin/backfills/2", volatile=True),
+    Call("All back-fills", "/admin/backfills", volatile=True),
+    Call("Stop it", "/admin/backfills/2/cancel", {}, "POST", volatile=True),
+    Call("Go on with one that was stopped", "/admin/backfills/1/resume", {}, "POST", volatile=True),
     Call("What was brought, and by whom", "/admin/imports", {"order": "desc"}, volatile=True),
     Call("Take an import back", "/admin/imports/6", {}, "DELETE", volatile=True),
     Call("Alive?", "/health/live", volatile=True),
@@ -114,7 +121,7 @@ CALLS = (
 async def answered(folder: Path) -> list[Answered]:
     """All calls with their answers, from an application on a database of its own in `folder`."""
     with embedded.running(folder) as cluster:
-        settings = Settings(scheduler=False, database_url=SecretStr(cluster.dsn))
+        settings = Settings(scheduler=False, backfills=False, database_url=SecretStr(cluster.dsn))
         app = create_app(settings)
         async with app.router.lifespan_context(app), _client(app) as client:
             await _fill(app, client)
@@ -144,6 +151,7 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     await rollup.refresh(db)
     await _unmapped(db)
     await _pulled(db)
+    await _cancelled(db)
 
 
 async def _unmapped(db: Database) -> None:
@@ -155,11 +163,23 @@ async def _unmapped(db: Database) -> None:
 
 
 async def _pulled(db: Database) -> None:
-    """One pull with one row refused, as the engine writes it down."""
+    """Contracts listed, and one pull with one row refused, as the engine writes it down."""
+    listing = await log.begin(db, "binance", "instruments")
+    await log.finish(db, listing, "succeeded", log.Counts(requests=1, received=1, inserted=1), None)
     refused = log.Rejected("rate_out_of_range", "BTCUSDT", "rate 9.5 is past 1.0 an interval")
     pull = await log.begin(db, "binance", "funding")
     await log.reject(db, "binance", "funding", [refused])
     await log.finish(db, pull, "succeeded", log.Counts(requests=1, received=2, inserted=1, rejected=1), None)
+
+
+async def _cancelled(db: Database) -> None:
+    """A back-fill that was ordered and stopped."""
+    days = {"start": _stamp(-24), "end": _stamp(0)}
+    asked = {"request": days, "datasets": ["funding"], "assets": ["bitcoin"], "exchanges": [], **days}
+    piece = backfills.Piece("funding", days)
+    ordered = await backfills.order(db, "binance", asked, [piece], asked_by="command line")
+    await backfills.cancel(db, ordered.id)
+    await backfills.settle(db)
 
 
 def _stamp(hours: float) -> str:
