@@ -10,6 +10,7 @@ from typing import cast
 from pydantic.fields import FieldInfo
 
 from app.ingest.sources import load
+from app.ingest.spec import Source
 from app.settings import Settings
 
 FILE = Path(__file__).parents[1] / ".env.example"
@@ -22,7 +23,7 @@ def example() -> str:
     """The text of the file."""
     parts = [_comment(HEAD)]
     parts += [_setting(name, field) for name, field in Settings.model_fields.items()]
-    parts += [_key(source.name, source.key) for source in load().values() if source.key]
+    parts += [_key(source, source.key) for source in load().values() if source.key]
     parts.append(f"{_comment(ADDRESSES)}\n#BINANCE_BASE_URL=http://127.0.0.1:9999")
     return "\n\n".join(parts) + "\n"
 
@@ -32,8 +33,9 @@ def _setting(name: str, field: FieldInfo) -> str:
     return f"{_comment(field.description or '')}\n#{alias}={_value(field.default)}"
 
 
-def _key(source: str, key: str) -> str:
-    return f"{_comment(f'Key of {source}; without it this source is left out.')}\n#{key}="
+def _key(source: Source, key: str) -> str:
+    without = "this source is left out" if source.key_required else "what only subscribers are told is left out"
+    return f"{_comment(f'Key of {source.name}; without it {without}.')}\n#{key}="
 
 
 def _value(default: object) -> str:

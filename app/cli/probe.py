@@ -66,10 +66,17 @@ def probe(
     records = probed.fetched.records
     if json:
         return emit({**facts, "rows": [asdict(record) for record in records]})
-    if records:
-        heads = [name.upper() for name in asdict(records[-1])]
-        say(table(heads, (list(asdict(record).values()) for record in records[-SHOWN:])))
+    for kind in dict.fromkeys(map(type, records)):
+        of_kind = [_shown(record) for record in records if type(record) is kind]
+        heads = [name.upper() for name in of_kind[-1]]
+        say(table(heads, (list(row.values()) for row in of_kind[-SHOWN:])))
     _summarise(feed, facts)
+
+
+def _shown(record: "Record") -> dict[str, object]:
+    """The fields of a record; of its metric the name."""
+    metric = getattr(record, "metric", None)
+    return {**asdict(record), **({"metric": metric.name} if metric else {})}
 
 
 def _feed(source: "Source", dataset: str, symbol: str | None) -> "Feed":
@@ -78,6 +85,8 @@ def _feed(source: "Source", dataset: str, symbol: str | None) -> "Feed":
     scopes = ("instrument", "market") if symbol else ("market",)
     if feed := next((found for scope in scopes if (found := source.feed(name, scope))), None):
         return feed
+    if source.feed(name, "batch"):
+        raise Failure(f"{source.id} tells {name} of many at once. See `perpstore backfill {source.id} --dry-run`", 2)
     if source.feed(name):
         raise Failure(f"{source.id} tells {name} of one contract at a time. Add its native symbol", 2)
     known = ", ".join(dict.fromkeys(feed.dataset for feed in source.feeds))

@@ -49,6 +49,8 @@ def pull(
     found = source_named(source)
     name = _dataset(found, dataset)
     _check_exchanges(found, words(exchange))
+    if words(asset) and any(feed.scope == "batch" for feed in found.feeds):
+        raise Failure(f"{found.id} is pulled whole. For some assets: `perpstore backfill {found.id} --asset …`", 2)
 
     async def work(session: "Session") -> "list[Pulled]":
         return await _pulled(session, found, name, days, words(asset))

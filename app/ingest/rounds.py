@@ -39,6 +39,7 @@ async def pull_fundamentals(job: Job) -> None:
     values = await _lists(job, [feed for feed in feeds if feed.scope == "market"], Window(now, now))
     job.keeper.places = await _places(job)
     await job.keeper.keep(values)
+    await job.keeper.flush()
     pieces = await _live_pieces(job, feeds, now)
     job.planned += len(pieces)
     await _work_off(job, pieces)
