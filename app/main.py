@@ -42,6 +42,7 @@ from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
 from app.ingest.work import started
 from app.services import reference as seeds
+from app.services.metrics import put_catalogue
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -180,6 +181,8 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     app.state.jobs = lambda: _describe_jobs(planned)
     app.state.scheduled = settings.scheduler
     db = app.state.database
+    for source in everything.values():
+        await put_catalogue(db, source.id, source.metrics)
     engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded))
     app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:

@@ -21,7 +21,7 @@ NOTHING = "No rows: nothing is stored of that; no file was written"
 
 
 def export(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="funding, open-interest or candles.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="funding, open-interest, candles or fundamentals.")],
     parquet: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write Parquet under this folder.")
     ] = None,

@@ -65,11 +65,14 @@ FUNDING = pa.schema(
     }
 )
 CANDLES = _schema(*CANDLE, interval=WORD)
+WHAT = {**dict.fromkeys(("exchange", "asset", "source", "metric", "unit"), WORD), "value": pa.float64()}
+METRICS = pa.schema({"time": TIME, **WHAT, "known_at": TIME})
 
 DATASETS: Mapping[str, tuple[Facts, ...]] = {
     "funding": (Facts("settled", "funding", FUNDING), Facts("predicted", "predicted_funding", FUNDING)),
     "open-interest": (Facts("open-interest", "open_interest", _schema("oi_base", "oi_usd")),),
     "candles": (Facts("1m", "perp_1m", CANDLES), Facts("1h", "perp_1h", CANDLES)),
+    "fundamentals": (Facts("fundamentals", "metric_value", METRICS),),
 }
 """What can be exported. An import of the same name reads every column."""
 
@@ -100,7 +103,8 @@ class Exported:
 async def export(
     db: Database, facts: Iterable[Facts], folder: Path, suffix: str, wanted: Wanted, progress: Progress | None = None
 ) -> Exported:
-    """Write `folder/exchange=X/month=YYYY-MM/<name>.<suffix>`; a month without rows has no file.
+    """Write `folder/exchange=X/month=YYYY-MM/<name>.<suffix>`; a month without rows has no file. X of facts that are of
+    no exchange is what readers of partitioned folders take for null.
 
     `suffix` is one of FORMATS. Each file is one snapshot and appears under its name when it is whole. `progress` hears
     the exchange and month and how many of its rows are written. Raises OSError and whatever the database raises.

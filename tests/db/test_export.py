@@ -16,6 +16,7 @@ TABLES = {
     "funding": ("funding", "predicted_funding"),
     "open-interest": ("open_interest",),
     "candles": ("perp_1m", "perp_1h"),
+    "fundamentals": (),
 }
 PEPE = {"exchange": "hyperliquid", "instrument": "kPEPE", "asset": "kPEPE"}
 LATER = "2025-12-05T01:02:03.456789Z"
@@ -26,10 +27,17 @@ async def facts(db: Database, dataset: str) -> list[tuple[object, ...]]:
     found: list[asyncpg.Record] = []
     for table in TABLES[dataset]:
         found += await db.reads.fetch(
-            f"""select '{table}', x.slug, i.symbol, i.multiplier, e.canonical_id, o.slug, to_jsonb(f) - 'series_id'
+            f"""select '{table}', x.slug, i.symbol, i.multiplier, e.canonical_id, o.slug,
+              to_jsonb(f) - '{{series_id,batch_id}}'::text[]
             from {table} f join series s on s.id = f.series_id join source o on o.id = s.source_id
             join instrument i on i.id = s.instrument_id join exchange x on x.id = i.exchange_id
             join entity e on e.id = i.entity_id order by 1, 2, 3, 6, f.ts"""
+        )
+    if dataset == "fundamentals":
+        found += await db.reads.fetch(
+            """select t.source, t.name, t.unit, x.slug, e.canonical_id, v.ts, v.value, v.known_at
+            from metric_value v join metric_series s on s.id = v.series_id join metric t on t.id = s.metric_id
+            join entity e on e.id = s.entity_id left join exchange x on x.id = s.exchange_id order by 1, 2, 4, 6"""
         )
     return [tuple(row) for row in found]
 
@@ -124,6 +132,20 @@ async def test_candles_of_both_lengths(clean_database: Database, tmp_path: Path,
     )
     await round_trip(clean_database, "candles", tmp_path, suffix)
     assert names(tmp_path)[:2] == [f"exchange=hyperliquid/month=2025-08/{name}.{suffix}" for name in ("1h", "1m")]
+
+
+@BOTH
+async def test_metrics_of_an_exchange_and_of_none(clean_database: Database, tmp_path: Path, suffix: str) -> None:
+    row = {"time": "2025-12-01T00:00:00Z", "asset": "aave", "metric": "TVL", "source": "defillama", "value": 1e9 / 7}
+    later = {**row, "time": "2026-01-01T00:00:00Z", "value": 0, "known_at": "2026-02-05T01:02:03.456789Z"}
+    await bring(clean_database, "fundamentals", row, later, {**row, "exchange": "bybit", "unit": "USD", "metric": "X"})
+    await round_trip(clean_database, "fundamentals", tmp_path, suffix)
+    nowhere = "exchange=__HIVE_DEFAULT_PARTITION__"
+    assert names(tmp_path) == [
+        f"{nowhere}/month=2025-12/fundamentals.{suffix}",
+        f"{nowhere}/month=2026-01/fundamentals.{suffix}",
+        f"exchange=bybit/month=2025-12/fundamentals.{suffix}",
+    ]
 
 
 async def test_a_year_of_three_exchanges(clean_database: Database, tmp_path: Path) -> None:

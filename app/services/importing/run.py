@@ -24,6 +24,8 @@ from app.services.store import Written
 Parts = Mapping[str, pa.RecordBatch]
 Progress = Callable[[str, int], None]
 PLAIN = Options()
+NO_EXCHANGE = "exchange=__HIVE_DEFAULT_PARTITION__"
+"""What partitioned folders call facts that are of no exchange."""
 
 
 async def import_rows(
@@ -88,7 +90,7 @@ async def import_files(
 
 def _from_path(path: Path, options: Options) -> Options:
     """A folder called `exchange=okx` says what a file in it need not say. Each file is an import of its own."""
-    told = dict(part.split("=", 1) for part in path.parts if part.startswith("exchange="))
+    told = dict(part.split("=", 1) for part in path.parts if part.startswith("exchange=") and part != NO_EXCHANGE)
     writer = options.writer and replace(options.writer, file=str(path))
     return replace(options, assumed={**told, **options.assumed}, writer=writer)
 

@@ -126,7 +126,7 @@ from (
 order by told.exchange, month
 
 -- name: perp_1h
--- One row a candle of an hour of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- One row a candle of an hour (where it has one) of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
 -- after series: as an import takes it, in coins and USD a coin.
 select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
   '1h' as interval, f.open, f.high, f.low, f.close,
@@ -136,7 +136,8 @@ join source o on o.id = s.source_id
 join instrument i on i.id = s.instrument_id
 join exchange x on x.id = i.exchange_id
 left join entity e on e.id = i.entity_id
-cross join lateral (select * from perp_1h where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+cross join lateral (select * from perp_1h where series_id = s.id and ts >= $2 and ts < $3
+  and num_nulls(open, high, low, close) = 0 order by ts) f
 where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
 
 -- name: perp_1h_months
@@ -154,5 +155,35 @@ from (
   where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
     and ($5::text[] is null or o.slug = any($5))
   group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: metric_value
+-- One row a value of a metric told of an exchange ($1; of none in particular: as partitioned folders spell null) from $2
+-- until before $3, of these entities ($4) and sources ($5; null: of all), series after series.
+select f.ts as time, x.slug as exchange, e.canonical_id as asset, t.source, t.name as metric, nullif(t.unit, '') as unit,
+  f.value, f.known_at
+from metric_series s
+join metric t on t.id = s.metric_id
+join entity e on e.id = s.entity_id
+left join exchange x on x.id = s.exchange_id
+cross join lateral (select * from metric_value where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where coalesce(x.slug, '__HIVE_DEFAULT_PARTITION__') = $1 and ($4::int[] is null or e.id = any($4))
+  and ($5::text[] is null or t.source = any($5))
+
+-- name: metric_value_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select coalesce(x.slug, '__HIVE_DEFAULT_PARTITION__') as exchange, min(f.first) as first, max(f.last) as last
+  from metric_series s
+  join metric t on t.id = s.metric_id
+  left join exchange x on x.id = s.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from metric_value where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or s.entity_id = any($4))
+    and ($5::text[] is null or t.source = any($5))
+  group by 1
 ) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
 order by told.exchange, month
