@@ -175,7 +175,7 @@ async def _held(job: Job, wanted: Wanted) -> dict[str, Span]:
     """What is stored of each instrument, or was asked for and answered: there may be nothing."""
     db, source, fact = job.engine.db, job.source.id, FACTS.get(job.dataset, job.dataset)
     single = job.source.feed(job.dataset, "instrument")
-    last = await store.last_times(db, source, fact)
+    last = await upkeep.last_times(db, source, fact)
     first = await upkeep.first_times(db, source, fact, wanted.since) if single else {}
     held = {symbol: Span(min(first.get(symbol, time), time), time) for symbol, time in last.items()}
     for symbol, span in job.asked.items():

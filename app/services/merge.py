@@ -49,6 +49,10 @@ TOUCHED_FROM_STAGE = f"""
 create temporary table touched on commit drop as
 select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id"""
 
+UNSTAGE = f"drop table {STAGE}, touched"
+POLLED = frozenset({"predicted_funding", "open_interest", "perp_1m", "perp_1h"})
+"""Facts that are told of many series at once, one row each."""
+
 LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
 
@@ -94,7 +98,7 @@ async def merge(
     `batch`: the import that tells them; None: a pull.
     """
     staged = STAGE if once else LAST_TOLD
-    if await _is_later(copy, fact) or await _is_news(copy, fact):
+    if await is_later(copy, fact) or await _is_news(copy, fact):
         return await _insert(copy, fact, columns, staged, batch, known=False), 0
     await copy.execute(f"analyze {STAGE}")
     await _repeat(copy, fact, columns, staged, batch)
@@ -102,7 +106,7 @@ async def merge(
     return await _insert(copy, fact, columns, staged, batch, known=True), updated
 
 
-async def _is_later(copy: Driver, fact: str) -> bool:
+async def is_later(copy: Driver, fact: str) -> bool:
     """True when every staged row is later than the newest of its series, as a poll's are: that is soon seen."""
     to = LATEST.get(fact)
     return to is not None and not await copy.fetchval(

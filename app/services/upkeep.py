@@ -15,6 +15,18 @@ from app.services.merge import LATEST
 LEAD_LOCK = 7_022_004
 
 
+async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime]:
+    """The newest stored time of each instrument the source tells of, by native symbol."""
+    rows = await db.reads.fetch(
+        f"""select i.symbol, l.{LATEST[fact].time} as ts
+        from latest l join series s on s.id = l.series_id join source o on o.id = s.source_id
+        join instrument i on i.id = s.instrument_id
+        where o.slug = $1 and l.{LATEST[fact].time} is not null""",
+        source,
+    )
+    return {row["symbol"]: row["ts"] for row in rows}
+
+
 async def first_times(db: Database, source: str, fact: str, since: datetime) -> dict[str, datetime]:
     """The first stored time at or after `since` of each instrument the source tells of, by native symbol."""
     if fact not in LATEST:

@@ -119,8 +119,11 @@ def terminal(environment: Environment) -> Iterator[Terminal]:
         command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=there, cwd=ROOT
     ) as process:
         found = Terminal(process)
-        found.until("perpstore> ")
-        yield found
+        try:
+            found.until("perpstore> ")
+            yield found
+        finally:
+            process.kill()
 
 
 def test_the_prompt(terminal: Terminal, tmp_path: Path) -> None:
