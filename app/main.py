@@ -37,10 +37,10 @@ from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
 from app.ingest import backfill, schedule, sources
+from app.ingest.engine import started
 from app.ingest.orders import plan_order
 from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
-from app.ingest.work import started
 from app.services import reference as seeds
 from app.services.metrics import put_catalogue
 from app.settings import Settings

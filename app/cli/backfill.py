@@ -14,8 +14,8 @@ from app.cli.sources import source as source_named
 
 if TYPE_CHECKING:
     from app.cli.session import Session
+    from app.ingest.engine import Engine
     from app.ingest.spec import Source
-    from app.ingest.work import Engine
     from app.services.backfills import Plan
 
 WATCH_SECONDS = 0.5
@@ -64,8 +64,8 @@ async def _done(
 ) -> dict[str, Any]:
     from app import logs
     from app.ingest.backfill import working
+    from app.ingest.engine import started
     from app.ingest.runner import key_of
-    from app.ingest.work import started
     from app.services import backfills
 
     logs.configure("WARNING", secrets=[key] if (key := key_of(source)) else [])

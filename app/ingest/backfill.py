@@ -16,11 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database, Driver
 from app.ingest.chunks import by_hours, chunked, restored
+from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.spec import Feed, Source, Window
-from app.ingest.work import Engine
 from app.records import Instrument
 from app.services import backfills, products, reference, source_assets, store
 from app.services.backfills import Chunk, NotOurs, Worker

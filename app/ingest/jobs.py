@@ -13,11 +13,12 @@ from typing import Any, Literal, cast
 from sqlalchemy.exc import DBAPIError
 
 from app.db import Database
+from app.ingest.engine import Engine, started
 from app.ingest.keep import Keeper
 from app.ingest.pages import Line
 from app.ingest.rounds import pull_fundamentals, pull_hours
 from app.ingest.spec import Source
-from app.ingest.work import Engine, Job, Order, Progress, list_contracts, pull_facts, started
+from app.ingest.work import Job, Order, Progress, list_contracts, pull_facts
 from app.logs import redact
 from app.services import log
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.ingest.chunks import Wish, plan
+from app.ingest.engine import Engine
 from app.ingest.jobs import run
 from app.ingest.runner import why_disabled
 from app.ingest.spec import Source
-from app.ingest.work import Engine, Order
+from app.ingest.work import Order
 from app.services import log
 from app.services.backfills import NothingToAsk, Plan
 

@@ -18,9 +18,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
+from app.ingest.engine import Engine
 from app.ingest.jobs import datasets, run
 from app.ingest.spec import Source
-from app.ingest.work import Engine, Order
+from app.ingest.work import Order
 from app.services import log, rollup, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,6 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
+from app.ingest.asking import Budget as Budget
+from app.ingest.asking import Request as Request
+from app.ingest.asking import at as at
+from app.ingest.asking import get as get
+from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
 from app.ingest.wire import DOLLARS as DOLLARS
@@ -137,38 +142,6 @@ class Aim:
     keyed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request: path under the source's base URL, query, JSON body and what it costs of which budget.
-
-    `base` is another host of the source, where it has several. `headers` are those of this request alone.
-    """
-
-    path: str
-    method: Literal["GET", "POST"] = "GET"
-    params: tuple[tuple[str, str], ...] = ()
-    body: Json = None
-    costs: tuple[tuple[str, float], ...] = ()
-    base: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def get(path: str, *, costs: Mapping[str, float], **params: object) -> Request:
-    """A GET of `path`; parameters that are None are left out."""
-    query = tuple((name, str(value)) for name, value in params.items() if value is not None)
-    return Request(path, params=query, costs=tuple(costs.items()))
-
-
-def at(base: str, request: Request) -> Request:
-    """The same request to another host of its source."""
-    return replace(request, base=base)
-
-
-def post(path: str, body: Json, *, costs: Mapping[str, float]) -> Request:
-    """A POST of a JSON body to `path`."""
-    return Request(path, method="POST", body=body, costs=tuple(costs.items()))
-
-
 def always(request: Request) -> Callable[[Window], Request]:
     """The same request whatever the window, for upstreams that tell only how things stand now."""
 
@@ -176,19 +149,6 @@ def always(request: Request) -> Callable[[Window], Request]:
         return request
 
     return same
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """`limit` units in every `period`.
-
-    `used_header` tells what the upstream has counted, `clock_aligned` that its period begins with the clock's.
-    """
-
-    limit: float
-    period: timedelta
-    used_header: str | None = None
-    clock_aligned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,53 +5,24 @@ pull_facts ── plan ── _work_off ── _stretch ── _asked ── pag
 """
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.db import Database
+from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
-from app.ingest.runner import Web, opened
 from app.ingest.spec import Feed, Source, Window
 from app.records import FundingInterval, Instrument, Product, Record
-from app.services import budgets, products, reference, store, upkeep
+from app.services import products, reference, store, upkeep
 from app.services.log import Counts
 
 FACTS = {"candles_1m": "perp_1m", "candles_1h": "perp_1h"}
 IN_FLIGHT = 8
 MOST_MISSES = 16
-WRITERS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What the jobs of a process share. `asked` remembers what was answered, so that nothing is asked in vain again.
-
-    `most_traded`: of a source that is in it, only that many coins are pulled, those with the most open interest.
-    """
-
-    db: Database
-    web: Web
-    history_days: float = 30
-    most_traded: Mapping[str, int] = field(default_factory=dict[str, int])
-    writers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
-    listing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    listed: dict[str, datetime] = field(default_factory=dict[str, datetime])
-    asked: dict[tuple[str, str], dict[str, Span]] = field(default_factory=dict[tuple[str, str], dict[str, Span]])
-
-
-@asynccontextmanager
-async def started(
-    db: Database, history_days: float = 30, most_traded: Mapping[str, int] | None = None
-) -> AsyncGenerator[Engine]:
-    """An engine with an HTTP client of its own, closed at the end, and budgets shared with whoever is on `db`."""
-    async with opened(ledger=budgets.spending(db)) as web:
-        yield Engine(db, web, history_days, most_traded or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pytest
 from app import settings
 from app.db import Database
 from app.ingest import limits
+from app.ingest.engine import Engine
 from app.ingest.runner import Patience, opened
-from app.ingest.work import Engine
 from tests.e2e.rounds import HISTORY_DAYS, Clock
 from tests.replay import Replay
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from app.db import Database
 from app.ingest import jobs
+from app.ingest.engine import Engine
 from app.ingest.sources import load
 from app.ingest.spec import Source
-from app.ingest.work import Engine, Order
+from app.ingest.work import Order
 from tests.replayed import markets as world
 from tests.replayed.markets import HOUR, MARKETS, MINUTES_5, Market
 

@@ -11,9 +11,9 @@ import pytest
 
 from app.db import Database, connected
 from app.ingest import backfill
+from app.ingest.engine import Engine
 from app.ingest.orders import plan_order
 from app.ingest.spec import Source
-from app.ingest.work import Engine
 from app.services import backfills
 from app.services.backfills import Plan
 from tests.e2e.rounds import source

@@ -9,8 +9,9 @@ import pytest
 from app import settings
 from app.db import Database
 from app.ingest import backfill, jobs
+from app.ingest.engine import Engine
 from app.ingest.spec import Source
-from app.ingest.work import Engine, Order
+from app.ingest.work import Order
 from tests.e2e.rounds import Clock, source
 from tests.e2e.test_backfill import ended, ordered, planned
 from tests.replay import Replay

@@ -10,7 +10,7 @@ import pytest
 
 from app.db import Database
 from app.ingest import jobs
-from app.ingest.work import Engine
+from app.ingest.engine import Engine
 from app.services import log
 from tests.e2e.rounds import ACTIVE, ALL_WELL, MINUTE, Clock, check_store, pull_round, source, stored, summary
 from tests.plain import Contract, weighted

@@ -10,8 +10,8 @@ import pytest
 from app import settings
 from app.db import Database, connected
 from app.ingest import schedule
+from app.ingest.engine import started
 from app.ingest.sources import load
-from app.ingest.work import started
 from app.services import log
 from tests.replay import Replay, slow
 

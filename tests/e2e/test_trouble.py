@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.ingest.work import Engine
+from app.ingest.engine import Engine
 from app.services import log
 from tests.e2e.rounds import Clock, pull_round, stored, summary
 from tests.replay import HTML, Fault, Replay, broken

@@ -11,9 +11,10 @@ import pytest
 from app import settings
 from app.db import Database
 from app.ingest import backfill, jobs
+from app.ingest.engine import Engine
 from app.ingest.sources.velo import COLUMNS, ESSENTIAL
 from app.ingest.sources.velo import SOURCE as VELO
-from app.ingest.work import Engine, Order
+from app.ingest.work import Order
 from app.services import backfills, budgets
 from tests.e2e.rounds import Clock
 from tests.e2e.test_backfill import ended, ordered, planned

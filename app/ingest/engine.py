@@ -1,0 +1,41 @@
+"""What the jobs of a process share: the database, a way to ask, and what they know of each other."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.db import Database
+from app.ingest.plan import Span
+from app.ingest.runner import Web, opened
+from app.services import budgets
+
+WRITERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the jobs of a process share. `asked` remembers what was answered, so that nothing is asked in vain again.
+
+    `most_traded`: of a source that is in it, only that many coins are pulled, those with the most open interest.
+    """
+
+    db: Database
+    web: Web
+    history_days: float = 30
+    most_traded: Mapping[str, int] = field(default_factory=dict[str, int])
+    writers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
+    listing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    listed: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    asked: dict[tuple[str, str], dict[str, Span]] = field(default_factory=dict[tuple[str, str], dict[str, Span]])
+
+
+@asynccontextmanager
+async def started(
+    db: Database, history_days: float = 30, most_traded: Mapping[str, int] | None = None
+) -> AsyncGenerator[Engine]:
+    """An engine with an HTTP client of its own, closed at the end, and budgets shared with whoever is on `db`."""
+    async with opened(ledger=budgets.spending(db)) as web:
+        yield Engine(db, web, history_days, most_traded or {})
