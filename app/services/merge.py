@@ -3,7 +3,7 @@
 The statements are the same for every fact but for its columns, so they are made from the column lists here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -198,6 +198,11 @@ def _kept(fact: str, told: Sequence[str]) -> str:
     absent = {n: f"s.{n} is null and " if n in told else "" for n in values_of(fact)}
     each = ", ".join(f"case when {absent[n]}f.{n} is not null then '{n}' end" for n in absent)
     return f"nullif(array_remove(array[{each}], null), '{{}}')"
+
+
+def has_latest(fact: str, names: Collection[str]) -> bool:
+    """Whether these columns are all that `latest` keeps of a fact."""
+    return fact in LATEST and LATEST[fact].values.keys() <= set(names)
 
 
 async def latest(copy: Driver, fact: str, holder: str) -> None:

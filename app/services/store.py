@@ -87,7 +87,7 @@ async def put(
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
         put_into = _put_settlements if fact == "funding" else _put_staged
-        polled = await _put_poll(db, copy, fact, batches) if batch is None else None
+        polled = await _put_poll(db, copy, fact, batches) if make is _nothing_to_make else None
         written, holder = polled or await put_into(db, copy, fact, batches, make, batch)
         if written.received:
             if batch is not None:
@@ -158,7 +158,8 @@ async def _put_staged(
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
     inserted, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
-    return Written(received, inserted, updated), merge.STAGE if once and inserted == received else fact
+    staged = once and inserted == received and merge.has_latest(fact, names)
+    return Written(received, inserted, updated), merge.STAGE if staged else fact
 
 
 async def _put_settlements(
