@@ -15,7 +15,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -24,6 +24,11 @@ Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SESSION = {"timezone": "UTC", "jit": "off", "application_name": "perpstore"}
 MIGRATION_LOCK = 7_022_001
 LISTED = "select true from pg_available_extensions where name = 'timescaledb'"
+
+DATABASE_ERRORS = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""Whatever talking to the database may raise."""
+GONE_CLASSES = ("08", "40", "53", "57")
+"""SQLSTATE of connections lost, transactions to be tried again, no room, and shutting down."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +40,13 @@ class Database:
     dsn: str
     engine: AsyncEngine
     reads: Pool
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the database does not answer just now, rather than refuse what it was told."""
+    found = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    state = str(getattr(found, "sqlstate", None) or "")
+    return isinstance(found, OSError | asyncpg.InterfaceError) or state.startswith(GONE_CLASSES)
 
 
 def plain_dsn(url: str) -> str:

@@ -1,5 +1,6 @@
 """Logging: one line a record, JSON unless a person is watching, with keys and passwords blacked out."""
 
+import asyncio
 import json
 import logging
 import re
@@ -88,3 +89,9 @@ def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: Tex
         logger.handlers, logger.propagate = [], True
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def tell_of_death(task: asyncio.Task[None]) -> None:
+    """To be called when background work has ended, which it should not by itself."""
+    if not task.cancelled() and (error := task.exception()):
+        logging.getLogger(__name__).error("%s has ended", task.get_name(), exc_info=error)

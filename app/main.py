@@ -136,7 +136,7 @@ def describe(source: Source, settings: Settings) -> dict[str, Any]:
     return {
         "source": source.id,
         "name": source.name,
-        "pulled": source.id in settings.sources or not settings.sources,
+        "pulled": (source.id in settings.sources or not settings.sources) and why_disabled(source) is None,
         "key_setting": source.key,
         "key_needed": source.key is not None and source.key_required,
         "key_present": key_of(source) is not None,

@@ -9,18 +9,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import asyncpg
 from anyio import open_file
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import Field
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from app.api.deps import DatabaseDep, Slug, WriterDep, lower, writer
 from app.api.errors import BadRequest, TooLarge, UnsupportedMedia, Wrong, bad_value
 from app.api.schemas import Out, problems
-from app.db import Database
+from app.db import DATABASE_ERRORS, Database
 from app.services import importing, rollup
 from app.services.importing import Body, Format, Options
 from app.services.keys import Key
@@ -29,8 +27,6 @@ MAX_ROWS = 1_000_000
 MIB = 1 << 20
 SETTLE_SECONDS = 2.0
 """How long after a write the rollups are brought up to it: many writes in a row cost one computation."""
-
-DATABASE_GONE = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +52,7 @@ async def _keep_rollups(app: FastAPI) -> None:
         app.state.written.clear()
         try:
             await rollup.refresh(app.state.database)
-        except DATABASE_GONE as error:
+        except DATABASE_ERRORS as error:
             logger.warning("the rollups were not refreshed after a write: %s", error)
 
 

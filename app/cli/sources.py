@@ -58,7 +58,7 @@ def _described(source: "Source", settings: "Settings") -> Described:
     return {
         "source": source.id,
         "name": source.name,
-        "pulled": not settings.sources or source.id in settings.sources,
+        "pulled": (not settings.sources or source.id in settings.sources) and why_disabled(source) is None,
         "base_url": base_url(source.id, source.base_url),
         "key_setting": source.key,
         "key_needed": source.key is not None and source.key_required,

@@ -11,18 +11,17 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import asyncpg
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.db import Database, Driver
-from app.ingest.chunks import by_hours, chunked, restored
+from app.db import DATABASE_ERRORS, Database, Driver, is_gone
+from app.ingest import places
+from app.ingest.chunks import restored
 from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.spec import Feed, Source, Window
+from app.logs import redact, tell_of_death
 from app.records import Instrument
-from app.services import backfills, products, reference, source_assets, store
+from app.services import backfills, store
 from app.services.backfills import Chunk, NotOurs, Worker
 from app.services.log import Counts
 
@@ -31,7 +30,6 @@ MOST_ATTEMPTS = 3
 LOOK_SECONDS = 1.0
 REST_SECONDS = 20.0
 FRESH = timedelta(minutes=5)
-DATABASE_GONE = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +69,7 @@ class _Shift:
 async def working(engine: Engine, sources: Mapping[str, Source]) -> AsyncGenerator[None]:
     """Work chunks of these sources until the end; what is begun then is given back."""
     task = asyncio.create_task(_work_on(engine, sources), name="backfills")
+    task.add_done_callback(tell_of_death)
     try:
         yield
     finally:
@@ -85,7 +84,7 @@ async def _work_on(engine: Engine, sources: Mapping[str, Source]) -> None:
         try:
             async with backfills.worker(engine.db) as me:
                 await _shift(_Shift(engine, sources, me))
-        except DATABASE_GONE as error:
+        except DATABASE_ERRORS as error:
             logger.warning("backfills: the database does not answer: %s", error)
         await asyncio.sleep(LOOK_SECONDS)
 
@@ -100,6 +99,7 @@ async def _shift(shift: _Shift) -> None:
                 shift.tasks[task] = chunk
                 task.add_done_callback(lambda done: shift.tasks.pop(done, None))
                 continue
+            await backfills.let_go(shift.engine.db, shift.me, shift.tasks.values())
             ending = await backfills.settle(shift.engine.db)
             for task, begun in list(shift.tasks.items()):
                 if begun.backfill in ending:
@@ -126,21 +126,32 @@ async def _logged(shift: _Shift, chunk: Chunk) -> None:
     try:
         await _work(shift, chunk)
     except asyncio.CancelledError:
-        with suppress(*DATABASE_GONE):
+        with suppress(*DATABASE_ERRORS):
             await asyncio.shield(backfills.give_back(db, me, chunk))
         raise
     except NotOurs:
         logger.info("chunk %d of back-fill %d went to another worker", chunk.number, chunk.backfill)
-    except (UpstreamError, KeyError) as error:
-        hopeless = isinstance(error, Refused | Malformed | KeyError) or chunk.attempts >= MOST_ATTEMPTS
-        throttled = isinstance(error, Throttled)
-        shift.rest(chunk.source, (throttled and error.retry_after) or REST_SECONDS)
-        await backfills.give_back(db, me, chunk, str(error), for_good=hopeless and not throttled)
-    except DATABASE_GONE as error:
-        logger.warning("back-fill %d, chunk %d: %s", chunk.backfill, chunk.number, error)
-        shift.rest(chunk.source, REST_SECONDS)
-        with suppress(*DATABASE_GONE):
-            await backfills.give_back(db, me, chunk, "the database did not answer")
+    except Throttled as error:
+        shift.rest(chunk.source, error.retry_after or REST_SECONDS)
+        await backfills.give_back(db, me, chunk, redact(str(error)))
+    except (UpstreamError, *DATABASE_ERRORS) as error:
+        await _failed(shift, chunk, error)
+    except Exception as error:
+        logger.exception("back-fill %d, chunk %d failed", chunk.backfill, chunk.number)
+        await _failed(shift, chunk, error)
+
+
+async def _failed(shift: _Shift, chunk: Chunk, error: Exception) -> None:
+    """Give it back: to be tried a few times, not at all where that is no use, and again while the database is away."""
+    shift.rest(chunk.source, REST_SECONDS)
+    told = redact(f"{error if isinstance(error, UpstreamError | KeyError) else f'{type(error).__name__}: {error}'}")
+    if is_gone(error):
+        logger.warning("back-fill %d, chunk %d: %s", chunk.backfill, chunk.number, told)
+        with suppress(*DATABASE_ERRORS):
+            await backfills.give_back(shift.engine.db, shift.me, chunk)
+        return
+    hopeless = isinstance(error, Refused | Malformed | KeyError) or chunk.attempts + 1 >= MOST_ATTEMPTS
+    await backfills.give_back(shift.engine.db, shift.me, chunk, told, failed=True, for_good=hopeless)
 
 
 async def _work(shift: _Shift, chunk: Chunk) -> None:
@@ -186,32 +197,16 @@ async def _known(shift: _Shift, source: Source, dataset: str) -> _Known:
     key, now = (source.id, dataset), shift.engine.web.now()
     found = shift.known.get(key)
     if found is None or now - found.at > FRESH:
-        found = _Known(now, *await _places(shift.engine.db, source, dataset))
+        found = _Known(now, *await _read(shift.engine.db, source, dataset))
         shift.known[key] = found
     return found
 
 
-async def _places(db: Database, source: Source, dataset: str) -> tuple[Mapping[str, Instrument], Places]:
+async def _read(db: Database, source: Source, dataset: str) -> tuple[Mapping[str, Instrument], Places]:
     match dataset:
         case "perp_1h":
-            listed = await products.listed(db, source.id)
-            return {}, Places(hours={(one.exchange, one.symbol): one.series for one in listed})
+            return {}, await places.of_hours(db, source.id)
         case "fundamentals":
-            return {}, Places(entities=source_assets.one_each(await source_assets.entities_of(db, source.id)))
+            return {}, await places.of_entities(db, source.id)
         case _:
-            contracts = await reference.instruments(db, source.id)
-            return contracts, Places(await reference.series_of(db, source.id, source.id))
-
-
-async def catch_up(db: Database, source: Source, gaps: Mapping[datetime, set[tuple[str, str]]], end: datetime) -> None:
-    """Order the hours of these pairs of exchange and coin that are missing, once."""
-    feeds = [(number, feed) for number, feed in enumerate(source.feeds) if feed.scope == "batch" and feed.history]
-    pieces = [piece for number, feed in feeds for piece in chunked(number, feed, by_hours(feed, gaps, end))]
-    if not pieces:
-        return
-    start = min(gaps)
-    told = {"start": start.isoformat(), "end": end.isoformat()}
-    asked = {"request": {"catch_up": start.isoformat()}, "datasets": ["perp_1h"], "assets": [], "exchanges": [], **told}
-    key = f"catch-up {source.id} from {start.isoformat()}"
-    with suppress(backfills.Conflict):
-        await backfills.order(db, source.id, asked, pieces, asked_by="schedule", key=key)
+            return await places.of_contracts(db, source.id)

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from app.ingest.backfill import catch_up
+from app.ingest import places
+from app.ingest.catching_up import asked_before, catch_up
 from app.ingest.chunks import aim_at
-from app.ingest.keep import Places
 from app.ingest.pages import Fetched
 from app.ingest.plan import Span
 from app.ingest.runner import key_of
@@ -37,18 +37,12 @@ async def pull_fundamentals(job: Job) -> None:
     await metrics.put_catalogue(db, source, job.source.metrics)
     now = job.engine.web.now()
     values = await _lists(job, [feed for feed in feeds if feed.scope == "market"], Window(now, now))
-    job.keeper.places = await _places(job)
+    job.keeper.places = await places.of_entities(db, source)
     await job.keeper.keep(values)
     await job.keeper.flush()
     pieces = await _live_pieces(job, feeds, now)
     job.planned += len(pieces)
     await _work_off(job, pieces)
-
-
-async def _places(job: Job) -> Places:
-    """Which entity each thing is that the source tells of."""
-    known = await source_assets.entities_of(job.engine.db, job.source.id)
-    return Places(entities=source_assets.one_each(known))
 
 
 async def _lists(job: Job, feeds: Sequence[Feed], window: Window) -> list[Record]:
@@ -85,10 +79,15 @@ async def pull_hours(job: Job) -> None:
     if not known:
         job.troubles["no products are known yet"] += 1
         return
-    job.keeper.places = hours_of(known)
-    chosen = most_traded(known, job.engine.most_traded.get(source), whole=now.hour == 0)
-    await catch_up(db, job.source, _gaps(chosen, now, job.engine.history_days), now - NEWEST)
-    newest = _newest(chosen, now, job.asked)
+    job.keeper.places = await places.of_hours(db, source, known)
+    most = job.engine.most_traded.get(source)
+    before = await asked_before(db, job.source)
+    ranked = most is None or any(one.open_interest for one in known)
+    wanted = most_traded(known, most, whole=False) if ranked else list[Listed]()
+    gaps = _gaps(wanted, before, now, job.engine.history_days)
+    await catch_up(db, job.source, gaps, now - NEWEST)
+    chosen = most_traded(known, most, whole=now.hour == 0)
+    newest = _newest(chosen, await products.missing(db, source, now - NEWEST, now), now, job.asked)
     ways = (_pieces(job.feeds(), way, now) for way in (newest, _together(newest)))
     pieces = min(ways, key=len)
     job.planned = len(pieces)
@@ -96,15 +95,10 @@ async def pull_hours(job: Job) -> None:
         job.asked.update({_name(one): Span(now - NEWEST, now) for one in chosen})
 
 
-def hours_of(known: Iterable[Listed]) -> Places:
-    """Where hours of these products go."""
-    return Places(hours={(one.exchange, one.symbol): one.series for one in known})
-
-
 def most_traded(known: Sequence[Listed], most: int | None, *, whole: bool) -> Sequence[Listed]:
-    """The coins with the most open interest over all exchanges, on each; all where it is not known, or `whole`.
+    """The coins with the most open interest over all exchanges, on each.
 
-    Once a day all are asked, so that the order is of today.
+    `whole`: all, as once a day, so that the order is of today; and as long as no open interest is known.
     """
     worth: dict[str, float] = defaultdict(float)
     for one in known:
@@ -115,12 +109,14 @@ def most_traded(known: Sequence[Listed], most: int | None, *, whole: bool) -> Se
     return [one for one in known if one.coin in best]
 
 
-def _newest(known: Iterable[Listed], now: datetime, asked_before: Mapping[str, Span]) -> dict[datetime, set[Pair]]:
-    """Exchange and coin by the first of the newest hours that is not there."""
+def _newest(
+    known: Iterable[Listed], holes: Mapping[tuple[str, str], datetime], now: datetime, answered: Mapping[str, Span]
+) -> dict[datetime, set[Pair]]:
+    """Exchange and coin by the first of the newest hours that is not there; what was answered is soon given up."""
     missing: dict[datetime, set[Pair]] = defaultdict(set)
     for one in known:
-        before = asked_before.get(_name(one))
-        bounds = [now - NEWEST, one.last and one.last + HOUR, one.begins and _full_hour(one.begins)]
+        before = answered.get(_name(one))
+        bounds = [holes.get((one.exchange, one.symbol), now), one.begins and _full_hour(one.begins)]
         start = max(bound for bound in (*bounds, before and min(before.last, now - LATE)) if bound)
         if start < now:
             missing[start].add((one.exchange, one.coin))
@@ -142,13 +138,18 @@ def _pieces(feeds: Iterable[Feed], missing: Mapping[datetime, set[Pair]], end: d
     ]
 
 
-def _gaps(known: Iterable[Listed], now: datetime, history_days: float) -> dict[datetime, set[Pair]]:
-    """Exchange and coin by the first hour that is not there, where that is longer ago than the newest hours."""
+def _gaps(
+    known: Iterable[Listed], asked: Mapping[Pair, datetime], now: datetime, history_days: float
+) -> dict[datetime, set[Pair]]:
+    """Exchange and coin by the first hour that is not there, where that is longer ago than the newest hours.
+
+    `asked`: until when each was ordered before, whatever came of it.
+    """
     first = (now - timedelta(days=history_days)).replace(hour=0)
     missing: dict[datetime, set[Pair]] = defaultdict(set)
     for one in known:
         bounds = (first, one.last and one.last + HOUR, one.begins and _full_hour(one.begins))
-        start = max(bound for bound in bounds if bound)
+        start = max(bound for bound in (*bounds, asked.get((one.exchange, one.coin))) if bound)
         if start < now - NEWEST:
             missing[start].add((one.exchange, one.coin))
     return missing

@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 from app.ingest.errors import Absent, Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
 from app.ingest.limits import LONGEST_WAIT, Ledger, Limiter, limiter, limiters
 from app.ingest.spec import Json, Problem, Request, Source, Trouble
+from app.logs import keep_secret
 from app.settings import base_url, environment
 
 WHOLE_SECONDS = 60.0
@@ -167,8 +168,10 @@ def _text(body: bytes) -> tuple[Json, bool]:
 
 
 def key_of(source: Source) -> str | None:
-    """The key of a source as the environment has it, or None."""
-    return (environment().get(source.key) or "").strip() or None if source.key else None
+    """The key of a source as the environment has it, or None. It is in no line of the log from then on."""
+    key = (environment().get(source.key) or "").strip() if source.key else ""
+    keep_secret(key)
+    return key or None
 
 
 def why_disabled(source: Source) -> str | None:

@@ -12,16 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-import asyncpg
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.db import Database
+from app.db import DATABASE_ERRORS, Database
 from app.ingest.engine import Engine
 from app.ingest.jobs import datasets, run
 from app.ingest.spec import Source
 from app.ingest.work import Order
+from app.logs import tell_of_death
 from app.services import log, rollup, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +29,6 @@ TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
 ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
 ROLLUP_RECENT = timedelta(days=2)
-DATABASE_GONE = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +175,7 @@ def _logged(name: str) -> Generator[None]:
     """A database that does not answer is told of; the next round tries again."""
     try:
         yield
-    except DATABASE_GONE as error:
+    except DATABASE_ERRORS as error:
         logger.warning("%s: the database does not answer: %s", name, error)
 
 
@@ -229,14 +227,9 @@ async def running(engine: Engine, sources: Iterable[Source]) -> AsyncGenerator[M
     """Pull these sources on schedule until the end, unless another process does; the jobs there are, by id."""
     jobs = planned(sources)
     task = asyncio.create_task(_take_part(engine, jobs), name="schedule")
-    task.add_done_callback(_tell_of_death)
+    task.add_done_callback(tell_of_death)
     try:
         yield jobs
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-def _tell_of_death(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("the schedule has ended", exc_info=error)

@@ -6,7 +6,7 @@ pull_facts ── plan ── _work_off ── _stretch ── _asked ── pag
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,8 +16,8 @@ from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
 from app.ingest.spec import Feed, Source, Window
-from app.records import FundingInterval, Instrument, Product, Record
-from app.services import products, reference, store, upkeep
+from app.records import FundingInterval, Instrument, Product, Record, SourceAsset
+from app.services import products, reference, source_assets, store, upkeep
 from app.services.log import Counts
 
 FACTS = {"candles_1m": "perp_1m", "candles_1h": "perp_1h"}
@@ -99,12 +99,20 @@ async def list_contracts(job: Job) -> None:
             told = [row for row in found.records if isinstance(row, Instrument | FundingInterval)]
             sold = [row for row in found.records if isinstance(row, Product)]
             new = await reference.put_instruments(db, source, told)
-            new += await products.put_products(db, source, sold) if sold else 0
+            new += await _put_products(job, sold) if sold else 0
             job.keeper.tally.received += len(told) + len(sold)
             job.keeper.tally.written += store.Written(len(told) + len(sold), new)
             await _retire_missing(job, found)
         job.done += 1
         job.tell()
+
+
+async def _put_products(job: Job, sold: Collection[Product]) -> int:
+    """What an aggregator lists, and its names of coins: those of no entity we know are among the unmapped."""
+    coins = sorted({product.coin for product in sold})
+    listed = [SourceAsset("coin", coin, coin, coin) for coin in coins]
+    await source_assets.put_source_assets(job.engine.db, job.source.id, listed)
+    return await products.put_products(job.engine.db, job.source.id, list(sold))
 
 
 async def _retire_missing(job: Job, found: Fetched) -> None:

@@ -5,8 +5,8 @@ A worker is a connection that holds an advisory lock; a chunk of a worker whose 
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -20,6 +20,8 @@ from app.services.queries import Query, sql
 WORK_LOCK = 7_022_006
 State = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "partial", "failed"]
 LONGEST_ERROR = 500
+SCHEDULE = "schedule"
+"""Who orders what a pause left missing."""
 
 
 class Conflict(Exception):
@@ -122,7 +124,7 @@ async def worker(db: Database) -> AsyncGenerator[Worker]:
         me = Worker(await connection.fetchval("select pg_backend_pid()"))
         connection.add_termination_listener(lambda _: me.lost.set())
         await connection.execute("select pg_advisory_lock($1, $2)", WORK_LOCK, me.number)
-        await connection.execute(sql("backfills", "left_by"), me.number)
+        await connection.execute(sql("backfills", "let_go"), me.number, [], [])
         yield me
     finally:
         await connection.close(timeout=2)
@@ -151,13 +153,27 @@ async def finish(copy: Driver, me: Worker, chunk: Chunk, counts: Counts, note: s
 
 
 async def give_back(
-    db: Database, me: Worker, chunk: Chunk, error: str | None = None, *, for_good: bool = False
+    db: Database,
+    me: Worker,
+    chunk: Chunk,
+    error: str | None = None,
+    *,
+    failed: bool = False,
+    for_good: bool = False,
 ) -> None:
-    """The chunk is not done: anybody may try it again or, `for_good`, nobody."""
+    """The chunk is not done: anybody may try it again or, `for_good`, nobody. `failed` ones count as attempts."""
     state = "failed" if for_good else "queued"
-    told = (chunk.backfill, chunk.number, me.number, state, error and error[:LONGEST_ERROR])
+    told = (chunk.backfill, chunk.number, me.number, state, error and error[:LONGEST_ERROR], int(failed))
     async with writing(db) as connection:
         await (await driver(connection)).execute(sql("backfills", "give_back"), *told)
+
+
+async def let_go(db: Database, me: Worker, held: Iterable[Chunk]) -> None:
+    """Chunks that are this worker's but not among those it holds are anybody's again."""
+    keys = [(chunk.backfill, chunk.number) for chunk in held]
+    numbers = [[key[at] for key in keys] for at in range(2)]
+    async with writing(db) as connection:
+        await (await driver(connection)).execute(sql("backfills", "let_go"), me.number, *numbers)
 
 
 async def settle(db: Database) -> list[int]:
@@ -184,8 +200,21 @@ async def _change(db: Database, backfill: int, statement: str, refusal: str) -> 
         state = await copy.fetchval("select state from backfill where id = $1 for update", backfill)
         if state is None:
             raise KeyError(backfill)
-        if await copy.fetchval(sql("backfills", statement), backfill) is None:
+        if await copy.fetchval(sql("backfills", statement), backfill, WORK_LOCK) is None:
             raise Conflict(refusal.format(state))
+
+
+async def scheduled(db: Database, source: str) -> list[tuple[list[list[str]], datetime]]:
+    """The pairs that the schedule ordered history of, and until when."""
+    rows = await db.reads.fetch(sql("backfills", "scheduled"), source, SCHEDULE)
+    return [(json.loads(row["pairs"]), row["until"]) for row in rows]
+
+
+async def resume_scheduled(db: Database, source: str) -> None:
+    """What the schedule ordered of late and could not wholly be had is tried again."""
+    for row in await db.reads.fetch(sql("backfills", "unfinished"), source, SCHEDULE):
+        with suppress(Conflict):
+            await resume(db, row["id"])
 
 
 async def state_of(db: Database, backfill: int) -> asyncpg.Record | None:

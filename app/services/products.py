@@ -101,3 +101,9 @@ async def listed(
         )
         for row in rows
     ]
+
+
+async def missing(db: Database, source: str, start: datetime, end: datetime) -> dict[tuple[str, str], datetime]:
+    """The first hour in `[start, end)` that is not stored of each active product, by exchange and native symbol."""
+    rows = await db.reads.fetch(sql("products", "missing"), source, start, end)
+    return {(row["exchange"], row["symbol"]): row["first"] for row in rows}

@@ -49,6 +49,12 @@ async def told(clean_database: Database) -> Database:
     return clean_database
 
 
+@pytest.fixture(autouse=True)
+async def nothing_told_yet(client: httpx.AsyncClient, clean_database: Database) -> None:
+    """The application puts what sources are known to tell into the catalogue; here each test fills its own."""
+    await clean_database.reads.execute("truncate metric restart identity cascade")
+
+
 async def test_values_as_each_source_tells_them(client: httpx.AsyncClient, told: Database) -> None:
     found = await rows(client, "/fundamentals/uni", metric="tvl", **WEEK)
     assert found[0] == {

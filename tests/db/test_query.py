@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -51,8 +52,7 @@ async def test_refused(clean_database: Database, text: str) -> None:
 @pytest.fixture
 def untouched(short_tmp: Path) -> Iterator[Path]:
     """A file that is not there, and could be made by anybody."""
-    folder = short_tmp / "open"
-    folder.mkdir()
+    folder = Path(mkdtemp(dir=short_tmp))
     folder.chmod(0o777)
     yield folder / "copied"
     assert list(folder.iterdir()) == []

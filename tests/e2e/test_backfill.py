@@ -142,3 +142,45 @@ async def test_a_worker_that_is_gone_leaves_its_chunks(engine: Engine, replay: R
     async with backfill.working(engine, {"bybit": bybit}):
         row = await ended(engine.db, number)
     assert row["state"] == "succeeded"
+
+
+async def test_tries_are_of_what_failed_not_of_workers_that_went(engine: Engine, replay: Replay) -> None:
+    bybit = source("bybit")
+    number = await ordered(engine, await planned(engine, bybit, 1, ("funding",)))
+    for _ in range(5):
+        async with backfills.worker(engine.db) as me:
+            assert await backfills.claim(engine.db, me, ["bybit"])
+    replay.misbehave(broken(), times=8)
+    async with backfill.working(engine, {"bybit": bybit}):
+        assert (await ended(engine.db, number))["state"] == "succeeded"
+
+
+async def test_cancelled_while_its_worker_was_killed_it_can_be_resumed(engine: Engine, replay: Replay) -> None:
+    bybit = source("bybit")
+    plan = await planned(engine, bybit, 1, ("funding",))
+    number = await ordered(engine, replace(plan, pieces=plan.pieces[:1]))
+    async with backfills.worker(engine.db) as me:
+        assert await backfills.claim(engine.db, me, ["bybit"])
+        await backfills.cancel(engine.db, number)
+    await backfills.settle(engine.db)
+    assert (await ended(engine.db, number))["state"] == "cancelled"
+    await backfills.resume(engine.db, number)
+    async with backfill.working(engine, {"bybit": bybit}):
+        assert (await ended(engine.db, number))["state"] == "succeeded"
+
+
+async def test_whatever_goes_wrong_is_recorded_and_ends(
+    engine: Engine, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "REST_SECONDS", 0.01)
+
+    def odd(*_: object) -> None:
+        raise ZeroDivisionError("odd")
+
+    monkeypatch.setattr(backfill, "restored", odd)
+    bybit = source("bybit")
+    plan = await planned(engine, bybit, 1, ("funding",))
+    number = await ordered(engine, replace(plan, pieces=plan.pieces[:2]))
+    async with backfill.working(engine, {"bybit": bybit}):
+        row = await ended(engine.db, number)
+    assert (row["state"], row["errors"]) == ("failed", ["ZeroDivisionError: odd"])

@@ -139,7 +139,7 @@ def test_the_prompt(terminal: Terminal, tmp_path: Path) -> None:
     terminal.type("\x03")
     assert "c\n3\n" in terminal.type("select 3 as c;\n")
     terminal.type("select pg_sleep(60);\n", "\n")
-    time.sleep(0.3)
+    time.sleep(1.5)
     assert "cancelled\n" in terminal.type("\x03")
     assert "d\n4\n" in terminal.type("select 4 as d;\n")
     terminal.type("\x04", "\n")

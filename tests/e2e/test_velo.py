@@ -139,6 +139,74 @@ async def test_what_velo_has_nothing_of_is_no_error_and_not_asked_for_ever(
     assert not await engine.db.reads.fetchval("select count(*) from reject where source = 'velo'")
 
 
+async def test_an_outage_beside_a_pair_that_never_tells_leaves_no_hole(
+    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    velo.mood.markets = velo.listing({("okex-swap",): 3})
+    told, quiet = velo._futures, "bybit,QUIET,QUIETUSDT,1700000000000,true\n"
+    monkeypatch.setitem(velo.PATHS, "/api/v1/futures", lambda query, now: told(query, now) + quiet)
+    first = (clock.now - timedelta(days=engine.history_days)).replace(hour=0, minute=0, second=0)
+    async with backfill.working(engine, {"velo": VELO}):
+        for _ in range(3):
+            await pulled(engine)
+            for row in await engine.db.reads.fetch("select id from backfill"):
+                assert (await ended(engine.db, row["id"]))["state"] == "succeeded"
+            engine.asked.clear()
+            clock.now += 15 * HOUR
+    clock.now -= 15 * HOUR
+    check(await stored(engine.db), first, round((clock.now.replace(minute=0, second=0) - first) / HOUR))
+
+
+async def test_a_hole_in_the_newest_hours_is_asked_for_again(engine: Engine, clock: Clock) -> None:
+    velo.mood.markets = velo.listing({("okex-swap",): 3})
+    await pulled(engine)
+    now = clock.now.replace(minute=0, second=0)
+    await engine.db.reads.execute("delete from perp_1h where ts = $1", now - 3 * HOUR)
+    engine.asked.clear()  # as after a round in which not everything was answered
+    clock.now += HOUR
+    await pulled(engine)
+    check(await stored(engine.db), now - 6 * HOUR, 7)
+
+
+async def test_of_the_most_traded_only_history_is_ordered(engine: Engine, clock: Clock) -> None:
+    velo.mood.markets = velo.listing({("okex-swap",): 5})
+    clock.now = clock.now.replace(hour=0)
+    few = replace(engine, most_traded={"velo": 2})
+    await pulled(few)
+    assert await engine.db.reads.fetchval("select count(*) from backfill") == 0
+    clock.now += timedelta(days=1)
+    await pulled(few)
+    (row,) = await engine.db.reads.fetch("select asked -> 'request' ->> 'pairs' as pairs from backfill")
+    assert row["pairs"].count("okx") == 2
+
+
+async def test_columns_in_any_order_and_columns_nobody_expected(
+    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other columns may come before the essential ones; one that Velo adds is a metric at once."""
+    velo.mood.markets = velo.listing({("okex-swap",): 2})
+    await jobs.pull_all(engine, VELO, ["instruments"], Order())
+    plan = await planned(engine, VELO, 2)
+    number = await ordered(engine, replace(plan, pieces=plan.pieces[::-1]))
+    async with backfill.working(engine, {"velo": VELO}):
+        assert (await ended(engine.db, number))["state"] == "succeeded"
+    check(await stored(engine.db), plan.start.replace(minute=0, second=0), 48)
+    told = velo._rows
+
+    def more(query: dict[str, str], now: int) -> str:
+        head, *lines = told(query, now).splitlines()
+        return "\n".join([f"{head},basis", *(f"{line},0.5" for line in lines), ""])
+
+    monkeypatch.setitem(velo.PATHS, "/api/v1/rows", more)
+    clock.now += HOUR
+    await pulled(engine)
+    found = await engine.db.reads.fetch(
+        """select t.name, v.value from metric_value v join metric_series s on s.id = v.series_id
+        join metric t on t.id = s.metric_id"""
+    )
+    assert {(row["name"], row["value"]) for row in found} == {("BASIS", 0.5)}
+
+
 async def test_two_processes_keep_one_budget(engine: Engine, replay: Replay) -> None:
     """Together they stay below what Velo allows, whoever of them polls and whoever fetches history."""
     velo.mood.markets = velo.listing(SMALL)

@@ -20,35 +20,36 @@ def listed(coin: str, exchange: str = "bybit", **facts: object) -> Listed:
 
 
 @pytest.mark.parametrize(
-    ("facts", "first"),
+    ("hole", "begins", "first"),
     [
-        ({}, NOW - 6 * HOUR),
-        ({"last": NOW - HOUR}, None),
-        ({"last": NOW - 2 * HOUR}, NOW - HOUR),
-        ({"last": NOW - 9 * HOUR}, NOW - 6 * HOUR),
-        ({"begins": NOW - timedelta(minutes=90)}, NOW - 2 * HOUR),
-        ({"begins": NOW + HOUR}, None),
+        (NOW - 6 * HOUR, None, NOW - 6 * HOUR),
+        (None, None, None),
+        (NOW - HOUR, None, NOW - HOUR),
+        (NOW - 6 * HOUR, NOW - timedelta(minutes=90), NOW - 2 * HOUR),
+        (NOW - 6 * HOUR, NOW + HOUR, None),
     ],
 )
-def test_the_newest_hours_that_are_missing(facts: dict[str, object], first: datetime | None) -> None:
-    found = rounds._newest([listed("A", **facts)], NOW, {})
+def test_the_newest_hours_that_are_missing(hole: datetime | None, begins: datetime | None, first: datetime) -> None:
+    holes = {("bybit", "AUSDT"): hole} if hole else {}
+    found = rounds._newest([listed("A", begins=begins)], holes, NOW, {})
     assert found == ({} if first is None else {first: {("bybit", "A")}})
 
 
 def test_hours_that_did_not_come_are_asked_for_again_but_not_for_ever() -> None:
-    asked = {"bybit:AUSDT": Span(NOW - 6 * HOUR, NOW)}
-    assert rounds._newest([listed("A")], NOW, asked) == {NOW - 3 * HOUR: {("bybit", "A")}}
+    asked, holes = {"bybit:AUSDT": Span(NOW - 6 * HOUR, NOW)}, {("bybit", "AUSDT"): NOW - 6 * HOUR}
+    assert rounds._newest([listed("A")], holes, NOW, asked) == {NOW - 3 * HOUR: {("bybit", "A")}}
 
 
 def test_a_gap_begins_where_history_is_wanted_from_or_the_last_hour_was() -> None:
     day = timedelta(days=1)
     known = [listed("A"), listed("B", last=NOW - 2 * day), listed("C", last=NOW - HOUR), listed("D", begins=NOW - day)]
-    found = rounds._gaps(known, NOW, 30)
-    assert found == {
+    assert rounds._gaps(known, {}, NOW, 30) == {
         datetime(2026, 2, 8, tzinfo=UTC): {("bybit", "A")},
         NOW - 2 * day + HOUR: {("bybit", "B")},
         NOW - day: {("bybit", "D")},
     }
+    before = {("bybit", "A"): NOW - 8 * HOUR, ("bybit", "B"): NOW - 3 * HOUR, ("bybit", "D"): NOW - 6 * HOUR}
+    assert rounds._gaps(known, before, NOW, 30) == {NOW - 8 * HOUR: {("bybit", "A")}}
 
 
 def test_the_most_traded_coins_on_each_of_their_exchanges() -> None:

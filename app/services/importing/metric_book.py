@@ -55,7 +55,8 @@ class MetricBook:
         metric = self.known.get((named.source, named.metric.lower()))
         if metric is None:
             canonical = self._canonical(named.metric)
-            metric = self.add(Known(named.source, named.metric, canonical, named.unit, signed=True, is_new=True))
+            signed = self._signed(canonical)
+            metric = self.add(Known(named.source, named.metric, canonical, named.unit, signed, is_new=True))
         if named.negative and not metric.signed:
             raise Refusal("negative", f"`{metric.name}` of {metric.source} is never negative")
         if named.unit and not metric.unit:
@@ -69,6 +70,11 @@ class MetricBook:
         """What all sources that have a metric of this name mean by it, else the name itself."""
         meant = {metric.canonical for metric in self.known.values() if metric.name.lower() == name.lower()}
         return meant.pop() if len(meant) == 1 else name.upper()
+
+    def _signed(self, canonical: str) -> bool:
+        """Whether it may be negative: as those say who tell the same, else it may."""
+        alike = [metric.signed for metric in self.known.values() if metric.canonical.lower() == canonical.lower()]
+        return any(alike) or not alike
 
     def series(self, metric: Known, entity: int, exchange: str) -> Measured:
         """The series of a metric of an entity."""

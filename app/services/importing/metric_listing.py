@@ -67,8 +67,8 @@ async def make(making: Making, directory: Directory) -> Mapping[int, int]:
 
     Returns reserved series that another writer made meanwhile.
     """
-    new = ((m.source, m.name, m.canonical, m.unit) for m in directory.metrics.new)
-    await making.made("metric", "make_metrics", *_columns(new, 4))
+    new = ((m.source, m.name, m.canonical, m.unit, m.signed) for m in directory.metrics.new)
+    await making.made("metric", "make_metrics", *_columns(new, 5))
     series = directory.metrics.new_series
     rows = [(m.series, m.metric.source, m.metric.name, *directory.stored(m.entity), m.exchange) for m in series]
     await making.made("metric_series", "make_metric_series", *_columns(rows, 6))

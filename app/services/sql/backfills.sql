@@ -9,27 +9,31 @@ returning id
 -- The back-fill that was ordered with a key ($1).
 select id, asked::text as asked from backfill where idempotency_key = $1
 
--- name: left_by
--- Chunks of an earlier worker that had the number ($1) of one that begins now.
-update backfill_chunk set state = 'queued', worker = null where state = 'running' and worker = $1
+-- name: let_go
+-- Chunks that are worker $1's, but for those it holds ($2 back-fills, $3 numbers).
+update backfill_chunk set state = 'queued', worker = null
+where state = 'running' and worker = $1
+  and (backfill_id, number) not in (select * from unnest($2::int[], $3::int[]))
 
 -- name: claim
--- The first chunk of sources $1 that nobody alive is at, now that of worker $2; lock $3 tells who is alive.
+-- The first chunk of sources $1 that nobody alive is at, now that of worker $2; lock $3 tells who is alive. What people
+-- order comes before what the schedule does.
 with open as (
   select c.backfill_id, c.number
   from backfill b join backfill_chunk c on c.backfill_id = b.id
   where b.source = any($1::text[]) and b.state in ('queued', 'running') and c.state in ('queued', 'running')
     and (c.state = 'queued' or not exists (
       select from pg_locks l
-      where l.locktype = 'advisory' and l.classid::bigint = $3::bigint and l.objid::bigint = c.worker and l.granted))
-  order by c.attempts, c.backfill_id, c.number
+      where l.locktype = 'advisory' and l.classid::bigint = $3::bigint and l.objid::bigint = c.worker and l.granted
+        and l.database = (select oid from pg_database where datname = current_database())))
+  order by b.asked_by = 'schedule', c.attempts, c.backfill_id, c.number
   limit 1
   for update of c skip locked
 ), begun as (
   update backfill b set state = 'running', started_at = coalesce(started_at, clock_timestamp())
   from open where b.id = open.backfill_id and b.state = 'queued'
 )
-update backfill_chunk c set state = 'running', worker = $2, attempts = c.attempts + 1
+update backfill_chunk c set state = 'running', worker = $2
 from open join backfill b on b.id = open.backfill_id
 where c.backfill_id = open.backfill_id and c.number = open.number
 returning c.backfill_id, c.number, b.source, c.dataset, c.piece::text as piece, c.attempts
@@ -42,7 +46,7 @@ where backfill_id = $1 and number = $2 and worker = $3 and state = 'running'
 
 -- name: give_back
 -- Chunk $2 of back-fill $1, if it is still that of worker $3, is in state $4 again.
-update backfill_chunk set state = $4::text, worker = null, error = coalesce($5, error),
+update backfill_chunk set state = $4::text, worker = null, error = coalesce($5, error), attempts = attempts + $6::int,
   finished_at = case when $4::text = 'failed' then clock_timestamp() end
 where backfill_id = $1 and number = $2 and worker = $3 and state = 'running'
 
@@ -54,6 +58,7 @@ with going as (
     exists (
       select from backfill_chunk c join pg_locks l on l.locktype = 'advisory' and l.classid::bigint = $1::bigint
         and l.objid::bigint = c.worker and l.granted
+        and l.database = (select oid from pg_database where datname = current_database())
       where c.backfill_id = b.id and c.state = 'running') as worked,
     exists (select from backfill_chunk c where c.backfill_id = b.id and c.state = 'running') as claimed
   from backfill b where b.state in ('queued', 'running', 'cancelling')
@@ -74,19 +79,35 @@ union all
 select id, state from going where id not in (select id from ended)
 
 -- name: cancel
--- The id of back-fill $1, if it goes on and is now being cancelled.
-update backfill set state = 'cancelling' where id = $1 and state in ('queued', 'running', 'cancelling') returning id
+-- The id of back-fill $1, if it goes on and is now being cancelled. Workers ($2: their lock) see that for themselves.
+update backfill set state = 'cancelling'
+where id = $1 and state in ('queued', 'running', 'cancelling') and $2::int is not null returning id
 
 -- name: resume
--- The id of back-fill $1, if there was something left of it: what failed is to be tried again.
+-- The id of back-fill $1, if there was something left of it: what failed is to be tried again, and what a worker that
+-- died (lock $2) had begun.
 with left_over as (
-  update backfill_chunk set state = 'queued', worker = null, attempts = 0, error = null
-  where backfill_id = $1 and state in ('failed', 'queued')
+  update backfill_chunk c set state = 'queued', worker = null, attempts = 0, error = null
+  where backfill_id = $1 and (state in ('failed', 'queued') or state = 'running' and not exists (
+      select from pg_locks l
+      where l.locktype = 'advisory' and l.classid::bigint = $2::bigint and l.objid::bigint = c.worker and l.granted
+        and l.database = (select oid from pg_database where datname = current_database())))
     and (select state from backfill where id = $1) in ('cancelled', 'partial', 'failed')
   returning 1
 )
 update backfill set state = 'queued', finished_at = null, error = null
 where id = $1 and state in ('cancelled', 'partial', 'failed') and exists (select from left_over) returning id
+
+-- name: scheduled
+-- One row a back-fill of source $1 that $2 ordered: pairs of exchange and coin, and until when.
+select asked -> 'request' ->> 'pairs' as pairs, (asked ->> 'end')::timestamptz as until
+from backfill where source = $1 and asked_by = $2 and asked -> 'request' ? 'pairs'
+
+-- name: unfinished
+-- Back-fills of source $1 that $2 ordered in the last three days and that did not wholly succeed.
+select id from backfill
+where source = $1 and asked_by = $2 and state in ('partial', 'failed')
+  and created_at > clock_timestamp() - interval '3 days' and finished_at < clock_timestamp() - interval '30 minutes'
 
 -- name: left_over
 -- The newest back-fill of a request ($1) that came in the last day and has not come to its end.

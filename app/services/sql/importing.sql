@@ -118,11 +118,11 @@ where coalesce(e.slug, '') = wanted.exchange
 select nextval(pg_get_serial_sequence('metric_series', 'id'))::int as id from generate_series(1, $1::int)
 
 -- name: make_metrics
--- Metrics by source, name, canonical name and unit: those that are not there, and units nobody told before.
+-- Metrics by source, name, canonical name, unit and whether they may be negative: those that are not there, and units nobody told before.
 with told as (
   insert into metric (source, name, canonical, unit, domain, granularity, covers, signed)
-  select source, name, canonical, unit, 'fundamental', 'daily', 'instant', true
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new(source, name, canonical, unit)
+  select source, name, canonical, unit, 'fundamental', 'daily', 'instant', signed
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[]) as new(source, name, canonical, unit, signed)
   order by source, name
   on conflict (source, name) do update set unit = excluded.unit where metric.unit = '' and excluded.unit <> ''
   returning id, xmax = 0 as made

@@ -53,3 +53,16 @@ left join lateral (
 where p.source = $1 and p.active and ($2::int[] is null or i.entity_id = any($2))
   and ($3::text[] is null or x.slug = any($3))
 order by open_interest desc nulls last, x.slug, i.symbol
+
+-- name: missing
+-- One row an active product of source $1 that lacks an hour in [$2, $3): the first such hour.
+select x.slug as exchange, i.symbol, min(g.ts) as first
+from source_product p
+join instrument i on i.id = p.instrument_id
+join exchange x on x.id = i.exchange_id
+join source t on t.slug = p.source
+join series s on s.instrument_id = i.id and s.source_id = t.id
+cross join generate_series($2::timestamptz, $3::timestamptz - interval '1 hour', interval '1 hour') as g(ts)
+left join perp_1h h on h.series_id = s.id and h.ts = g.ts and h.ts >= $2 and h.ts < $3
+where p.source = $1 and p.active and h.ts is null
+group by x.slug, i.symbol

@@ -28,9 +28,16 @@ with told as (
   join series s on s.id = l.series_id
   join source o on o.id = s.source_id,
   lateral (values ('funding', l.funding_ts), ('predicted_funding', l.predicted_ts), ('open_interest', l.oi_ts),
-    ('candles_1m', l.minute_ts), ('candles_1h', l.hour_ts)) as v(dataset, ts)
+    ('candles_1m', l.minute_ts),
+    (case when (o.slug, 'perp_1h') in (select * from unnest($2::text[], $3::text[])) then 'perp_1h' else 'candles_1h' end,
+      l.hour_ts)) as v(dataset, ts)
   where v.ts is not null
   group by o.slug, v.dataset
+  union all
+  select t.source, 'fundamentals', max(n.ts), count(*)
+  from metric t join metric_series s on s.metric_id = t.id,
+  lateral (select ts from metric_value where series_id = s.id order by ts desc limit 1) n
+  group by t.source
 ), expected as (
   select source, dataset, min(every_s) as every_s
   from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s) group by source, dataset
@@ -43,7 +50,7 @@ with told as (
 ), joined as (
   select source, dataset, t.newest, coalesce(t.series, 0) as series, e.every_s as asked_every_s, p.pulled_at,
     greatest(e.every_s, case dataset when 'funding' then coalesce(h.longest, 8) * 3600 when 'candles_1h' then 7200
-      when 'candles_1m' then 120 end) as expected_every_s,
+      when 'perp_1h' then 7200 when 'fundamentals' then 86400 when 'candles_1m' then 120 end) as expected_every_s,
     extract(epoch from $1::timestamptz - case when dataset = 'instruments' then p.pulled_at else t.newest end)::float8
       as age_s
   from told t full join expected e using (source, dataset) left join pulled p using (source, dataset)

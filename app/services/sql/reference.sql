@@ -1,5 +1,6 @@
 -- name: instruments_of
--- One row a perpetual or future of an exchange ($1), as a record, those with the most open interest first.
+-- One row a perpetual or future that an exchange ($1) lists itself, as a record, those with the most open interest first.
+-- What only others tell of has no margin; the exchange is not asked for it.
 select i.symbol, coalesce(i.base, '') as base, coalesce(i.quote, '') as quote, i.kind,
   coalesce(i.margin, 'stable') as margin, coalesce(i.contract_size, 1) as contract_size, i.multiplier,
   i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, coalesce(i.oi_sides, 1) as oi_sides
@@ -8,7 +9,7 @@ join exchange e on e.id = i.exchange_id
 left join lateral (
   select max(l.oi_usd) as oi_usd from series s join latest l on l.series_id = s.id where s.instrument_id = i.id
 ) o on true
-where e.slug = $1 and i.kind in ('perp', 'future')
+where e.slug = $1 and i.kind in ('perp', 'future') and i.margin is not null
 order by o.oi_usd desc nulls last, i.symbol
 
 -- name: make_series

@@ -1,0 +1,26 @@
+"""Where the records of a dataset go: read from what is listed and what that is mapped to."""
+
+from collections.abc import Iterable, Mapping
+
+from app.db import Database
+from app.ingest.keep import Places
+from app.records import Instrument
+from app.services import products, reference, source_assets
+from app.services.products import Listed
+
+
+async def of_contracts(db: Database, source: str) -> tuple[Mapping[str, Instrument], Places]:
+    """The contracts of an exchange, and the series of each."""
+    return await reference.instruments(db, source), Places(await reference.series_of(db, source, source))
+
+
+async def of_entities(db: Database, source: str) -> Places:
+    """Which entity each thing is that a source tells of."""
+    return Places(entities=source_assets.one_each(await source_assets.entities_of(db, source)))
+
+
+async def of_hours(db: Database, source: str, listed: Iterable[Listed] | None = None) -> Places:
+    """The series of every perpetual a source lists, and the entities of its coins for columns nobody expected."""
+    known = await products.listed(db, source) if listed is None else listed
+    hours = {(one.exchange, one.symbol): one.series for one in known}
+    return Places(hours=hours, entities=(await of_entities(db, source)).entities)
