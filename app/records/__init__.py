@@ -15,6 +15,7 @@ from app.records.checks import (
 from app.records.metrics import LARGEST_VALUE, Domain, Granularity, Metric, MetricValue, SourceAsset
 from app.records.perps import (
     HOUR_COLUMNS,
+    HOUR_PRICES,
     Candle,
     FundingInterval,
     FundingRate,
@@ -26,6 +27,8 @@ from app.records.perps import (
     PredictedFunding,
     Product,
     Underlying,
+    check_hour_prices,
+    check_hour_value,
 )
 
 Listed = Instrument | FundingInterval | Product | SourceAsset | Metric
@@ -36,6 +39,7 @@ __all__ = [
     "CLOCK_SKEW",
     "EARLIEST",
     "HOUR_COLUMNS",
+    "HOUR_PRICES",
     "LARGEST_QUANTITY",
     "LARGEST_RATE",
     "LARGEST_VALUE",
@@ -59,6 +63,8 @@ __all__ = [
     "SourceAsset",
     "Underlying",
     "check_candle",
+    "check_hour_prices",
+    "check_hour_value",
     "check_interval",
     "check_quantity",
     "check_rate",

@@ -141,12 +141,10 @@ class Candle:
         return self.time + self.interval
 
 
+HOUR_PRICES = ("open", "high", "low", "close")
 RATES = ("funding_rate_8h", "funding_rate_8h_mean")
 HOUR_COLUMNS = (
-    "open",
-    "high",
-    "low",
-    "close",
+    *HOUR_PRICES,
     "volume_base",
     "volume_usd",
     "buy_volume_base",
@@ -178,6 +176,17 @@ HOUR_COLUMNS = (
 
 `premium` is as its source tells it, a fraction or USD, and of either sign.
 """
+
+
+def check_hour_value(name: str, value: float) -> None:
+    """Refuse what one of `HOUR_COLUMNS` cannot be."""
+    check_rate(value) if name in RATES else check_quantity(name, abs(value) if name == "premium" else value)
+
+
+def check_hour_prices(values: Mapping[str, float]) -> None:
+    """Refuse a high and a low that do not enclose open and close, where all four are told."""
+    if all(name in values for name in HOUR_PRICES):
+        check_candle(*(values[name] for name in HOUR_PRICES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +227,8 @@ class PerpHour:
         if not self.values:
             raise BadRecord("no_value", "an hour of which nothing is told")
         for name, value in self.values.items():
-            check_rate(value) if name in RATES else check_quantity(name, abs(value) if name == "premium" else value)
-        told = [self.values.get(name) for name in ("open", "high", "low", "close")]
-        if None not in told:
-            check_candle(*(value for value in told if value is not None))
+            check_hour_value(name, value)
+        check_hour_prices(self.values)
 
     @property
     def closes(self) -> datetime:

@@ -1,5 +1,6 @@
 """DefiLlama: every metric it is known to tell, from a body of the documented shape."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.defillama import (
     DAY,
     FIELDS,
     NOW,
+    PAST,
     SOURCE,
     SUMS,
     TODAY,
@@ -61,6 +63,30 @@ def test_overviews_tell_all_fields_of_a_family(
     assert told(items) == named(name, changes) | also
     assert not bads(items)
     assert {(item.id_type, item.id, item.time) for item in items} == {("protocol_slug", "foo", TODAY)}
+
+
+@pytest.mark.parametrize(("kind", "data_type", "name", "changes", "also"), FAMILIES[:6])
+def test_what_a_chain_takes_is_never_a_series_of_what_a_protocol_takes(
+    kind: str, data_type: str | None, name: str, changes: str, also: dict[str, float]
+) -> None:
+    """Hyperliquid and four others are both, and one entity: under one name the last that is told would win."""
+    chain = {**protocol("hyperliquid-l1", **FIELDS), "displayName": "Hyperliquid L1", "protocolType": "chain"}
+    of_protocol = protocol("hyperliquid-perps", parentProtocol="parent#hyperliquid", total24h=3.5)
+    rows = overview({**chain, "parentProtocol": "parent#hyperliquid"}, of_protocol)
+    items = read(market(f"/overview/{kind}", data_type), rows, window())
+    assert told(items, "Hyperliquid L1") == named(f"CHAIN_GAS_{name}", f"CHAIN_GAS_{changes}")
+    assert told(items, "hyperliquid") == {f"{name}_24H": 3.5} | dict.fromkeys(also, 3.5)
+
+
+@pytest.mark.parametrize("what", ["FEES", "REVENUE"])
+def test_history_of_a_chain_is_another_series_than_that_of_a_protocol(what: str) -> None:
+    chart = {"totalDataChart": [[int((TODAY - DAY).timestamp()), 5.5]]}
+    asked = window("Hyperliquid L1", column=f"CHAIN_GAS_{what}", live=False)
+    feed = batch(f"CHAIN_GAS_{what}", "chain_name")
+    assert feed.request(asked).path == "/summary/fees/hyperliquid-l1"
+    assert told(read(feed, chart, asked)) == {f"CHAIN_GAS_{what}": 5.5}
+    plan = [piece for each in SOURCE.feeds if each.pieces for piece in each.pieces(PAST)]
+    assert {piece.subjects[0] for piece in plan if piece.columns == (what,)} == set(ASSETS["protocol_slug"])
 
 
 @pytest.mark.parametrize(("name", "changes"), CHAIN_FAMILIES)
@@ -166,8 +192,8 @@ def test_outflows_upstream_are_the_net_flow(net: Any, expected: dict[str, float]
 HISTORY = [
     ("CHAIN_TVL", "chain_name", lambda points: [{"date": date, "tvl": n} for date, n in points]),
     *((name, "chain_name", None) for name, _ in CHAIN_FAMILIES),
-    ("FEES", "chain_name", None),
-    ("REVENUE", "chain_name", None),
+    ("CHAIN_GAS_FEES", "chain_name", None),
+    ("CHAIN_GAS_REVENUE", "chain_name", None),
     ("TVL", "protocol_slug", lambda points: {"tvl": [{"date": d, "totalLiquidityUSD": n} for d, n in points]}),
     *((name, "protocol_slug", None) for _, _, name, _, _ in FAMILIES),
     (
@@ -201,15 +227,30 @@ def test_history_tells_whole_days(column: str, id_type: str, body: Any) -> None:
     assert "excludeTotalDataChart" not in dict(request.params)
 
 
+@pytest.mark.parametrize(("column", "id_type", "body"), HISTORY)
+def test_history_keeps_the_times_that_are_told(column: str, id_type: str, body: Any) -> None:
+    """Two of one day are two, and what was last updated in the running day is not of a whole one."""
+    yesterday = TODAY - DAY
+    times = [yesterday, yesterday + timedelta(hours=13, seconds=5), TODAY + timedelta(seconds=1)]
+    points = [(int(time.timestamp()), n) for time, n in zip(times, (5.5, 6.5, 7.5), strict=True)]
+    chart = body(points) if body else {"totalDataChart": [list(point) for point in points]}
+    items = read(batch(column, id_type), chart, window(ASSETS[id_type][0], column=column, live=False))
+    found = [(item.time, item.value) for item in items if item.metric.name == column]
+    assert found == [(times[0], 5.5), (times[1], 6.5)]
+
+
 def test_all_that_is_told_is_in_the_catalogue_with_its_meaning() -> None:
     catalogue = {metric.name: metric for metric in SOURCE.metrics}
     assert len(catalogue) == len(SOURCE.metrics)
-    for family in (*metrics.PROTOCOLS, *metrics.CHAINS):
+    for family in (*metrics.PROTOCOLS, *metrics.CHAIN_GAS.values(), *metrics.CHAINS):
         for metric in (family.day, *(each.metric for each in naming.numbers_of(family, FIELDS))):
             assert catalogue[metric.name] == metric
     for name, canonical, unit, covers, signed in (
         ("FEES_24H", "FEES", "USD", "24h", False),
         ("FEES", "FEES", "USD", "day", False),
+        ("CHAIN_GAS_FEES", "CHAIN_GAS_FEES", "USD", "day", False),
+        ("CHAIN_GAS_FEES_24H", "CHAIN_GAS_FEES", "USD", "24h", False),
+        ("CHAIN_GAS_REVENUE", "CHAIN_GAS_REVENUE", "USD", "day", True),
         ("REVENUE_24H", "REVENUE", "USD", "24h", True),
         ("FEES_ALL_TIME", "FEES_ALL_TIME", "USD", "all", False),
         ("DEX_CHANGE_7D_OVER_7D", "DEX_VOLUME_CHANGE_7D_OVER_7D", "percent", "7d", True),
@@ -227,6 +268,7 @@ def test_all_that_is_told_is_in_the_catalogue_with_its_meaning() -> None:
         metric = catalogue[name]
         assert (metric.canonical, metric.unit, metric.covers, metric.signed) == (canonical, unit, covers, signed)
     assert "token incentives are not taken off" in catalogue["EARNINGS"].about
-    assert "gas" in catalogue["CHAIN_FEES"].about
+    assert "CHAIN_GAS_FEES" in catalogue["CHAIN_FEES"].about
+    assert "gas" in catalogue["CHAIN_GAS_FEES"].about
     domains = {"DEX_VOLUME_7D": "trading", "OPEN_INTEREST": "derivative", "OPTIONS_PREMIUM_24H": "options"}
     assert {name: catalogue[name].domain for name in domains} == domains

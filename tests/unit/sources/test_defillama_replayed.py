@@ -90,7 +90,7 @@ async def test_a_round_without_a_key(replay: Replay) -> None:
     assert told["TVL", "aave", TODAY] == pytest.approx(aave)
     assert told["CHAIN_TVL", "Hyperliquid L1", TODAY] == defi.amount("Hyperliquid L1", "TVL", day=TODAY)
     assert told["CHAIN_FEES_24H", "OP Mainnet", TODAY] == defi.amount("OP Mainnet", "all", "fees", day=TODAY)
-    assert told["FEES_24H", "OP Mainnet", TODAY] == defi.amount("OP Mainnet", "fees", day=TODAY)
+    assert told["CHAIN_GAS_FEES_24H", "OP Mainnet", TODAY] == defi.amount("OP Mainnet", "fees", day=TODAY)
     assert told["STABLECOIN_SUPPLY", "52", TODAY] == defi.amount("52", "supply", day=TODAY)
     listed = {(record.id_type, record.id) for record in found.records if isinstance(record, SourceAsset)}
     assert {("chain_name", "Base"), ("protocol_slug", "aave"), ("stablecoin_id", "1"), ("bridge_id", "11")} <= listed
@@ -121,7 +121,8 @@ async def test_a_back_fill_ends_with_the_last_whole_day(replay: Replay, key: str
     for name, id in (
         ("CHAIN_TVL", "Ethereum"),
         ("CHAIN_REVENUE", "Solana"),
-        ("FEES", "Hyperliquid L1"),
+        ("CHAIN_GAS_FEES", "Hyperliquid L1"),
+        ("FEES", "hyperliquid"),
         ("TVL", "aave"),
         ("BORROWED", "aave"),
         ("EARNINGS", "aave"),

@@ -139,6 +139,29 @@ def test_what_is_no_number_is_bad(column: str, wrong: str) -> None:
     item = told([column], line(f'"{wrong}"'))
     assert isinstance(item, Bad)
     assert (item.symbol, item.code) == ("FOOUSDT", "unreadable")
+    assert column in item.reason
+
+
+@pytest.mark.parametrize("column", NUMBERS)
+@pytest.mark.parametrize("wrong", ["n/a", "-1e19", "1e19", "1e999"])
+def test_a_bad_column_costs_no_other(column: str, wrong: str) -> None:
+    numbers = {**NUMBERS, column: wrong}
+    bad, hour = read(table([*numbers], line(*numbers.values())), window([*numbers]))
+    assert isinstance(bad, Bad)
+    assert bad.symbol == "FOOUSDT"
+    assert bad.reason.startswith(column)
+    assert hour.values == {ours: NUMBERS[theirs] for theirs, _, ours in STORED if theirs != column}
+
+
+def test_each_bad_column_is_told_of() -> None:
+    numbers = {**NUMBERS, "premium": "n/a", "coin_volume": "-1", "funding_rate": "1.5"}
+    *refused, hour = read(table([*numbers], line(*numbers.values())), window([*numbers]))
+    assert [(bad.symbol, bad.code, bad.reason.split()[0].strip(":")) for bad in refused] == [
+        ("FOOUSDT", "negative", "coin_volume"),
+        ("FOOUSDT", "rate_out_of_range", "funding_rate"),
+        ("FOOUSDT", "unreadable", "premium"),
+    ]
+    assert len(hour.values) == 27
 
 
 @pytest.mark.parametrize("column", NUMBERS)
@@ -173,9 +196,12 @@ def test_an_hour_of_which_nothing_is_told_is_none() -> None:
     assert told(["close_price", "premium"], line("", "NaN")) is None
 
 
-def test_a_high_below_the_close_is_bad() -> None:
+def test_a_high_below_the_close_costs_the_four_prices() -> None:
     columns = ("open_price", "high_price", "low_price", "close_price")
     assert told(columns, line(5, 6, 4, 7)).code == "high_low"
+    bad, hour = read(table((*columns, "coin_volume"), line(5, 6, 4, 7, 2.5)), window((*columns, "coin_volume")))
+    assert (bad.symbol, bad.code) == ("FOOUSDT", "high_low")
+    assert hour == PerpHour("binance", "FOOUSDT", NOON, {"volume_base": 2.5})
 
 
 def test_times_that_cannot_be() -> None:
@@ -273,9 +299,22 @@ def test_quarters_of_two_hours_and_two_products() -> None:
 
 
 @pytest.mark.parametrize(("wrong", "code"), [("n/a", "unreadable"), ("-1", "negative")])
-def test_an_hour_with_a_bad_minute_is_bad(wrong: str, code: str) -> None:
+def test_a_column_with_a_bad_minute_is_left_out_of_its_hour(wrong: str, code: str) -> None:
     item = told(["coin_volume"], line(5), line(wrong, time=NOON + MINUTE))
     assert (item.symbol, item.code) == ("FOOUSDT", code)
+    columns = ["coin_volume", "close_price"]
+    lines = [line(5, 80), line(wrong, 81, time=NOON + MINUTE), line(6, 82, time=NOON + HOUR)]
+    bad, hour, next_hour = read(table(columns, *lines), window(columns))
+    assert (bad.symbol, bad.code) == ("FOOUSDT", code)
+    assert (hour.time, hour.values) == (NOON, {"close": 81})
+    assert (next_hour.time, next_hour.values) == (NOON + HOUR, {"volume_base": 6, "close": 82})
+
+
+def test_a_sum_of_minutes_that_is_too_large_costs_its_column() -> None:
+    columns = ["coin_volume", "close_price"]
+    bad, hour = read(table(columns, line(9e17, 80), line(9e17, 81, time=NOON + MINUTE)), window(columns))
+    assert (bad.symbol, bad.code) == ("FOOUSDT", "quantity_out_of_range")
+    assert hour.values == {"close": 81}
 
 
 # Asking.

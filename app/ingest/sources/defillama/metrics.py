@@ -1,5 +1,7 @@
 """What DefiLlama tells: families of numbers of protocols and of chains, and metrics that stand by themselves."""
 
+from dataclasses import replace
+
 from app.ingest.sources.defillama.naming import Family, known
 from app.records import Domain, Metric
 
@@ -22,7 +24,7 @@ EARNINGS = Metric(
 )
 NOTIONAL = usd("OPTIONS_NOTIONAL_24H", "Notional value of options traded in 24 hours.", "24h", domain="options")
 
-FEES = Family("FEES", "fees", "fundamental", "All that users paid. Of a chain: the gas fees of the chain itself.")
+FEES = Family("FEES", "fees", "fundamental", "All that users of a protocol paid.")
 REVENUE = Family(
     "REVENUE",
     "fees",
@@ -94,9 +96,17 @@ PROTOCOLS = (
     DERIVATIVES_VOLUME,
 )
 
-_ON_CHAIN = (
-    "Sum over the protocols on the chain, not what the chain itself takes for gas: that is FEES and REVENUE of it."
-)
+
+def _gas(family: Family) -> Family:
+    """What a chain takes itself: another thing than what a protocol takes, and one entity may be both."""
+    about = f"{family.about} Here of the gas fees that a chain itself takes."
+    return replace(family, name=f"CHAIN_GAS_{family.name}", about=about, also=None)
+
+
+CHAIN_GAS = {family.name: _gas(family) for family in PROTOCOLS if family.kind == "fees"}
+"""Of chains, by the name of the family of protocols that is told beside it."""
+
+_ON_CHAIN = "Sum over the protocols on the chain, not what the chain itself takes: that is CHAIN_GAS_FEES and _REVENUE."
 CHAIN_FEES = Family("CHAIN_FEES", "fees", "fundamental", f"All that users of a chain's protocols paid. {_ON_CHAIN}")
 CHAIN_REVENUE = Family(
     "CHAIN_REVENUE",
@@ -172,7 +182,7 @@ ALL = (
     CHANGE_7D,
     OPEN_INTEREST,
     *(metric for metric in known(OPEN_INTERESTS) if metric.unit == "percent"),
-    *(metric for family in (*PROTOCOLS, *CHAINS) for metric in known(family)),
+    *(metric for family in (*PROTOCOLS, *CHAIN_GAS.values(), *CHAINS) for metric in known(family)),
     STABLECOIN_SUPPLY,
     STABLECOIN_SUPPLY_PREV_DAY,
     STABLECOIN_SUPPLY_PREV_WEEK,

@@ -12,10 +12,10 @@ from app.ingest.sources.defillama.reading import API, Point, ask, batch, days, m
 from app.ingest.spec import Feed, Json, Request, Rows, Window, Wire
 
 CHAINS_TOO = {"ronin", "stride", "babylon"}  # chains that are told of as if they were protocols
-FAMILIES = {family.name: family for family in metrics.PROTOCOLS}
+FAMILIES = {family.name: family for family in (*metrics.PROTOCOLS, *metrics.CHAIN_GAS.values())}
 FREE = [family.name for family in metrics.PROTOCOLS if not family.needs_key]
 KEYED = [family.name for family in metrics.PROTOCOLS if family.needs_key]
-OF_CHAINS = ["FEES", "REVENUE"]
+OF_CHAINS = ["CHAIN_GAS_FEES", "CHAIN_GAS_REVENUE"]
 
 
 def parameters(family: Family, *, chart: bool) -> dict[str, object]:
@@ -53,13 +53,14 @@ def open_interest(row: Raw) -> Iterator[Told]:
     yield from (told for told in numbers_of(metrics.OPEN_INTERESTS, row) if told.metric.unit == "percent")
 
 
-def overview(numbers: Numbers) -> Callable[[Overview, Window], Rows]:
-    """Values of protocols by slug, of chains by display name."""
+def overview(numbers: Numbers, of_chain: Numbers) -> Callable[[Overview, Window], Rows]:
+    """Values of protocols by slug, of chains by display name: a chain is a part of no parent."""
 
     def part(row: Raw) -> Part:
         told = Row.model_validate(row)
-        whose = (CHAIN, NAMED.id_of(row)) if told.is_chain else (SLUG, told.slug)
-        return Part(*whose, parent_of(row), tuple(numbers(row)))
+        if told.is_chain:
+            return Part(CHAIN, NAMED.id_of(row), None, tuple(of_chain(row)))
+        return Part(SLUG, told.slug, parent_of(row), tuple(numbers(row)))
 
     def rows(answer: Overview, window: Window) -> Rows:
         return with_parents(read_parts(answer.protocols, part), midnight(window.start))
@@ -68,9 +69,10 @@ def overview(numbers: Numbers) -> Callable[[Overview, Window], Rows]:
 
 
 def now(family: Family, numbers: Numbers | None = None) -> Feed:
-    """What all protocols took in or traded, as of now."""
+    """What all protocols took in or traded, and chains for gas, as of now."""
     request = ask(API, f"/overview/{family.kind}", **parameters(family, chart=False))
-    rows = overview(numbers or partial(numbers_of, family))
+    gas = metrics.CHAIN_GAS.get(family.name, family)
+    rows = overview(numbers or partial(numbers_of, family), numbers or partial(numbers_of, gas))
     return listing(request, Overview, rows, needs_key=family.needs_key)
 
 

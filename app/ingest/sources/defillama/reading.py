@@ -36,19 +36,19 @@ def _from_seconds(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("epoch seconds expected")
     try:
-        return midnight(datetime.fromtimestamp(int(value), UTC))
+        return datetime.fromtimestamp(int(value), UTC)
     except (OverflowError, OSError) as error:
         raise ValueError(f"{value} is no time") from error
 
 
-Day = Annotated[datetime, BeforeValidator(_from_seconds)]
-"""Epoch seconds, as an integer or as digits → 00:00 UTC of the day."""
+Time = Annotated[datetime, BeforeValidator(_from_seconds)]
+"""Epoch seconds, as an integer or as digits, → the time as sent: mostly 00:00 UTC, and it stays what it is."""
 
 
 class Dated(spec.Wire):
-    """A day of a history."""
+    """A point of a history, of the day that its time is in."""
 
-    date: Day
+    date: Time
 
 
 class Point(spec.ArrayRow, Dated):
@@ -93,7 +93,7 @@ def only(amounts: Json) -> Json:
 def days(
     model: type[_D], items: Iterable[Json], numbers: Callable[[_D], Iterable[Told]], id_type: str, window: Window
 ) -> Rows:
-    """The days of one thing that are inside the window.
+    """The days of one thing that are inside the window, each at its own time.
 
     The last day upstream is the one that runs now, and not whole. A window ends at the last midnight at the latest, so
     that day is never inside.
