@@ -186,5 +186,5 @@ async def test_an_import_taken_back_after_a_merge_never_was(
     pulls = {(hour, name.startswith("t-plain")) for name, told in sides.items() for hour, _, known in told if known}
     assert await db.reads.fetchval("select count(*) from metric_value") == len(pulls)
     assert await db.reads.fetchval("select count(*) from metric_series") == 2 * bool(pulls)
-    lost = "select count(*) from import_made where kind = 'metric_series' and made_id not in (select id from metric_series)"
-    assert await db.reads.fetchval(lost) == 0
+    made = "select count(*) from import_made where kind = 'metric_series'"
+    assert await db.reads.fetchval(f"{made} and made_id not in (select id from metric_series)") == 0
