@@ -11,7 +11,10 @@ from app.services.queries import sql
 from app.services.source_assets import lock
 
 WRITTEN = tuple(sorted({*rollup.FACTS, "metric_value"}))
-STEPS = ("keep_names", "pin_contracts", "pin_listed", "source_ids", "source_assets", "instruments")
+STEPS = (
+    "keep_names", "pin_contracts", "pin_listed", "source_ids", "source_assets", "instruments", "import_spans",
+    "import_made",
+)  # fmt: skip
 
 
 class SameEntity(Exception):

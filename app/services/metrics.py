@@ -3,23 +3,25 @@
 A metric that nobody knew is in the catalogue with its first value: no restart, no migration.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
+import asyncpg
 import pyarrow as pa
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import models
-from app.db import Database, Driver, driver, writing
+from app.db import Database, Driver, writing
 from app.records import Metric, MetricValue
 from app.services import store
 from app.services.queries import sql
+from app.services.source_assets import entities_of, one_each
 
-Key = tuple[int, int, int | None]
-"""Metric, entity and exchange (None: of no exchange in particular), by id: what a series of values is of."""
+Key = tuple[str, int, str | None]
+"""Name of the metric, id of the entity, exchange (None: of none in particular): what a series of values is of."""
 
 
 async def put_catalogue(db: Database, source: str, metrics: Iterable[Metric]) -> None:
@@ -40,29 +42,10 @@ def _rows(source: str, metrics: Iterable[Metric]) -> list[dict[str, Any]]:
     return [rows[name] for name in sorted(rows)]
 
 
-async def metric_ids(connection: AsyncConnection, source: str, metrics: Collection[Metric]) -> dict[str, int]:
-    """The ids of metrics by name; those not in the catalogue yet are added as they come."""
-    if metrics:
-        await connection.execute(insert(models.Metric).on_conflict_do_nothing(), _rows(source, metrics))
-    told = {metric.name for metric in metrics}
-    found = await connection.execute(
-        select(models.Metric.name, models.Metric.id).where(models.Metric.source == source, models.Metric.name.in_(told))
-    )
-    return {row.name: row.id for row in found}
-
-
 async def names(db: Database, source: str) -> tuple[str, ...]:
     """What the catalogue has of a source."""
     rows = await db.reads.fetch("select name from metric where source = $1 order by name", source)
     return tuple(row["name"] for row in rows)
-
-
-async def series_ids(copy: Driver, keys: Collection[Key]) -> dict[Key, int]:
-    """The series of these keys, made where they are missing."""
-    columns = [[key[at] for key in keys] for at in range(3)]
-    await copy.execute(sql("metrics", "make_series"), *columns)
-    rows = await copy.fetch(sql("metrics", "series"), *columns)
-    return {(row["metric_id"], row["entity_id"], row["exchange_id"]): row["id"] for row in rows}
 
 
 async def put_values(
@@ -72,37 +55,47 @@ async def put_values(
     entities: Mapping[tuple[str, str], int],
     at_the_end: store.AtTheEnd | None = None,
 ) -> store.Written:
-    """Store values of a source; `entities` by kind of id and lower-case id. Raises KeyError where one is missing."""
-    async with writing(db) as connection:
-        ids = await metric_ids(connection, source, {value.metric.name: value.metric for value in values}.values())
-        exchanges = await _exchanges(connection, {value.exchange for value in values if value.exchange})
-        keys: list[Key] = [
-            (
-                ids[value.metric.name],
-                entities[value.id_type, value.id.lower()],
-                exchanges[value.exchange] if value.exchange else None,
-            )
-            for value in values
-        ]
-        series = await series_ids(await driver(connection), set(keys))
+    """Store values of a source; `entities` by kind of id and lower-case id. Raises KeyError where one is missing.
+
+    Where an entity was merged since `entities` were read, values are of whom the source's ids are of by now. Raises
+    what the database raises, ForeignKeyViolationError of an entity that is gone among it: then nothing is stored.
+    """
+    try:
+        return await _put(db, source, values, entities, at_the_end)
+    except asyncpg.ForeignKeyViolationError:
+        now = one_each(await entities_of(db, source))
+        known = [value for value in values if (value.id_type, value.id.lower()) in now]
+        return await _put(db, source, known, now, at_the_end)
+
+
+async def _put(
+    db: Database,
+    source: str,
+    values: Sequence[MetricValue],
+    entities: Mapping[tuple[str, str], int],
+    at_the_end: store.AtTheEnd | None,
+) -> store.Written:
+    """Which series there are is only certain under the lock of the values: until then each key has a number."""
+    keys = [(v.metric.name, entities[v.id_type, v.id.lower()], v.exchange or None) for v in values]
+    numbers: dict[Key, int] = {key: number for number, key in enumerate(dict.fromkeys(keys), 1)}
     batch = pa.RecordBatch.from_pydict(
         {
-            "series_id": [series[key] for key in keys],
+            "series_id": [numbers[key] for key in keys],
             "ts": [value.time for value in values],
             "value": [value.value for value in values],
             "known_at": [None] * len(values),
         },
         store.SCHEMAS["metric_value"],
     )
-    return await store.put(db, "metric_value", [batch], at_the_end=at_the_end)
+    metrics = _rows(source, (value.metric for value in values))
+    make = partial(_make, source=source, metrics=metrics, keys=list(numbers))
+    return await store.put(db, "metric_value", [batch], make=make, at_the_end=at_the_end)
 
 
-async def _exchanges(connection: AsyncConnection, slugs: Collection[str]) -> dict[str, int]:
-    if not slugs:
-        return {}
-    made = [{"slug": slug, "name": slug} for slug in sorted(slugs)]
-    await connection.execute(insert(models.Exchange).on_conflict_do_nothing(), made)
-    found = await connection.execute(
-        select(models.Exchange.slug, models.Exchange.id).where(models.Exchange.slug.in_(slugs))
-    )
-    return {row.slug: row.id for row in found}
+async def _make(copy: Driver, source: str, metrics: Sequence[dict[str, Any]], keys: Sequence[Key]) -> Mapping[int, int]:
+    """Metrics, exchanges and series that are not there yet. Returns the series of each key by its place, from 1."""
+    columns = [[key[at] for key in keys] for at in range(3)]
+    await copy.execute(sql("metrics", "make_metrics"), json.dumps(metrics))
+    await copy.execute(sql("importing", "make_exchanges"), sorted({slug for *_, slug in keys if slug}))
+    await copy.execute(sql("metrics", "make_series"), source, *columns)
+    return {row["number"]: row["id"] for row in await copy.fetch(sql("metrics", "series"), source, *columns)}

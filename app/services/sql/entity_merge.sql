@@ -39,16 +39,40 @@ update source_asset set entity_id = $2, found_by = 'source_id', reason = null wh
 -- Contracts of an entity ($1) are another's ($2).
 update instrument set entity_id = $2 where entity_id = $1
 
+-- name: import_spans
+-- What imports told of series that both entities have ($1, $2) is told of those of $2: they are taken back from there.
+with told as (
+  delete from import_span p using metric_series o, metric_series k
+  where p.fact = 'metric_value' and p.series_id = o.id and o.entity_id = $1 and k.entity_id = $2
+    and k.metric_id = o.metric_id and k.exchange_id is not distinct from o.exchange_id
+  returning p.batch_id, p.fact, k.id as kept, p.first, p.last
+)
+insert into import_span (batch_id, fact, series_id, first, last) select batch_id, fact, kept, first, last from told
+on conflict (batch_id, fact, series_id) do update set
+  first = least(import_span.first, excluded.first), last = greatest(import_span.last, excluded.last)
+
+-- name: import_made
+-- What imports made of such series they made of those of $2: these go with the last of their values.
+with made as (
+  delete from import_made m using metric_series o, metric_series k
+  where m.kind = 'metric_series' and m.made_id = o.id and o.entity_id = $1 and k.entity_id = $2
+    and k.metric_id = o.metric_id and k.exchange_id is not distinct from o.exchange_id
+  returning m.batch_id, m.kind, k.id as kept
+)
+insert into import_made (batch_id, kind, made_id) select batch_id, kind, kept from made
+on conflict do nothing
+
 -- name: metric_values
 -- Values of series that both entities have ($1, $2) join those of $2: how many, and how many it had otherwise. Before
--- $2 knew a value ("first_known") what $1 said stays in force; afterwards it is no more than kept.
+-- $2 knew a value ("first_known") what $1 said stays in force; afterwards it is no more than kept. What only repeats
+-- an import's word is kept for the day that import is taken back.
 with pair as (
   select o.id as old, k.id as kept
   from metric_series o
   join metric_series k on k.metric_id = o.metric_id and k.exchange_id is not distinct from o.exchange_id
   where o.entity_id = $1 and k.entity_id = $2
 ), collision as materialized (
-  select p.old, p.kept, o.ts, o.value, o.known_at, v.value as kept_value, least(v.known_at, (
+  select p.old, p.kept, o.ts, o.value, o.known_at, o.batch_id, v.value as kept_value, v.batch_id as kept_batch, least(v.known_at, (
     select min(r.known_at) from revision r
     where r.fact = 'metric_value' and r.series_id = p.kept and r.ts = o.ts)) as first_known
   from pair p
@@ -59,10 +83,11 @@ with pair as (
     select c.first_known from collision c where c.old = p.old and c.ts = r.ts)))
   from pair p where r.fact = 'metric_value' and r.series_id = p.old
 ), otherwise as (
-  insert into revision (fact, series_id, ts, known_at, replaced_at, said)
-  select 'metric_value', kept, ts, known_at, greatest(known_at, first_known), jsonb_build_object('value', value)
-  from collision where value <> kept_value or known_at < first_known
-  returning said
+  insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, repeats)
+  select 'metric_value', kept, ts, known_at, greatest(known_at, first_known), jsonb_build_object('value', value),
+    batch_id, repeats
+  from collision, lateral (select value = kept_value and known_at >= first_known) as r(repeats)
+  where not repeats or kept_batch is not null and batch_id is distinct from kept_batch
 ), gone as (
   delete from metric_value v using collision c where v.series_id = c.old and v.ts = c.ts returning v.ts
 ), moved as (
