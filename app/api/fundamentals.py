@@ -22,8 +22,9 @@ from app.services.fundamentals import Comparison, Values
 router = APIRouter(route_class=RememberedRoute)
 TAG = "Fundamentals"
 DAYS = fundamentals.LOOK_BACK.days
-OVER = f"each value is the last whose window was over at `at`, `age_s` before it; an hour at most {DAYS} days old"
-RECENT = f"each value is the last whose window was over at `at`, at most {DAYS} days old"
+LAST = "each value is the last whose window was over at `at`; a daily one less than a day old as known then"
+OVER = f"{LAST}; `age_s` is how long before; an hour is at most {DAYS} days old"
+RECENT = f"{LAST}; none is over {DAYS} days old"
 
 Metrics = Annotated[Names, Query(description="Only these metrics, by their own or canonical name; list or repeated.")]
 Wanted = Annotated[Annotated[list[Name], Field(min_length=1, max_length=50)], BeforeValidator(split)]
@@ -72,7 +73,7 @@ async def asset_fundamentals(
     """Values of an asset's metrics, daily and hourly, as each source tells them.
 
     Where a source tells a metric of each perpetual, there is a row for each. With `at`: the last value of each whose
-    window was over by then.
+    window was over by then; a daily one less than a day old as it was known at `at`.
     """
     entity = await find_asset(db, asset)
     await known_metrics(db, metric)
@@ -103,7 +104,8 @@ async def compare(
     """The same metric of assets as several sources tell it, with the median over sources and how far each is from it.
 
     Only values of one unit and one window are compared. Of each source the last value in a bucket counts. What adds
-    up (open interest, volumes) is summed over exchanges first; what does not is shown by exchange, and not compared.
+    up (open interest, volumes) is summed first, over exchanges whose values are at most 2 hours older than the newest:
+    `stale` names the others. What does not add up is shown by exchange, and not compared.
     """
     comparison = await _comparison(db, window, metric, assets, sources)
     notices = await fundamentals.terms(db, comparison.metrics, sources)

@@ -22,6 +22,8 @@ ADD_UP = (
 """Canonical metrics of which the whole is the sum over exchanges."""
 LOOK_BACK = timedelta(days=7)
 """How old an hour may be that is the last of its series, and any value that is compared at one instant."""
+TOGETHER = timedelta(hours=2)
+"""How much older than the newest a value may be that is summed with it: a dead exchange adds nothing."""
 EVER = timedelta(days=36_500)
 END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -62,7 +64,10 @@ def history(values: Values, start: datetime, end: datetime) -> Query:
 
 
 def at(values: Values, moment: datetime, hours: timedelta = LOOK_BACK) -> Query:
-    """The last value of each series whose window was over at an instant; `hours`: how far back those may lie."""
+    """The last value of each series whose window was over at an instant; `hours`: how far back those may lie.
+
+    A daily value is replaced through its day: before that is over it counts as it was known at `moment`, or not at all.
+    """
     narrow = (values.metrics, values.sources, values.exchanges, values.known_at, hours)
     return Query(sql("fundamentals", "at"), (values.entity_id, moment, *narrow))
 
@@ -73,7 +78,7 @@ def compare(comparison: Comparison, start: datetime, end: datetime, step: timede
 
 
 def compare_at(comparison: Comparison, moment: datetime) -> Query:
-    """The same of one instant: values whose window was over then, at most `LOOK_BACK` old."""
+    """The same of one instant: values as `at` chooses them, at most `LOOK_BACK` old."""
     told = _compared(comparison, moment - LOOK_BACK, moment + INSTANT, LOOK_BACK, moment)
     return Query(sql("fundamentals", "compare"), told)
 
@@ -81,7 +86,7 @@ def compare_at(comparison: Comparison, moment: datetime) -> Query:
 def _compared(
     asked: Comparison, start: datetime, end: datetime, step: timedelta, moment: datetime | None
 ) -> tuple[object, ...]:
-    return asked.metrics, start, end, step, asked.entities, asked.sources, asked.known_at, ADD_UP, moment
+    return asked.metrics, start, end, step, asked.entities, asked.sources, asked.known_at, ADD_UP, moment, TOGETHER
 
 
 async def canonical(db: Database, words: Sequence[str]) -> tuple[str, ...]:
@@ -107,7 +112,8 @@ async def why_empty(db: Database, values: Values, end: datetime) -> str:
     if (newest := await _newest(db, values, end)) is not None:
         return f"no rows: the last value before the window ends is {_said(newest)}"
     if (newest := await _newest(db, values, END_OF_TIME)) is not None:
-        return f"no rows: before our history; the newest value is {_said(newest)}"
+        why = "before our history" if newest["time"] >= end else "told only later"
+        return f"no rows: {why}; the newest value is {_said(newest)}"
     return "no rows: nothing of it is stored with these filters"
 
 

@@ -19,7 +19,7 @@ from app.records import HOUR_COLUMNS, Metric
 from tests.api.test_funding import iso, read
 from tests.api.test_writing import as_csv, as_json, as_ndjson, as_parquet, post
 from tests.db.facts import DAY, at
-from tests.db.metrics import CHANGE, CLOSE, OI, TVL, in_catalogue, tell, tell_hours
+from tests.db.metrics import CHANGE, CLOSE, OI, TVL, in_catalogue, learnt_after, tell, tell_hours
 
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 WEEK = {"start": iso(DAY), "end": iso(DAY + 7 * ONE_DAY)}
@@ -140,8 +140,28 @@ async def test_what_was_known_then(client: httpx.AsyncClient, clean_database: Da
     for known_at, value in ((None, [12]), (iso(before), [10]), (iso(DAY), [])):
         found = await rows(client, "/fundamentals/UNI", **asked, known_at=known_at)
         assert [row["value"] for row in found] == value
-        found = await rows(client, "/fundamentals/UNI", at=iso(at(1)), known_at=known_at)
+        found = await rows(client, "/fundamentals/UNI", at=iso(at(24)), known_at=known_at)
         assert [row["value"] for row in found] == value
+
+
+@pytest.mark.parametrize("covers", ["instant", "24h", "30d"])
+async def test_a_day_that_is_not_over_is_what_was_known_of_it(
+    client: httpx.AsyncClient, clean_database: Database, covers: str
+) -> None:
+    """Live daily values are stamped at midnight and replaced through the day; one of history is told long after."""
+    metric = Metric("FEES_24H", "FEES", "USD", "fundamental", "daily", covers)
+    for delay, value in ((HOUR, 20.0), (23 * HOUR, 25.0), (30 * HOUR, 26.0)):
+        await tell(clean_database, "defillama", metric, {DAY: value})
+        await learnt_after(clean_database, delay)
+    await tell(clean_database, "defillama", metric, {DAY - ONE_DAY: 10.0, DAY + 5 * ONE_DAY: 50.0})
+    for hours, value in ((0.5, 10), (2, 20), (22.9, 20), (23, 25), (23.9, 25), (24, 26), (5 * 24 + 23, 26), (144, 50)):
+        asked = {"at": iso(at(hours)), "metric": "FEES"}
+        assert [row["value"] for row in await rows(client, "/fundamentals/UNI", **asked)] == [value], hours
+        assert [row["value"] for row in await rows(client, "/compare", assets="UNI", **asked)] == [value], hours
+        asked["known_at"] = iso(at(2))
+        earlier = [20] if hours >= 1 else []
+        assert [row["value"] for row in await rows(client, "/fundamentals/UNI", **asked)] == earlier, hours
+        assert [row["value"] for row in await rows(client, "/compare", assets="UNI", **asked)] == earlier, hours
 
 
 async def test_every_form_has_the_same_rows(client: httpx.AsyncClient, told: Database) -> None:
@@ -222,6 +242,7 @@ async def test_what_is_not_known_is_an_error_that_names_the_nearest(
     [
         ({}, "the last value before the window ends is TVL of defillama = 30, of 2026-01-07T00:00:00Z"),
         ({"start": "2020-01-01", "end": "2020-01-02"}, "before our history; the newest value is TVL of defillama = 30"),
+        ({"source": "artemis", "at": iso(at(2))}, "told only later; the newest value is TVL_USD of artemis = 11"),
         ({"source": "velo"}, "nothing of it is stored with these filters"),
     ],
 )
@@ -326,7 +347,7 @@ async def test_units_and_windows_are_never_mixed(client: httpx.AsyncClient, clea
 async def test_what_adds_up_is_summed_over_exchanges(client: httpx.AsyncClient, told: Database) -> None:
     of_all = Metric("OI", "OPEN_INTEREST", "USD", "derivative", "daily", "instant")
     await tell(told, "coingecko", of_all, days(9.0), "bitcoin")
-    await tell_hours(told, "okx", "BTC-USDT-SWAP", {"oi_usd_close": {3: 4.0}})
+    await tell_hours(told, "okx", "BTC-USDT-SWAP", {"oi_usd_close": {2: 4.0}})
     found = await rows(client, "/compare", metric="OPEN_INTEREST", assets="BTC", **WEEK)
     assert [(r["source"], r["exchange"], r["value"], r["summed"], r["median"]) for r in found] == [
         ("coingecko", None, 9, [], 10), ("velo", None, 6 + 1 + 4, ["binance", "okx"], 10),
@@ -334,6 +355,27 @@ async def test_what_adds_up_is_summed_over_exchanges(client: httpx.AsyncClient, 
     prices = await rows(client, "/compare", metric="PRICE", assets="BTC", **WEEK)
     assert [(r["exchange"], r["instrument"], r["value"], r["median"]) for r in prices] == [
         ("binance", "BTCUSDC", 100.5, None), ("binance", "BTCUSDT", 101, None), ("bybit", "BTCUSDT", 99, None),
+    ]  # fmt: skip
+
+
+async def test_a_dead_exchange_adds_nothing_to_a_sum(client: httpx.AsyncClient, clean_database: Database) -> None:
+    await in_catalogue(clean_database, "velo", OI)
+    for exchange, symbol, last, value in (
+        ("okx", "BTC-USDT-SWAP", 120, 1.0),
+        ("binance", "BTCUSDT", 118, 10.0),
+        ("binance", "BTCUSDC", 117, 100.0),
+        ("bybit", "BTCUSDT", 0, 1000.0),
+    ):
+        await tell_hours(clean_database, exchange, symbol, {"oi_usd_close": {last: value}})
+    (row,) = await rows(client, "/compare", metric="OPEN_INTEREST", assets="BTC", sources="velo", at=iso(at(121)))
+    assert (row["value"], row["value_time"]) == (11, iso(at(118)))
+    assert (row["summed"], row["stale"]) == (["binance", "okx"], ["binance", "bybit"])
+    (row,) = await rows(client, "/compare", metric="OPEN_INTEREST", assets="BTC", sources="velo", at=iso(at(119)))
+    assert (row["value"], row["value_time"]) == (110, iso(at(117)))
+    assert (row["summed"], row["stale"]) == (["binance"], ["bybit"])
+    daily = await rows(client, "/compare", metric="OPEN_INTEREST", assets="BTC", sources="velo", **WEEK)
+    assert [(r["value"], r["summed"], r["stale"]) for r in daily] == [
+        (1000, ["bybit"], []), (110, ["binance"], []), (1, ["okx"], []),
     ]  # fmt: skip
 
 
@@ -349,12 +391,12 @@ async def test_without_assets_those_of_several_sources(client: httpx.AsyncClient
 
 
 async def test_compared_at_an_instant(client: httpx.AsyncClient, told: Database) -> None:
-    found: Any = await read(client, "/compare", metric="TVL", assets="UNI", at=iso(at(30)))
+    found: Any = await read(client, "/compare", metric="TVL", assets="UNI", at=iso(at(50)))
     assert [(r["time"], r["source"], r["value"], r["value_time"], r["median"]) for r in found["data"]] == [
-        (iso(at(30)), "artemis", 11, iso(DAY), 15.5), (iso(at(30)), "defillama", 20, iso(at(24)), 15.5),
+        (iso(at(50)), "artemis", 11, iso(DAY), 15.5), (iso(at(50)), "defillama", 20, iso(at(24)), 15.5),
     ]  # fmt: skip
     assert await rows(client, "/compare", metric="TVL", assets="UNI", at=iso(DAY + 30 * ONE_DAY)) == []
-    old = {"known_at": iso(DAY), "metric": "TVL", "assets": "UNI", "at": iso(at(30))}
+    old = {"known_at": iso(DAY), "metric": "TVL", "assets": "UNI", "at": iso(at(50))}
     assert await rows(client, "/compare", **old) == []
 
 

@@ -1,7 +1,7 @@
 """Small helpers for tests about metrics of entities."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -36,6 +36,13 @@ async def tell(
     """Store values of a metric of an entity as told by a source."""
     told = [MetricValue(metric, "slug", asset, time, value, exchange) for time, value in values.items()]
     await metrics.put_values(db, source, told, {("slug", asset): await entity(db, asset)})
+
+
+async def learnt_after(db: Database, delay: timedelta) -> None:
+    """What was told just now becomes known so long after the time it is of."""
+    just_now = "clock_timestamp() - interval '1 hour'"
+    for table, column in (("metric_value", "known_at"), ("revision", "replaced_at")):
+        await db.reads.execute(f"update {table} set {column} = ts + $1 where {column} > {just_now}", delay)
 
 
 async def tell_hours(

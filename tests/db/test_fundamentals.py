@@ -13,19 +13,24 @@ import pytest
 from app.db import Database
 from app.records import Metric
 from app.services import fundamentals
-from app.services.fundamentals import LOOK_BACK, Comparison, Values
+from app.services.fundamentals import LOOK_BACK, TOGETHER, Comparison, Values
 from app.services.queries import Query
 from tests.db.facts import DAY, at
-from tests.db.metrics import OI, entity, in_catalogue, tell, tell_hours
+from tests.db.metrics import OI, entity, in_catalogue, learnt_after, tell, tell_hours
 
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ASSETS = {"bitcoin": "BTC", "uniswap": "UNI"}
 SOURCES = {"artemis": "instant", "coingecko": "24h", "defillama": "instant", "import": "day"}
 SPANS = {"instant": timedelta(0), "24h": timedelta(0), "day": ONE_DAY}
+LEARNT = (3 * HOUR, 20 * HOUR, 30 * HOUR)
+"""How long after the time they are of values are told: at first, again on the same day, and corrected on the next."""
 
 
 class Told(NamedTuple):
-    """One value as it was stored; `series` tells instruments apart."""
+    """One version of a value as it was stored; `series` tells instruments apart.
+
+    Its window is over after `span`; once it is `settled`, later versions of it are no news.
+    """
 
     source: str
     asset: str
@@ -34,23 +39,39 @@ class Told(NamedTuple):
     time: datetime
     value: float
     span: timedelta
+    settled: timedelta
+    known_at: datetime
 
 
 @pytest.fixture
 async def told(clean_database: Database) -> list[Told]:
     """Open interest of two assets from four sources, and hours of three perpetuals from a fifth."""
     chance, found = Random(7), list[Told]()
-    for (source, covers), (canonical, asset) in product(SOURCES.items(), ASSETS.items()):
-        metric = Metric("OI", "OPEN_INTEREST", "USD", "derivative", "daily", covers)
-        hours = chance.sample(range(0, 96, 24 if covers == "day" else 1), 4 if covers == "day" else 12)
-        values = {at(hour): chance.uniform(50, 150) for hour in hours}
-        await tell(clean_database, source, metric, values, canonical)
-        found += [Told(source, asset, covers, "", time, value, SPANS[covers]) for time, value in values.items()]
+    series = list(product(SOURCES.items(), ASSETS.items()))
+    times = {
+        ((source, covers), asset): [at(hour) for hour in chance.sample(range(0, 96, step), 96 // step // 2)]
+        for (source, covers), asset in series
+        for step in (24 if covers == "day" else 4,)
+    }
+    for delay in LEARNT:
+        for (source, covers), (canonical, asset) in series:
+            metric = Metric("OI", "OPEN_INTEREST", "USD", "derivative", "daily", covers)
+            of = times[(source, covers), (canonical, asset)]
+            values = {time: chance.uniform(50, 150) for time in chance.sample(of, max(1, len(of) * 2 // 3))}
+            await tell(clean_database, source, metric, values, canonical)
+            found += [
+                Told(source, asset, covers, "", time, value, SPANS[covers], ONE_DAY, time + delay)
+                for time, value in values.items()
+            ]
+        await learnt_after(clean_database, delay)
     await in_catalogue(clean_database, "velo", OI)
     for exchange, symbol in (("binance", "BTCUSDT"), ("binance", "BTCUSDC"), ("okx", "BTC-USDT-SWAP")):
         hours = {float(hour): chance.uniform(1, 50) for hour in chance.sample(range(96), 40)}
         await tell_hours(clean_database, exchange, symbol, {"oi_usd_close": hours})
-        found += [Told("velo", "BTC", "instant", exchange + symbol, at(hour), v, HOUR) for hour, v in hours.items()]
+        found += [
+            Told("velo", "BTC", "instant", exchange + symbol, at(hour), value, HOUR, HOUR, at(hour))
+            for hour, value in hours.items()
+        ]
     return found
 
 
@@ -58,17 +79,29 @@ async def run(db: Database, query: Query) -> list[dict[str, Any]]:
     return [dict(row) for row in await db.reads.fetch(query.text, *query.arguments)]
 
 
+def by_time(v: Told) -> tuple[datetime, datetime]:
+    return v.time, v.known_at
+
+
 def last(values: Iterable[Told]) -> list[Told]:
-    """The last value of each series."""
-    newest = {(v.source, v.asset, v.series): v for v in sorted(values, key=lambda v: v.time)}
-    return list(newest.values())
+    """The last value of each series, in its last version."""
+    return list({(v.source, v.asset, v.series): v for v in sorted(values, key=by_time)}.values())
+
+
+def over(values: Iterable[Told], moment: datetime) -> list[Told]:
+    """What may be said of an instant: windows that were over, and until they are settled only what was known."""
+    return [v for v in values if v.time + v.span <= moment and (v.time + v.settled <= moment or v.known_at <= moment)]
 
 
 def beside(values: list[Told]) -> dict[tuple[str, str], tuple[Any, ...]]:
     """For each asset and source: its sum, and median, deviation and disagreement among sources of one window."""
-    sums: dict[tuple[str, str, str], float] = defaultdict(float)
+    parts: dict[tuple[str, str, str], list[Told]] = defaultdict(list)
     for v in last(values):
-        sums[v.asset, v.source, v.covers] += v.value
+        parts[v.asset, v.source, v.covers].append(v)
+    sums = {
+        key: sum(v.value for v in told if max(other.time for other in told) - v.time <= TOGETHER)
+        for key, told in parts.items()
+    }
     found = dict[tuple[str, str], tuple[Any, ...]]()
     for (asset, source, covers), value in sums.items():
         alike = [other for key, other in sums.items() if (key[0], key[2]) == (asset, covers)]
@@ -108,19 +141,18 @@ async def test_buckets_side_by_side(clean_database: Database, told: list[Told], 
 
 
 async def test_an_instant_side_by_side(clean_database: Database, told: list[Told]) -> None:
-    for moment in (at(5.5), at(24), at(60.25), at(95), at(100), DAY + LOOK_BACK + 2 * ONE_DAY):
+    for moment in (at(5.5), at(24), at(33), at(60.25), at(71), at(95), at(100), DAY + LOOK_BACK + 2 * ONE_DAY):
         query = fundamentals.compare_at(Comparison(["OPEN_INTEREST"]), moment)
         found = by_bucket(await run(clean_database, query))
-        over = [v for v in told if moment - LOOK_BACK <= v.time <= moment - v.span]
-        equal(found[moment], beside(over))
+        equal(found[moment], beside([v for v in over(told, moment) if moment - LOOK_BACK <= v.time]))
 
 
 async def test_the_last_values_of_an_asset(clean_database: Database, told: list[Told]) -> None:
     bitcoin = Values(await entity(clean_database, "bitcoin"))
-    for moment in (at(0), at(30.5), at(95), DAY + LOOK_BACK + 2 * ONE_DAY):
+    for moment in (at(0), at(12), at(30.5), at(51), at(95), DAY + LOOK_BACK + 2 * ONE_DAY):
         found = await run(clean_database, fundamentals.at(bitcoin, moment))
         oldest = {"velo": moment - LOOK_BACK}
-        expected = last(v for v in told if v.asset == "BTC" and oldest.get(v.source, DAY) <= v.time <= moment - v.span)
+        expected = last(v for v in over(told, moment) if v.asset == "BTC" and oldest.get(v.source, DAY) <= v.time)
         assert sorted((row["source"], row["time"], row["value"]) for row in found) == sorted(
             (v.source, v.time, v.value) for v in expected
         )
@@ -133,6 +165,6 @@ async def test_the_history_of_an_asset(clean_database: Database, told: list[Told
         found = await run(clean_database, fundamentals.history(Values(bitcoin, sources=sources), start, end))
         assert sorted((row["source"], row["time"], row["value"]) for row in found) == sorted(
             (v.source, v.time, v.value)
-            for v in told
+            for v in {(v.source, v.asset, v.series, v.time): v for v in sorted(told, key=by_time)}.values()
             if v.asset == "BTC" and start <= v.time < end and (sources is None or v.source in sources)
         )

@@ -71,8 +71,11 @@ where i.entity_id = $1 and i.kind = 'perp' and m.source = o.slug and told.value 
 
 -- name: at
 -- One row a series of an entity ($1): the last value whose window was over at $2; of hours, one of the last $7.
+-- A value told daily may be replaced until its day is over (`settled`): of a younger one, the version known at $2.
 with asked as materialized (
-  select m.*, case m.covers when 'day' then interval '1 day' when '1h' then interval '1 hour' else '0' end as span
+  select m.*, case m.covers when 'day' then interval '1 day' when '1h' then interval '1 hour' else '0' end as span,
+    case when m.granularity = 'daily' or m.covers = 'day' then interval '1 day'
+      when m.covers = '1h' then interval '1 hour' else '0' end as settled
   from metric m
   where ($3::text[] is null or lower(m.name) = any($3) or lower(m.canonical) = any($3))
     and ($4::text[] is null or m.source = any($4))
@@ -83,8 +86,12 @@ from asked m
 join metric_series s on s.metric_id = m.id and s.entity_id = $1
 left join exchange e on e.id = s.exchange_id,
 lateral (
-  select * from metric_value_known($6) k where k.series_id = s.id and k.ts <= $2::timestamptz - m.span
-  order by k.ts desc limit 1
+  select k.ts, k.value from metric_value_known(least($2::timestamptz, $6)) k
+  where k.series_id = s.id and k.ts > $2::timestamptz - m.settled and k.ts <= $2::timestamptz - m.span
+  union all
+  select k.ts, k.value from metric_value_known($6) k
+  where k.series_id = s.id and k.ts <= $2::timestamptz - m.settled
+  order by ts desc limit 1
 ) v
 where $5::text[] is null or e.slug = any($5)
 union all
@@ -138,14 +145,17 @@ order by m.canonical, m.unit, m.covers
 
 -- name: compare
 -- One row a bucket of $4 in [$2, $3) (or $9 alone), entity and source: its last value beside those of other sources.
--- $1 canonical metrics, $5 entities (null: all with several of the sources $6), $7 known at, $8 metrics that add up.
+-- $1 canonical metrics, $5 entities (null: all with several of the sources $6), $7 known at, $8 metrics that add up:
+-- those of their values at most $10 older than the newest. `settled` as above.
 with asked as materialized (
   select m.*, m.canonical = any($8::text[]) as adds_up,
-    case when m.covers = 'day' then interval '1 day' when m.covers = '1h' then interval '1 hour' else '0' end as span
+    case m.covers when 'day' then interval '1 day' when '1h' then interval '1 hour' else '0' end as span,
+    case when m.granularity = 'daily' or m.covers = 'day' then interval '1 day'
+      when m.covers = '1h' then interval '1 hour' else '0' end as settled
   from metric m
   where m.canonical = any($1::text[]) and ($6::text[] is null or m.source = any($6))
 ), own as materialized (
-  select m.id as metric_id, m.source, m.span, s.entity_id, s.id as series_id, e.slug as exchange
+  select m.id as metric_id, m.source, m.span, m.settled, s.entity_id, s.id as series_id, e.slug as exchange
   from asked m join metric_series s on s.metric_id = m.id left join exchange e on e.id = s.exchange_id
   where $5::int[] is null or s.entity_id = any($5)
 ), hourly as materialized (
@@ -166,9 +176,15 @@ with asked as materialized (
   select o.metric_id, o.entity_id, o.exchange, null::text as instrument, v.ts, v.value
   from own o join chosen using (entity_id),
   lateral (
-    select * from metric_value_known($7) k where k.series_id = o.series_id and k.ts >= $2 and k.ts < $3 offset 0
+    select k.ts, k.value from metric_value_known($7) k
+    where k.series_id = o.series_id and k.ts >= $2 and k.ts < $3
+      and ($9::timestamptz is null or k.ts <= $9::timestamptz - o.settled)
+    union all
+    select k.ts, k.value from metric_value_known(least($9::timestamptz, $7)) k
+    where k.series_id = o.series_id and k.ts >= $2
+      and k.ts > $9::timestamptz - o.settled and k.ts <= $9::timestamptz - o.span
+    offset 0
   ) v
-  where $9::timestamptz is null or v.ts + o.span <= $9
   union all
   select o.metric_id, o.entity_id, o.exchange, o.instrument, h.ts, t.value
   from hourly o join chosen using (entity_id),
@@ -197,13 +213,20 @@ with asked as materialized (
   from (select *, coalesce($9, date_bin($4::interval, ts, '2000-01-01Z')) as bucket from told) binned
   where bucket >= $2
   order by metric_id, entity_id, exchange, instrument, bucket, ts desc
-), voice as (
+), part as (
   select n.bucket, n.entity_id, m.canonical, m.source, m.name, m.unit, m.covers,
     case when not m.adds_up then n.exchange end as exchange,
     case when not m.adds_up then n.instrument end as instrument,
-    coalesce(sum(n.value) filter (where n.exchange is null), sum(n.value)) as value, max(n.ts) as value_time,
-    coalesce(array_agg(distinct n.exchange) filter (where m.adds_up and n.exchange is not null), '{}') as summed
+    n.value, n.ts, case when m.adds_up then n.exchange end as venue,
+    not m.adds_up or n.ts >= max(n.ts) over (partition by n.metric_id, n.entity_id, n.bucket) - $10::interval as fresh
   from newest n join asked m on m.id = n.metric_id
+), voice as (
+  select bucket, entity_id, canonical, source, name, unit, covers, exchange, instrument,
+    coalesce(sum(value) filter (where fresh and venue is null), sum(value) filter (where fresh)) as value,
+    min(ts) filter (where fresh) as value_time,
+    coalesce(array_agg(distinct venue) filter (where fresh and venue is not null), '{}') as summed,
+    coalesce(array_agg(distinct venue) filter (where not fresh and venue is not null), '{}') as stale
+  from part
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ), placed as (
   select *, count(*) over alike as voices, row_number() over (alike order by value) as place
@@ -217,7 +240,7 @@ with asked as materialized (
   window alike as (partition by bucket, entity_id, canonical, unit, covers, whole)
 )
 select b.bucket as time, a.asset, b.canonical as metric, b.source, b.exchange, b.instrument, b.name as native_metric,
-  b.unit, b.covers, b.value, b.value_time, b.summed,
+  b.unit, b.covers, b.value, b.value_time, b.summed, b.stale,
   case when compared then b.median end as median,
   case when compared then (b.value - b.median) / nullif(abs(b.median), 0) end as deviation,
   case when compared then b.range / nullif(abs(b.median), 0) end as disagreement
