@@ -15,7 +15,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database, Driver
-from app.ingest.chunks import by_hours, chunked, restored
+from app.ingest.chunks import Gone, by_hours, chunked, restored
 from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
@@ -131,8 +131,8 @@ async def _logged(shift: _Shift, chunk: Chunk) -> None:
         raise
     except NotOurs:
         logger.info("chunk %d of back-fill %d went to another worker", chunk.number, chunk.backfill)
-    except (UpstreamError, KeyError) as error:
-        hopeless = isinstance(error, Refused | Malformed | KeyError) or chunk.attempts >= MOST_ATTEMPTS
+    except (UpstreamError, Gone) as error:
+        hopeless = isinstance(error, Refused | Malformed | Gone) or chunk.attempts >= MOST_ATTEMPTS
         throttled = isinstance(error, Throttled)
         shift.rest(chunk.source, (throttled and error.retry_after) or REST_SECONDS)
         await backfills.give_back(db, me, chunk, str(error), for_good=hopeless and not throttled)

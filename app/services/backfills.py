@@ -151,11 +151,11 @@ async def finish(copy: Driver, me: Worker, chunk: Chunk, counts: Counts, note: s
 
 
 async def give_back(
-    db: Database, me: Worker, chunk: Chunk, error: str | None = None, *, for_good: bool = False
+    db: Database, me: Worker, chunk: Chunk, error: str | None = None, *, for_good: bool = False, requests: int = 0
 ) -> None:
-    """The chunk is not done: anybody may try it again or, `for_good`, nobody."""
+    """The chunk is not done after so many `requests`: anybody may try it again or, `for_good`, nobody."""
     state = "failed" if for_good else "queued"
-    told = (chunk.backfill, chunk.number, me.number, state, error and error[:LONGEST_ERROR])
+    told = (chunk.backfill, chunk.number, me.number, state, error and error[:LONGEST_ERROR], requests)
     async with writing(db) as connection:
         await (await driver(connection)).execute(sql("backfills", "give_back"), *told)
 
