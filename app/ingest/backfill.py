@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from app.db import DATABASE_ERRORS, Database, Driver, is_gone
 from app.ingest import places
-from app.ingest.chunks import restored
+from app.ingest.chunks import Gone, restored
 from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
@@ -123,8 +123,9 @@ async def _a_moment(shift: _Shift) -> None:
 async def _logged(shift: _Shift, chunk: Chunk) -> None:
     """A chunk, and what becomes of it where it is not done."""
     db, me = shift.engine.db, shift.me
+    line = Line(shift.engine.web, shift.sources[chunk.source])
     try:
-        await _work(shift, chunk)
+        await _work(shift, chunk, line)
     except asyncio.CancelledError:
         with suppress(*DATABASE_ERRORS):
             await asyncio.shield(backfills.give_back(db, me, chunk))
@@ -133,33 +134,33 @@ async def _logged(shift: _Shift, chunk: Chunk) -> None:
         logger.info("chunk %d of back-fill %d went to another worker", chunk.number, chunk.backfill)
     except Throttled as error:
         shift.rest(chunk.source, error.retry_after or REST_SECONDS)
-        await backfills.give_back(db, me, chunk, redact(str(error)))
-    except (UpstreamError, *DATABASE_ERRORS) as error:
-        await _failed(shift, chunk, error)
+        await backfills.give_back(db, me, chunk, redact(str(error)), requests=line.requests)
+    except (UpstreamError, Gone, *DATABASE_ERRORS) as error:
+        await _failed(shift, chunk, error, line.requests)
     except Exception as error:
         logger.exception("back-fill %d, chunk %d failed", chunk.backfill, chunk.number)
-        await _failed(shift, chunk, error)
+        await _failed(shift, chunk, error, line.requests)
 
 
-async def _failed(shift: _Shift, chunk: Chunk, error: Exception) -> None:
+async def _failed(shift: _Shift, chunk: Chunk, error: Exception, requests: int) -> None:
     """Give it back: to be tried a few times, not at all where that is no use, and again while the database is away."""
     shift.rest(chunk.source, REST_SECONDS)
-    told = redact(f"{error if isinstance(error, UpstreamError | KeyError) else f'{type(error).__name__}: {error}'}")
+    told = redact(f"{error if isinstance(error, UpstreamError | Gone) else f'{type(error).__name__}: {error}'}")
     if is_gone(error):
         logger.warning("back-fill %d, chunk %d: %s", chunk.backfill, chunk.number, told)
         with suppress(*DATABASE_ERRORS):
             await backfills.give_back(shift.engine.db, shift.me, chunk)
         return
-    hopeless = isinstance(error, Refused | Malformed | KeyError) or chunk.attempts + 1 >= MOST_ATTEMPTS
-    await backfills.give_back(shift.engine.db, shift.me, chunk, told, failed=True, for_good=hopeless)
+    hopeless = isinstance(error, Refused | Malformed | Gone) or chunk.attempts + 1 >= MOST_ATTEMPTS
+    await backfills.give_back(shift.engine.db, shift.me, chunk, told, failed=True, for_good=hopeless, requests=requests)
 
 
-async def _work(shift: _Shift, chunk: Chunk) -> None:
+async def _work(shift: _Shift, chunk: Chunk, line: Line) -> None:
     """Ask everything the chunk holds, then store it in one go. Raises what asking and storing raise."""
-    engine, source = shift.engine, shift.sources[chunk.source]
+    engine, source = shift.engine, line.source
     known = await _known(shift, source, chunk.dataset)
     feed, windows = restored(source, chunk.window, known.contracts)
-    line, keeper = Line(engine.web, source), _keeper(engine, chunk, known.places)
+    keeper = _keeper(engine, chunk, known.places)
     found, absent = Fetched(), None
     for window in windows:
         try:

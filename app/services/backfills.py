@@ -160,10 +160,14 @@ async def give_back(
     *,
     failed: bool = False,
     for_good: bool = False,
+    requests: int = 0,
 ) -> None:
-    """The chunk is not done: anybody may try it again or, `for_good`, nobody. `failed` ones count as attempts."""
-    state = "failed" if for_good else "queued"
-    told = (chunk.backfill, chunk.number, me.number, state, error and error[:LONGEST_ERROR], int(failed))
+    """The chunk is not done after so many `requests`: anybody may try it again or, `for_good`, nobody.
+
+    `failed` ones count as attempts.
+    """
+    state, said = "failed" if for_good else "queued", error and error[:LONGEST_ERROR]
+    told = (chunk.backfill, chunk.number, me.number, state, said, int(failed), requests)
     async with writing(db) as connection:
         await (await driver(connection)).execute(sql("backfills", "give_back"), *told)
 

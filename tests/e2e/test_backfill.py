@@ -184,3 +184,17 @@ async def test_whatever_goes_wrong_is_recorded_and_ends(
     async with backfill.working(engine, {"bybit": bybit}):
         row = await ended(engine.db, number)
     assert (row["state"], row["errors"]) == ("failed", ["ZeroDivisionError: odd"])
+
+
+async def test_what_is_not_listed_any_more_fails_and_says_so(engine: Engine, replay: Replay) -> None:
+    bybit = source("bybit")
+    plan = await planned(engine, bybit, 1, ("funding",))
+    first = plan.pieces[0]
+    delisted = replace(first, window={**first.window, "symbol": "GONEUSDT"})
+    other = replace(first, window={**first.window, "feed": "funding instrument by_letter"})
+    number = await ordered(engine, replace(plan, pieces=(delisted, other)))
+    async with backfill.working(engine, {"bybit": bybit}):
+        row = await ended(engine.db, number)
+    assert (row["state"], row["windows_failed"]) == ("failed", 2)
+    assert {"GONEUSDT" in error for error in row["errors"]} == {True, False}
+    assert any("by_letter" in error for error in row["errors"])

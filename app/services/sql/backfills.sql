@@ -45,8 +45,9 @@ update backfill_chunk set state = 'done', worker = null, error = $4, finished_at
 where backfill_id = $1 and number = $2 and worker = $3 and state = 'running'
 
 -- name: give_back
--- Chunk $2 of back-fill $1, if it is still that of worker $3, is in state $4 again.
+-- Chunk $2 of back-fill $1, if it is still that of worker $3, is in state $4 again, after $7 requests.
 update backfill_chunk set state = $4::text, worker = null, error = coalesce($5, error), attempts = attempts + $6::int,
+  requests = requests + $7::int,
   finished_at = case when $4::text = 'failed' then clock_timestamp() end
 where backfill_id = $1 and number = $2 and worker = $3 and state = 'running'
 
@@ -85,7 +86,7 @@ where id = $1 and state in ('queued', 'running', 'cancelling') and $2::int is no
 
 -- name: resume
 -- The id of back-fill $1, if there was something left of it: what failed is to be tried again, and what a worker that
--- died (lock $2) had begun.
+-- died (lock $2) had begun. It starts anew.
 with left_over as (
   update backfill_chunk c set state = 'queued', worker = null, attempts = 0, error = null
   where backfill_id = $1 and (state in ('failed', 'queued') or state = 'running' and not exists (
@@ -95,7 +96,7 @@ with left_over as (
     and (select state from backfill where id = $1) in ('cancelled', 'partial', 'failed')
   returning 1
 )
-update backfill set state = 'queued', finished_at = null, error = null
+update backfill set state = 'queued', started_at = null, finished_at = null, error = null
 where id = $1 and state in ('cancelled', 'partial', 'failed') and exists (select from left_over) returning id
 
 -- name: scheduled
@@ -127,9 +128,9 @@ select b.id, b.source, b.state, b.asked_by,
   coalesce(c.windows_failed, 0) as windows_failed, coalesce(c.requests, 0) as requests,
   coalesce(c.received, 0) as received, coalesce(c.inserted, 0) as inserted, coalesce(c.updated, 0) as updated,
   coalesce(c.rejected, 0) as rejected, c.last_time_reached,
-  case when b.state in ('queued', 'running') and c.windows_done > 0 then
-    clock_timestamp() + (clock_timestamp() - c.first_done) * (c.windows_planned - c.windows_done - c.windows_failed)
-      / greatest(c.windows_done - 1, 1)
+  case when b.state in ('queued', 'running') and c.done_since > 0 then
+    clock_timestamp() + (clock_timestamp() - b.started_at) * (c.windows_planned - c.windows_done - c.windows_failed)
+      / c.done_since
   end as eta,
   coalesce(c.errors, '{}') as errors
 from backfill b
@@ -138,7 +139,7 @@ left join lateral (
     count(*) filter (where state = 'failed') as windows_failed, sum(requests) as requests,
     sum(received) as received, sum(inserted) as inserted, sum(updated) as updated, sum(rejected) as rejected,
     max((piece ->> 'end')::timestamptz) filter (where state = 'done') as last_time_reached,
-    min(finished_at) filter (where state = 'done') as first_done,
+    count(*) filter (where state = 'done' and finished_at >= b.started_at) as done_since,
     (array_agg(distinct error) filter (where error is not null))[1:10] as errors
   from backfill_chunk c where c.backfill_id = b.id
 ) c on true
