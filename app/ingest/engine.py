@@ -10,7 +10,7 @@ from datetime import datetime
 from app.db import Database
 from app.ingest.plan import Span
 from app.ingest.runner import Web, opened
-from app.services import budgets
+from app.services.budgets import Ledger
 
 WRITERS = 2
 
@@ -37,5 +37,5 @@ async def started(
     db: Database, history_days: float = 30, most_traded: Mapping[str, int] | None = None
 ) -> AsyncGenerator[Engine]:
     """An engine with an HTTP client of its own, closed at the end, and budgets shared with whoever is on `db`."""
-    async with opened(ledger=budgets.spending(db)) as web:
+    async with opened(ledger=Ledger(db)) as web:
         yield Engine(db, web, history_days, most_traded or {})

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from heapq import heapify, heappop, heappush
 from itertools import count
+from typing import Protocol
 
 from app.ingest.errors import Question, Throttled
 from app.ingest.spec import Budget
@@ -24,9 +25,18 @@ _tickets = count()
 HISTORY_SHARE = 0.8
 """What history may use of a budget that several processes share: whoever polls in another one must not wait for it."""
 
-Ledger = Callable[[str, float, float, timedelta, bool], Awaitable[float]]
-"""Takes a cost (name of the budget, cost, limit, period, whether it begins with the clock's) and returns 0.0; or, where
-it is not to be had, the seconds until it may be."""
+
+class Ledger(Protocol):
+    """The account that processes keep together."""
+
+    async def spend(self, budget: str, cost: float, allowed: float, period: timedelta, aligned: bool) -> float:
+        """Take a cost and return 0.0 or, where it is not to be had, the seconds until it may be."""
+        ...
+
+    async def pause(self, budget: str, seconds: float, period: timedelta) -> None:
+        """Nobody spends of this budget for so long."""
+        ...
+
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[object]]
@@ -82,7 +92,7 @@ class _Meter:
             return 0.0
         limit = self._limit if live else max(self._limit * HISTORY_SHARE, min(cost, self._limit))
         period = timedelta(seconds=self._period)
-        return await self._ledger(self._name, min(cost, limit), limit, period, self._aligned)
+        return await self._ledger.spend(self._name, min(cost, limit), limit, period, self._aligned)
 
     def _leave(self, turn: _Turn) -> None:
         if self._queue[0] is turn:
@@ -173,6 +183,13 @@ class Limiter:
         if not self.paused:
             self._strikes += 1
         self._until = max(self._until, self._clock() + seconds)
+
+    async def tell_others(self) -> None:
+        """Other processes on the same account pause as well."""
+        if self.ledger is None or not self.paused:
+            return
+        for name, budget in self.budgets.items():
+            await self.ledger.pause(f"{self.source}:{name}", self.paused, budget.period)
 
     def answered(self, headers: Mapping[str, str], asked_at: float) -> None:
         """Take over what the upstream says it has counted, and forget earlier pauses."""

@@ -110,6 +110,7 @@ async def ask(
             _judge(source, answer)
         except Throttled as error:
             budget.throttled(error.retry_after, banned=error.banned)
+            await budget.tell_others()
             if not left or budget.paused > LONGEST_WAIT:
                 raise
         except Unavailable as error:

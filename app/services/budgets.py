@@ -1,6 +1,6 @@
 """What is spent of the budgets of sources, by every process on this database together."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -8,19 +8,30 @@ from sqlalchemy import text
 from app.db import Database, writing
 
 SPEND = text("select spend(:budget, :cost, :allowed, :period, :aligned)")
-Spend = Callable[[str, float, float, timedelta, bool], Awaitable[float]]
+PAUSE = text(
+    """insert into budget_spent (budget, at, cost)
+    values (:budget, clock_timestamp() + cast(:pause as interval) - cast(:period as interval), :everything)"""
+)
+EVERYTHING = 1e12
 
 
-def spending(db: Database) -> Spend:
-    """How to take a cost of a budget: 0.0 when it was there, else the seconds until it may be.
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The account of all budgets. Its methods raise what the database raises."""
 
-    To be called with the budget's name, the cost, the limit in a period, the period, and whether that begins with the
-    clock's. Raises what the database raises.
-    """
+    db: Database
 
-    async def spend(budget: str, cost: float, allowed: float, period: timedelta, aligned: bool) -> float:
+    async def spend(self, budget: str, cost: float, allowed: float, period: timedelta, aligned: bool) -> float:
+        """Take a cost of a budget of which so much is allowed in a period (`aligned`: that begins with the clock's).
+
+        Returns 0.0 when it was there, else the seconds until it may be.
+        """
         told = {"budget": budget, "cost": cost, "allowed": allowed, "period": period, "aligned": aligned}
-        async with writing(db) as connection:
+        async with writing(self.db) as connection:
             return float((await connection.execute(SPEND, told)).scalar_one())
 
-    return spend
+    async def pause(self, budget: str, seconds: float, period: timedelta) -> None:
+        """Nobody spends of a budget for so long: it was told that it was asked too often."""
+        told = {"budget": budget, "pause": timedelta(seconds=seconds), "period": period, "everything": EVERYTHING}
+        async with writing(self.db) as connection:
+            await connection.execute(PAUSE, told)

@@ -15,7 +15,8 @@ from app.ingest.engine import Engine
 from app.ingest.sources.velo import COLUMNS, ESSENTIAL
 from app.ingest.sources.velo import SOURCE as VELO
 from app.ingest.work import Order
-from app.services import backfills, budgets
+from app.services import backfills
+from app.services.budgets import Ledger
 from tests.e2e.rounds import Clock
 from tests.e2e.test_backfill import ended, ordered, planned
 from tests.replay import Asked, Replay
@@ -213,7 +214,7 @@ async def test_two_processes_keep_one_budget(engine: Engine, replay: Replay) -> 
     velo.mood.allowed, velo.mood.a_period = 12, 1.0
     tight = {name: replace(b, limit=12, period=timedelta(seconds=1)) for name, b in VELO.budgets.items()}
     narrow = replace(VELO, budgets=tight)
-    webs = (replace(engine.web, limiters={}, ledger=budgets.spending(engine.db)) for _ in range(2))
+    webs = (replace(engine.web, limiters={}, ledger=Ledger(engine.db)) for _ in range(2))
     one, two = (replace(engine, web=web) for web in webs)
     await jobs.pull_all(one, narrow, ["instruments"], Order())
     number = await ordered(engine, await planned(one, narrow, 20))
@@ -226,3 +227,12 @@ async def test_two_processes_keep_one_budget(engine: Engine, replay: Replay) -> 
         assert (await ended(engine.db, number))["state"] == "succeeded"
     assert velo.mood.most <= 12
     assert not any("429" in str(pull.error) for pull in done)
+
+
+async def test_who_is_asked_too_often_is_left_alone_by_all(engine: Engine) -> None:
+    """A process that is told to wait tells the others."""
+    ledger, second = Ledger(engine.db), timedelta(seconds=1)
+    assert await ledger.spend("velo:requests", 1, 12, second, False) == 0
+    await ledger.pause("velo:requests", 20, second)
+    assert 19 < await Ledger(engine.db).spend("velo:requests", 1, 12, second, False) <= 20
+    assert await ledger.spend("velo:others", 1, 12, second, False) == 0
