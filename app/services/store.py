@@ -87,7 +87,8 @@ async def put(
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
         put_into = _put_settlements if fact == "funding" else _put_staged
-        polled = await _put_poll(db, copy, fact, batches) if make is _nothing_to_make else None
+        is_pull = batch is None and make is _nothing_to_make
+        polled = await _put_poll(db, copy, fact, batches) if is_pull else None
         written, holder = polled or await put_into(db, copy, fact, batches, make, batch)
         if written.received:
             if batch is not None:
