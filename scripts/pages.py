@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from app.ingest.sources import load
+from app.ingest.spec import Source
 from app.main import create_app
 from app.settings import Settings
 from scripts.calls import Answered
@@ -27,10 +28,16 @@ def settings() -> str:
         for name, field in Settings.model_fields.items()
     ]
     more = [
+        *([f"`{source.key}`", "none", _about_key(source)] for source in load().values() if source.key),
         ["`<SOURCE>_BASE_URL`", "its own", "Where a source is asked: scheme, host and port; the paths are appended."],
     ]
     intro = "# Settings\n\nFrom the environment or a file `.env` in the folder `perpstore` is started in.\n\n"
     return NOTE + intro + table(["variable", "default", "meaning"], [*rows, *more])
+
+
+def _about_key(source: Source) -> str:
+    without = "is left out" if source.key_required else "tells what is free"
+    return f"Key of {source.name}, which without it {without}."
 
 
 def _variable(name: str, field: Any) -> str:
