@@ -86,11 +86,15 @@ from asked m
 join metric_series s on s.metric_id = m.id and s.entity_id = $1
 left join exchange e on e.id = s.exchange_id,
 lateral (
-  select k.ts, k.value from metric_value_known(least($2::timestamptz, $6)) k
-  where k.series_id = s.id and k.ts > $2::timestamptz - m.settled and k.ts <= $2::timestamptz - m.span
-  union all
-  select k.ts, k.value from metric_value_known($6) k
-  where k.series_id = s.id and k.ts <= $2::timestamptz - m.settled
+  (
+    select k.ts, k.value from metric_value_known(least($2::timestamptz, $6)) k
+    where k.series_id = s.id and k.ts > $2::timestamptz - m.settled and k.ts <= $2::timestamptz - m.span
+    order by k.ts desc limit 1
+  ) union all (
+    select k.ts, k.value from metric_value_known($6) k
+    where k.series_id = s.id and k.ts <= $2::timestamptz - m.settled
+    order by k.ts desc limit 1
+  )
   order by ts desc limit 1
 ) v
 where $5::text[] is null or e.slug = any($5)
