@@ -43,31 +43,17 @@ lateral (
 ) v
 where $6::text[] is null or e.slug = any($6)
 union all
-select h.ts, m.name, m.canonical, m.source, e.slug, i.symbol, told.value, m.unit, m.covers, null
+select h.ts, m.name, m.canonical, m.source, e.slug, i.symbol, h.value, m.unit, m.covers, null
 from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
-join source o on o.id = s.source_id and o.slug in (select source from asked where column_name is not null),
-lateral (select * from perp_1h_known($7) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) h
-join asked m on m.column_name is not null,
-lateral (values (case m.column_name
-  when 'open' then h.open when 'high' then h.high when 'low' then h.low when 'close' then h.close
-  when 'volume_base' then h.volume_base when 'volume_usd' then h.volume_usd
-  when 'buy_volume_base' then h.buy_volume_base when 'sell_volume_base' then h.sell_volume_base
-  when 'buy_volume_usd' then h.buy_volume_usd when 'sell_volume_usd' then h.sell_volume_usd
-  when 'trades' then h.trades when 'buy_trades' then h.buy_trades when 'sell_trades' then h.sell_trades
-  when 'oi_base_high' then h.oi_base_high when 'oi_base_low' then h.oi_base_low
-  when 'oi_base_close' then h.oi_base_close when 'oi_usd_high' then h.oi_usd_high
-  when 'oi_usd_low' then h.oi_usd_low when 'oi_usd_close' then h.oi_usd_close
-  when 'funding_rate_8h' then h.funding_rate_8h when 'funding_rate_8h_mean' then h.funding_rate_8h_mean
-  when 'premium' then h.premium
-  when 'buy_liquidations' then h.buy_liquidations when 'sell_liquidations' then h.sell_liquidations
-  when 'buy_liquidation_base' then h.buy_liquidation_base when 'sell_liquidation_base' then h.sell_liquidation_base
-  when 'liquidation_base' then h.liquidation_base when 'buy_liquidation_usd' then h.buy_liquidation_usd
-  when 'sell_liquidation_usd' then h.sell_liquidation_usd when 'liquidation_usd' then h.liquidation_usd
-end)) as told(value)
-where i.entity_id = $1 and i.kind = 'perp' and m.source = o.slug and told.value is not null
-  and ($6::text[] is null or e.slug = any($6))
+join source o on o.id = s.source_id
+join asked m on m.source = o.slug and m.column_name is not null,
+lateral (
+  select * from perp_1h_value($7, m.column_name) k
+  where k.series_id = s.id and k.ts >= $2 and k.ts < $3 and k.value is not null offset 0
+) h
+where i.entity_id = $1 and i.kind = 'perp' and ($6::text[] is null or e.slug = any($6))
 
 -- name: at
 -- One row a series of an entity ($1): the last value whose window was over at $2; of hours, one of the last $7.
@@ -86,11 +72,15 @@ from asked m
 join metric_series s on s.metric_id = m.id and s.entity_id = $1
 left join exchange e on e.id = s.exchange_id,
 lateral (
-  select k.ts, k.value from metric_value_known(least($2::timestamptz, $6)) k
-  where k.series_id = s.id and k.ts > $2::timestamptz - m.settled and k.ts <= $2::timestamptz - m.span
-  union all
-  select k.ts, k.value from metric_value_known($6) k
-  where k.series_id = s.id and k.ts <= $2::timestamptz - m.settled
+  (
+    select k.ts, k.value from metric_value_known(least($2::timestamptz, $6)) k
+    where k.series_id = s.id and k.ts > $2::timestamptz - m.settled and k.ts <= $2::timestamptz - m.span
+    order by k.ts desc limit 1
+  ) union all (
+    select k.ts, k.value from metric_value_known($6) k
+    where k.series_id = s.id and k.ts <= $2::timestamptz - m.settled
+    order by k.ts desc limit 1
+  )
   order by ts desc limit 1
 ) v
 where $5::text[] is null or e.slug = any($5)
@@ -103,26 +93,9 @@ join series s on s.instrument_id = i.id
 join source o on o.id = s.source_id
 join asked m on m.source = o.slug and m.column_name is not null,
 lateral (
-  select k.ts, told.value
-  from perp_1h_known($6) k,
-  lateral (values (case m.column_name
-    when 'open' then k.open when 'high' then k.high when 'low' then k.low when 'close' then k.close
-    when 'volume_base' then k.volume_base when 'volume_usd' then k.volume_usd
-    when 'buy_volume_base' then k.buy_volume_base when 'sell_volume_base' then k.sell_volume_base
-    when 'buy_volume_usd' then k.buy_volume_usd when 'sell_volume_usd' then k.sell_volume_usd
-    when 'trades' then k.trades when 'buy_trades' then k.buy_trades when 'sell_trades' then k.sell_trades
-    when 'oi_base_high' then k.oi_base_high when 'oi_base_low' then k.oi_base_low
-    when 'oi_base_close' then k.oi_base_close when 'oi_usd_high' then k.oi_usd_high
-    when 'oi_usd_low' then k.oi_usd_low when 'oi_usd_close' then k.oi_usd_close
-    when 'funding_rate_8h' then k.funding_rate_8h when 'funding_rate_8h_mean' then k.funding_rate_8h_mean
-    when 'premium' then k.premium
-    when 'buy_liquidations' then k.buy_liquidations when 'sell_liquidations' then k.sell_liquidations
-    when 'buy_liquidation_base' then k.buy_liquidation_base when 'sell_liquidation_base' then k.sell_liquidation_base
-    when 'liquidation_base' then k.liquidation_base when 'buy_liquidation_usd' then k.buy_liquidation_usd
-    when 'sell_liquidation_usd' then k.sell_liquidation_usd when 'liquidation_usd' then k.liquidation_usd
-  end)) as told(value)
+  select k.ts, k.value from perp_1h_value($6, m.column_name) k
   where k.series_id = s.id and k.ts <= $2::timestamptz - interval '1 hour' and k.ts > $2::timestamptz - $7::interval
-    and told.value is not null
+    and k.value is not null
   order by k.ts desc limit 1
 ) h
 where i.entity_id = $1 and i.kind = 'perp' and ($5::text[] is null or e.slug = any($5))
@@ -186,28 +159,13 @@ with asked as materialized (
     offset 0
   ) v
   union all
-  select o.metric_id, o.entity_id, o.exchange, o.instrument, h.ts, t.value
+  select o.metric_id, o.entity_id, o.exchange, o.instrument, h.ts, h.value
   from hourly o join chosen using (entity_id),
   lateral (
-    select * from perp_1h_known($7) k where k.series_id = o.series_id and k.ts >= $2 and k.ts < $3 offset 0
-  ) h,
-  lateral (values (case o.column_name
-    when 'open' then h.open when 'high' then h.high when 'low' then h.low when 'close' then h.close
-    when 'volume_base' then h.volume_base when 'volume_usd' then h.volume_usd
-    when 'buy_volume_base' then h.buy_volume_base when 'sell_volume_base' then h.sell_volume_base
-    when 'buy_volume_usd' then h.buy_volume_usd when 'sell_volume_usd' then h.sell_volume_usd
-    when 'trades' then h.trades when 'buy_trades' then h.buy_trades when 'sell_trades' then h.sell_trades
-    when 'oi_base_high' then h.oi_base_high when 'oi_base_low' then h.oi_base_low
-    when 'oi_base_close' then h.oi_base_close when 'oi_usd_high' then h.oi_usd_high
-    when 'oi_usd_low' then h.oi_usd_low when 'oi_usd_close' then h.oi_usd_close
-    when 'funding_rate_8h' then h.funding_rate_8h when 'funding_rate_8h_mean' then h.funding_rate_8h_mean
-    when 'premium' then h.premium
-    when 'buy_liquidations' then h.buy_liquidations when 'sell_liquidations' then h.sell_liquidations
-    when 'buy_liquidation_base' then h.buy_liquidation_base when 'sell_liquidation_base' then h.sell_liquidation_base
-    when 'liquidation_base' then h.liquidation_base when 'buy_liquidation_usd' then h.buy_liquidation_usd
-    when 'sell_liquidation_usd' then h.sell_liquidation_usd when 'liquidation_usd' then h.liquidation_usd
-  end)) as t(value)
-  where t.value is not null and ($9::timestamptz is null or h.ts + interval '1 hour' <= $9)
+    select * from perp_1h_value($7, o.column_name) k
+    where k.series_id = o.series_id and k.ts >= $2 and k.ts < $3 and k.value is not null offset 0
+  ) h
+  where $9::timestamptz is null or h.ts + interval '1 hour' <= $9
 ), newest as (
   select distinct on (metric_id, entity_id, exchange, instrument, bucket) *
   from (select *, coalesce($9, date_bin($4::interval, ts, '2000-01-01Z')) as bucket from told) binned
