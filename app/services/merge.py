@@ -49,7 +49,6 @@ TOUCHED_FROM_STAGE = f"""
 create temporary table touched on commit drop as
 select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id"""
 
-UNSTAGE = f"drop table {STAGE}, touched"
 POLLED = frozenset({"predicted_funding", "open_interest", "perp_1m", "perp_1h"})
 """Facts that are told of many series at once, one row each."""
 
@@ -203,6 +202,27 @@ def _kept(fact: str, told: Sequence[str]) -> str:
 def has_latest(fact: str, names: Collection[str]) -> bool:
     """Whether these columns are all that `latest` keeps of a fact."""
     return fact in LATEST and LATEST[fact].values.keys() <= set(names)
+
+
+def poll_table(fact: str) -> str:
+    """What a poll touches, one row a series, with what `latest` keeps of it."""
+    values = ", ".join(f"{name} {TYPES.get(name, 'float8')}" for name in LATEST[fact].values)
+    return (
+        f"create temporary table touched (series_id int, first timestamptz, last timestamptz, {values}) on commit drop"
+    )
+
+
+async def advance(copy: Driver, fact: str) -> int:
+    """Put the rows of a poll into `latest` that are later than what it has; returns how many these are."""
+    to = LATEST[fact]
+    new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
+    done = await copy.execute(
+        f"""insert into latest (series_id, {to.time}, {", ".join(to.values.values())})
+        select series_id, last, {", ".join(to.values)} from touched order by series_id
+        on conflict (series_id) do update set {new}
+        where latest.{to.time} is null or latest.{to.time} < excluded.{to.time}"""
+    )
+    return int(done.split()[-1])
 
 
 async def latest(copy: Driver, fact: str, holder: str) -> None:

@@ -3,7 +3,7 @@
 Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes leaves its old version in `revision`.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -86,37 +86,37 @@ async def put(
     """
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
-        put_into = _put_settlements if fact == "funding" else _put_staged
         is_pull = batch is None and make is _nothing_to_make
-        polled = await _put_poll(db, copy, fact, batches) if is_pull else None
-        written, holder = polled or await put_into(db, copy, fact, batches, make, batch)
+        written = await _put_poll(db, copy, fact, batches) if is_pull else None
+        if written is None:
+            put_into = _put_settlements if fact == "funding" else _put_staged
+            written, holder = await put_into(db, copy, fact, batches, make, batch)
+            if written.received:
+                await merge.latest(copy, fact, holder)
+        if written.received and batch is not None:
+            await copy.execute(sql("batches", "note_spans"), batch, fact)
         if written.received:
-            if batch is not None:
-                await copy.execute(sql("batches", "note_spans"), batch, fact)
-            await merge.latest(copy, fact, holder)
             await rollup.lower(copy, fact)
         if at_the_end:
             await at_the_end(copy, written)
     return written
 
 
-async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> tuple[Written, str] | None:
+async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> Written | None:
     """One row a series, each later than what is stored, goes straight into place. None where it is not so."""
     rows = batches[0] if isinstance(batches, list) and len(batches) == 1 else None
     if rows is None or fact not in merge.POLLED or not _one_each(rows):
         return None
-    newest = _picked(rows, ("series_id", "ts", *merge.LATEST[fact].values))
-    await copy.execute(merge.stage_table(newest.column_names))
-    await _copy(copy, merge.STAGE, newest)
-    await copy.execute(merge.TOUCHED_FROM_STAGE)
     if not await partitions.there(copy, fact, _days(rows)):
         await partitions.make(db, fact, _days(rows))
     await merge.lock(copy, fact)
-    if not await merge.is_later(copy, fact):
-        await copy.execute(merge.UNSTAGE)
+    await copy.execute(merge.poll_table(fact))
+    await _copy(copy, "touched", _newest(rows, fact))
+    if await merge.advance(copy, fact) < rows.num_rows:
+        await copy.execute("drop table touched")
         return None
     await _copy(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
-    return Written(rows.num_rows, rows.num_rows), merge.STAGE
+    return Written(rows.num_rows, rows.num_rows)
 
 
 def _one_each(rows: pa.RecordBatch) -> bool:
@@ -125,13 +125,13 @@ def _one_each(rows: pa.RecordBatch) -> bool:
     return 0 < len(series) == len(np.unique(series)) and rows.column("known_at").null_count == len(series)
 
 
-def _picked(rows: pa.RecordBatch, names: Sequence[str]) -> pa.Table:
-    """These columns, those that are absent null."""
-    there = [name for name in names if name in rows.schema.names]
-    table = pa.Table.from_batches([rows]).select(there)
-    for name in (name for name in names if name not in there):
-        table = table.append_column(name, pa.nulls(rows.num_rows, pa.float64()))
-    return table
+def _newest(rows: pa.RecordBatch, fact: str) -> pa.Table:
+    """What a poll touches, and what `latest` keeps of it; columns that are absent are null."""
+    told = pa.Table.from_batches([rows])
+    for name in (name for name in merge.LATEST[fact].values if name not in told.column_names):
+        told = told.append_column(name, pa.nulls(told.num_rows, pa.float64()))
+    newest = told.select(["series_id", "ts", "ts", *merge.LATEST[fact].values])
+    return newest.rename_columns(["series_id", "first", "last", *merge.LATEST[fact].values])
 
 
 async def _put_staged(
