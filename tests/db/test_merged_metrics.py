@@ -114,10 +114,10 @@ async def test_values_that_are_not_stored_make_nothing(clean_database: Database)
     async def fail(_: object, __: object) -> None:
         raise asyncpg.ForeignKeyViolationError
 
-    told = [MetricValue(TVL, "slug", "t-only", at(0), 5.0, "newcomer")]
+    told = [MetricValue(TVL, "slug", "t-only", at(0), 5.0, "t-nobody-lists")]
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await metrics.put_values(db, "lister", told, await entities_of(db, "lister"), fail)
-    for table in ("metric", "metric_series", "metric_value", "exchange where slug = 'newcomer'"):
+    for table in ("metric", "metric_series", "metric_value", "exchange where slug = 't-nobody-lists'"):
         assert await db.reads.fetchval(f"select count(*) from {table}") == 0
 
 
