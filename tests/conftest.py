@@ -194,7 +194,7 @@ async def client(clean_database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """The API in this process, on an emptied database, pulling nothing."""
     from app.main import create_app
 
-    app = create_app(Settings(scheduler=False), database=clean_database)
+    app = create_app(Settings(scheduler=False, backfills=False), database=clean_database)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
