@@ -41,7 +41,7 @@ class BackfillRow(Row):
     start: OutTime = column("From when on.")
     end: OutTime = column("Until when, exclusive.")
     created_at: OutTime = column("When it was ordered.")
-    started_at: OutTime | None = column("When its first window was begun.")
+    started_at: OutTime | None = column("When its first window was begun, since it was last resumed.")
     finished_at: OutTime | None = column("When it came to its end.")
     windows_planned: int = column("Windows it is cut in.")
     windows_done: int = column("Windows fetched and stored.")
