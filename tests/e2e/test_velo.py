@@ -146,6 +146,7 @@ async def test_an_outage_beside_a_pair_that_never_tells_leaves_no_hole(
     velo.mood.markets = velo.listing({("okex-swap",): 3})
     told, quiet = velo._futures, "bybit,QUIET,QUIETUSDT,1700000000000,true\n"
     monkeypatch.setitem(velo.PATHS, "/api/v1/futures", lambda query, now: told(query, now) + quiet)
+    engine = replace(engine, history_days=3)
     first = (clock.now - timedelta(days=engine.history_days)).replace(hour=0, minute=0, second=0)
     async with backfill.working(engine, {"velo": VELO}):
         for _ in range(3):
