@@ -1,7 +1,7 @@
 """History on order: planned, started, watched, cancelled and resumed."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,7 @@ from app.api.errors import BadRequest, Conflict, NotFound, Wrong, bad_value
 from app.api.http import SmallBody
 from app.api.known import known_exchanges
 from app.api.openapi import documented
-from app.api.paging import Common
+from app.api.paging import plain
 from app.api.render import meta, render, render_known
 from app.api.schemas import Envelope, OutTime, Row, column, problems
 from app.db import Database
@@ -92,7 +92,6 @@ KeyHeader = Annotated[
 ]
 DryRun = Annotated[bool, lower, Query(description="Only plan: requests, rows and time; nothing is started.")]
 Number = Annotated[int, Path(ge=1, lt=2**31, description="Number of a back-fill.")]
-State = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "partial", "failed"]
 
 
 def _window(order: BackfillOrder) -> tuple[datetime, datetime]:
@@ -175,10 +174,6 @@ async def start_backfill(
     return await _one(request, db, ordered.id, 202 if ordered.new else 200)
 
 
-def _plain(request: Request) -> Common:
-    return Common(request, "json", "iso", 1000, "asc", None)
-
-
 async def _plan(request: Request, db: Database, plan: Plan) -> Response:
     row = {
         "source": plan.source,
@@ -190,11 +185,11 @@ async def _plan(request: Request, db: Database, plan: Plan) -> Response:
         "rows": plan.rows,
         "time_s": round(plan.seconds, 3),
     }
-    return await render_known(db, [row], PlanRow, _plain(request), meta(notices=["dry run: nothing was started"]))
+    return await render_known(db, [row], PlanRow, plain(request), meta(notices=["dry run: nothing was started"]))
 
 
 async def _one(request: Request, db: Database, number: int, status: int) -> Response:
-    response = await render(db, backfills.listing(number), BackfillRow, _plain(request), meta())
+    response = await render(db, backfills.listing(number), BackfillRow, plain(request), meta())
     response.status_code = status
     location = f"{request.scope.get('root_path', '')}/admin/backfills/{number}"
     response.headers.update({"Cache-Control": "no-store", "Location": location})

@@ -107,7 +107,7 @@ def _launch(place: Place, folder: Path, wrapper: list[str]) -> Popen[bytes]:
 def _spawn(place: Place, command: list[str]) -> Popen[bytes]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     with place.log.open("ab") as log:  # a session of its own: Ctrl-C is for the owner, who says when to stop
-        return Popen(command, stdin=DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=env)  # noqa: S603
+        return Popen(command, stdin=DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=env)  # noqa: S603 (ours)
 
 
 def _await(place: Place, server: Popen[bytes], stop: threading.Event) -> None:

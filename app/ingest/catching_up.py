@@ -10,6 +10,7 @@ from app.ingest.spec import Source
 from app.services import backfills
 
 Pair = tuple[str, str]
+"""Exchange and coin."""
 
 
 async def asked_before(db: Database, source: Source) -> dict[Pair, datetime]:

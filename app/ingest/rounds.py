@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from app.ingest import places
-from app.ingest.catching_up import asked_before, catch_up
+from app.ingest.catching_up import Pair, asked_before, catch_up
 from app.ingest.chunks import aim_at
 from app.ingest.pages import Fetched
 from app.ingest.plan import Span
@@ -24,8 +24,6 @@ from app.services.products import Listed
 HOUR = timedelta(hours=1)
 NEWEST = 6 * HOUR
 """What is asked of at once: a longer gap is filled by a back-fill, the essential columns of it first."""
-Pair = tuple[str, str]
-"""Exchange and coin."""
 LATE = 3 * HOUR
 """How long an hour that did not come is asked for again."""
 

@@ -195,16 +195,16 @@ async def cancel(db: Database, backfill: int) -> None:
 
 async def resume(db: Database, backfill: int) -> None:
     """Go on with a back-fill that was cancelled or did not wholly succeed. Raises KeyError and Conflict."""
-    await _change(db, backfill, "resume", "it is {}: there is nothing to resume")
+    await _change(db, backfill, "resume", "it is {}: there is nothing to resume", WORK_LOCK)
 
 
-async def _change(db: Database, backfill: int, statement: str, refusal: str) -> None:
+async def _change(db: Database, backfill: int, statement: str, refusal: str, *arguments: int) -> None:
     async with writing(db) as connection:
         copy = await driver(connection)
         state = await copy.fetchval("select state from backfill where id = $1 for update", backfill)
         if state is None:
             raise KeyError(backfill)
-        if await copy.fetchval(sql("backfills", statement), backfill, WORK_LOCK) is None:
+        if await copy.fetchval(sql("backfills", statement), backfill, *arguments) is None:
             raise Conflict(refusal.format(state))
 
 

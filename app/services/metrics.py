@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pyarrow as pa
+from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
 
 from app import models
@@ -25,14 +26,16 @@ Key = tuple[str, int, str | None]
 
 
 async def put_catalogue(db: Database, source: str, metrics: Iterable[Metric]) -> None:
-    """What a source is known to tell: added, or corrected where the catalogue says otherwise."""
+    """What a source is known to tell: added, or corrected where the catalogue says otherwise; what is right stays."""
     rows = _rows(source, metrics)
     if not rows:
         return
     statement = insert(models.Metric)
     new = {name: statement.excluded[name] for name in rows[0] if name not in ("source", "name")}
+    otherwise = or_(*(getattr(models.Metric, name).is_distinct_from(told) for name, told in new.items()))
+    upsert = statement.on_conflict_do_update(index_elements=["source", "name"], set_=new, where=otherwise)
     async with writing(db) as connection:
-        await connection.execute(statement.on_conflict_do_update(index_elements=["source", "name"], set_=new), rows)
+        await connection.execute(upsert, rows)
 
 
 def _rows(source: str, metrics: Iterable[Metric]) -> list[dict[str, Any]]:

@@ -80,9 +80,8 @@ union all
 select id, state from going where id not in (select id from ended)
 
 -- name: cancel
--- The id of back-fill $1, if it goes on and is now being cancelled. Workers ($2: their lock) see that for themselves.
-update backfill set state = 'cancelling'
-where id = $1 and state in ('queued', 'running', 'cancelling') and $2::int is not null returning id
+-- The id of back-fill $1, if it goes on and is now being cancelled. Workers see that for themselves.
+update backfill set state = 'cancelling' where id = $1 and state in ('queued', 'running', 'cancelling') returning id
 
 -- name: resume
 -- The id of back-fill $1, if there was something left of it: what failed is to be tried again, and what a worker that
