@@ -13,6 +13,7 @@ from app.models.facts import (
     Revision,
 )
 from app.models.imports import ImportBatch, ImportMade, ImportSpan
+from app.models.live import LiveEvent
 from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceProduct
 from app.models.operation import ApiKey, Job, Pull, RawBody, Reject
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
@@ -37,6 +38,7 @@ __all__ = [
     "InstrumentFact",
     "Job",
     "Latest",
+    "LiveEvent",
     "Metric",
     "MetricSeries",
     "MetricValue",
