@@ -75,6 +75,7 @@ CALLS = (
     Call("Contracts", "/instruments", {"asset": "BTC", "exchange": "binance"}),
     Call("One contract", "/instruments/hyperliquid/BTC"),
     Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals"),
+    Call("What was true of it, and when", "/instruments/bybit/BTCUSDT/facts", volatile=True),
     Call("Exchanges", "/exchanges"),
     Call("Bring your own funding", "/funding", {}, "POST",
          [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "rate": 1e-05, "interval_hours": 1}]),

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, defillama, hyperliquid, okx, velo
+from tests.replayed import artemis, binance, bybit, defillama, extended, hyperliquid, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -27,11 +27,12 @@ ANSWERS = {
     "/v5/": bybit.answer,
     "/api/v5/": okx.answer,
     "/info": hyperliquid.answer,
+    "/api/v1/info/": extended.answer,
     "/data/api/": artemis.answer,
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama", "extended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Asked:
     query: dict[str, str]
     body: Any
     authorization: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Replay:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         parts = urlsplit(target)
         query, told = dict(parse_qsl(parts.query)), json.loads(body) if body else None
-        asked = Asked(method, parts.path, query, told, headers.get("authorization", ""))
+        asked = Asked(method, parts.path, query, told, headers.get("authorization", ""), headers.get("user-agent", ""))
         self.asked.append(asked)
         fault = self._fault(f"{target} {body.decode()}")
         await asyncio.sleep(fault.seconds)
@@ -168,11 +170,13 @@ class Replay:
         return Fault()
 
     def _answer(self, asked: Asked) -> tuple[int, bytes]:
-        if asked.path.startswith("/api/v1/"):
-            status, table = velo.answer(asked.path, asked.query, asked.authorization, self.now())
-            return status, table.encode()
         told = (answer for begin, answer in ANSWERS.items() if asked.path.startswith(begin))
         answer = next(told, defillama.answer)  # whose paths begin with a key
+        if answer is extended.answer and not asked.agent:
+            return 403, b"Forbidden"
+        if answer is defillama.answer and asked.path.startswith("/api/v1/"):
+            status, table = velo.answer(asked.path, asked.query, asked.authorization, self.now())
+            return status, table.encode()
         if answer is defillama.answer and self._too_many():
             return 429, b"Too many requests"
         status, content = answer(asked.path, asked.query, asked.body, self.now())

@@ -20,9 +20,13 @@ language sql immutable strict parallel safe as $$
 $$
 """
 
+# Noted when it was seen, which was after Bybit changed; it is noted anew, with the date, when contracts are listed next.
+UNDATED_SIDES = "delete from instrument_fact where fact = 'oi_sides' and source = 'bybit'"
+
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
+    op.execute(UNDATED_SIDES)
     op.execute(CONTRACT_ORDER)
     op.create_table(
         "live_event",

@@ -14,6 +14,7 @@ from app.api.openapi import documented
 from app.api.reference_rows import (
     DatasetRow,
     ExchangeRow,
+    FactRow,
     InstrumentRow,
     IntervalRow,
     SourceRow,
@@ -76,6 +77,13 @@ async def list_funding_intervals(
     """The intervals a perpetual has settled in: from, to, hours, and how that is known."""
     await _listed(db, exchange, symbol)
     return await render(db, quality.funding_intervals(exchange, symbol), IntervalRow, common, meta())
+
+
+@router.get("/instruments/{exchange}/{symbol:path}/facts", **documented(FactRow, 404, tag=TAG))
+async def list_facts(db: DatabaseDep, common: CommonDep, exchange: ExchangePath, symbol: SymbolPath) -> Response:
+    """What was true of a contract, from when to when: sides of open interest, contract size, multiplier and others."""
+    await _listed(db, exchange, symbol)
+    return await render(db, quality.instrument_facts(exchange, symbol), FactRow, common, meta())
 
 
 @router.get("/instruments/{exchange}/{symbol:path}", **documented(InstrumentRow, 404, tag=TAG))

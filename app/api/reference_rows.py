@@ -181,7 +181,22 @@ class InstrumentRow(Row):
     active: bool = column("Whether it trades now.")
     listed_at: OutTime | None = column("When it was listed; null: not told.")
     delisted_at: OutTime | None = column("When it was taken off; null: it is listed, or not told.")
-    oi_sides: int | None = column("1: its exchange reports one side of open interest, 2: both (stored is one).")
+    oi_sides: int | None = column("1: its exchange tells one side of open interest, 2: only both (stored is one).")
+
+
+class FactRow(Row):
+    """A stretch of time in which a fact of a contract was the same."""
+
+    keys: ClassVar[tuple[str, ...]] = ("kind", "fact", "from")
+
+    kind: str = column("perp, future, option, spot or index.")
+    fact: str = column("A field of the contract: oi_sides, contract_size, multiplier, funding_interval_hours, margin.")
+    value: str | None = column("What it was then.")
+    from_: OutTime = Field(
+        alias="from", description="Since when: as its exchange documents, else when we saw it first."
+    )
+    to: OutTime | None = column("Until when; null: it is so now.")
+    source: str = column("Who told us.")
 
 
 class IntervalRow(Row):

@@ -22,7 +22,8 @@ class Instrument:
 
     `base` is the coin as spelled there (`1000PEPE`, `kPEPE`), `contract_size` is coins (or USD, for coin
     margin) a contract with the multiplier left out, `funding_interval_hours` what the exchange declares today
-    (None: it does not say). `underlying` tells a stock from a coin of the same ticker.
+    (None: it does not say). `underlying` tells a stock from a coin of the same ticker. `oi_sides` is 1 where one side
+    of open interest is told, 2 where only both together are; before `oi_sides_since` it was `oi_sides_before`.
     """
 
     symbol: str
@@ -38,6 +39,8 @@ class Instrument:
     listed_at: datetime | None = None
     delisted_at: datetime | None = None
     oi_sides: int = 1
+    oi_sides_since: datetime | None = None
+    oi_sides_before: int | None = None
 
     def __post_init__(self) -> None:
         if not self.symbol:

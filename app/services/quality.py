@@ -81,6 +81,11 @@ def funding_intervals(exchange: str, symbol: str) -> Query:
     return Query(sql("quality", "funding_intervals"), (exchange, symbol))
 
 
+def instrument_facts(exchange: str, symbol: str) -> Query:
+    """One row a stretch in which a fact of a contract was the same."""
+    return Query(sql("quality", "instrument_facts"), (exchange, symbol))
+
+
 def freshness(
     expected: Sequence[tuple[str, str, float]],
     now: datetime,

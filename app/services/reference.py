@@ -115,6 +115,7 @@ async def put_instruments(db: Database, source: str, records: Sequence[Instrumen
         exchange = await exchange_id(connection, source)
         new = await _upsert(connection, exchange, source, listed)
         await _declare(connection, exchange, declared)
+        await _date_sides(connection, exchange, source, listed)
         await connection.execute(text(sql("reference", "dated_facts")), {"exchange": exchange, "source": source})
     return new
 
@@ -180,6 +181,21 @@ async def _declare(connection: AsyncConnection, exchange: int, declared: Sequenc
             .where(models.Instrument.exchange_id == exchange, models.Instrument.symbol == record.symbol)
             .where(models.Instrument.kind == "perp")
             .values(funding_interval_hours=record.hours)
+        )
+
+
+async def _date_sides(connection: AsyncConnection, exchange: int, source: str, listed: Sequence[Instrument]) -> None:
+    """What is known of how sides were counted is dated by the exchange's documents, not by when we saw it."""
+    dated = [record for record in listed if record.oi_sides_since and record.oi_sides_before]
+    told = {
+        "kinds": [record.kind for record in dated],
+        "symbols": [record.symbol for record in dated],
+        "since": [record.oi_sides_since for record in dated],
+        "before": [record.oi_sides_before for record in dated],
+    }
+    if dated:
+        await connection.execute(
+            text(sql("reference", "dated_sides")), {"exchange": exchange, "source": source, **told}
         )
 
 

@@ -6,7 +6,7 @@ its rows come newest first.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Generic, Literal, TypeVar
 from urllib.parse import unquote
@@ -22,6 +22,7 @@ ONE = {"requests": 1}
 CONTRACTS, SETTLEMENTS, INTERESTS, KLINES = 1000, 200, 200, 1000
 MINUTE, MINUTES_5, HOUR = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1)
 COINS, EQUITIES = {"", "innovation", "adventure"}, {"stock", "xstocks", "mstocks", "etf"}
+SINGLE_SINCE = datetime(2026, 6, 11, tzinfo=UTC)
 TOO_MANY, BUSY = {10006, 10018}, {10000, 10016}
 List = TypeVar("List")
 
@@ -96,7 +97,9 @@ def contract(row: Contract, window: Window) -> Instrument:
         active=row.status == "Trading",
         listed_at=row.launchTime,
         delisted_at=row.deliveryTime,
-        oi_sides=2,
+        oi_sides=1,
+        oi_sides_since=SINGLE_SINCE,
+        oi_sides_before=2,
     )
 
 
@@ -158,7 +161,7 @@ def estimates(answer: AllMarkets, window: Window) -> Rows:
 
 
 def one_side(single: float | None, both: float) -> float:
-    """Open interest as longs or as shorts: `openInterest` counts both, which together are twice either."""
+    """Open interest as longs or as shorts: `openInterest` counts both, and until June 2026 there was nothing else."""
     return both / 2 if single is None else single
 
 

@@ -20,6 +20,15 @@ select first as "from", lead(first) over (order by first) as "to", interval_hour
   (array['assumed', 'inferred', 'declared'])[known + 1] as known, settlements
 from stretches
 
+-- name: instrument_facts
+-- One row a stretch in which a fact of a contract ($1, $2) was the same.
+select i.kind, f.fact, f.value, f.valid_from as "from",
+  lead(f.valid_from) over (partition by i.id, f.fact order by f.valid_from) as "to", f.source
+from instrument i
+join exchange x on x.id = i.exchange_id
+join instrument_fact f on f.instrument_id = i.id
+where x.slug = $1 and lower(i.symbol) = lower($2)
+
 -- name: freshness
 -- One row a source and dataset: how old its newest fact is at $1, and whether that is late for what the schedule expects.
 with told as (

@@ -27,6 +27,18 @@ select i.symbol, s.id, i.multiplier
 from series s join instrument i on i.id = s.instrument_id join exchange e on e.id = i.exchange_id
 where s.source_id = :source and e.slug = :exchange and i.kind = 'perp'
 
+-- name: dated_sides
+-- A fact for how many sides of open interest an exchange told since when, and before, where its documents date that.
+insert into instrument_fact (instrument_id, fact, valid_from, value, source)
+select i.id, 'oi_sides', f.valid_from, f.value::text, :source
+from unnest(cast(:kinds as text[]), cast(:symbols as text[]), cast(:since as timestamptz[]), cast(:before as int[]))
+  as t(kind, symbol, since, before)
+join instrument i on i.exchange_id = :exchange and i.kind = t.kind and i.symbol = t.symbol,
+lateral (values (i.listed_at, case when i.listed_at < t.since then t.before else i.oi_sides end), (t.since, i.oi_sides))
+  as f(valid_from, value)
+where f.valid_from >= coalesce(i.listed_at, t.since)
+on conflict do nothing
+
 -- name: dated_facts
 -- A fact for every property of an exchange's instruments that is not what was last noted of it.
 insert into instrument_fact (instrument_id, fact, valid_from, value, source)

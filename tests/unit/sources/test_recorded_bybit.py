@@ -1,5 +1,6 @@
 """Bybit's recorded answers, every value worked out anew from the JSON."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ def test_contracts(recorded: Any, ms: Any, name: str) -> None:
         assert ms(item.listed_at) == int(row["launchTime"])
         assert (ms(item.delisted_at) if item.delisted_at else 0) == int(row["deliveryTime"])
         assert item.underlying == {"": "coin", "innovation": "coin", "stock": "equity"}.get(row["symbolType"], "other")
-        assert (item.contract_size, item.multiplier, item.oi_sides, item.margin) == (1, 1, 2, "stable")
+        assert (item.contract_size, item.multiplier, item.oi_sides, item.margin) == (1, 1, 1, "stable")
+        assert (item.oi_sides_before, item.oi_sides_since) == (2, datetime(2026, 6, 11, tzinfo=UTC))
 
 
 def test_settlements(recorded: Any, ms: Any) -> None:
