@@ -174,4 +174,4 @@ def paid_by(payer: str, rate: float) -> float:
     """An unsigned rate with its direction as a signed one: positive where longs pay. Raises ValueError."""
     if payer not in ("long", "short"):
         raise ValueError(f"{payer!r} is neither long nor short")
-    return abs(rate) if payer == "long" else -abs(rate)
+    return abs(rate) if payer == "long" else 0.0 - abs(rate)  # a zero has no sign

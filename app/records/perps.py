@@ -22,7 +22,8 @@ class Instrument:
 
     `base` is the coin as spelled there (`1000PEPE`, `kPEPE`), `contract_size` is coins (or USD, for coin
     margin) a contract with the multiplier left out, `funding_interval_hours` what the exchange declares today
-    (None: it does not say). `underlying` tells a stock from a coin of the same ticker.
+    (None: it does not say). `underlying` tells a stock from a coin of the same ticker. `upstream_id` is what its
+    exchange wants to be asked by, where that is not the symbol.
     """
 
     symbol: str
@@ -38,6 +39,7 @@ class Instrument:
     listed_at: datetime | None = None
     delisted_at: datetime | None = None
     oi_sides: int = 1
+    upstream_id: str | None = None
 
     def __post_init__(self) -> None:
         if not self.symbol:
