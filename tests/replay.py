@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, defillama, hyperliquid, okx, velo
+from tests.replayed import artemis, binance, bybit, defillama, hyperliquid, lighter, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -30,8 +30,9 @@ ANSWERS = {
     "/data/api/": artemis.answer,
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
+    **dict.fromkeys(lighter.PATHS, lighter.answer),
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama", "lighter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Replay:
         return Fault()
 
     def _answer(self, asked: Asked) -> tuple[int, bytes]:
-        if asked.path.startswith("/api/v1/"):
+        if asked.path.startswith("/api/v1/") and asked.path not in lighter.PATHS:
             status, table = velo.answer(asked.path, asked.query, asked.authorization, self.now())
             return status, table.encode()
         told = (answer for begin, answer in ANSWERS.items() if asked.path.startswith(begin))
