@@ -39,7 +39,7 @@ def mood() -> Iterator[lighter.Mood]:
     lighter.calm()
 
 
-def settled(symbol: str, start: datetime, end: datetime) -> list[tuple[datetime, float]]:
+def settled(symbol: str, start: datetime, end: datetime) -> list[tuple[datetime, Any]]:
     market = next(market for market in lighter.MARKETS if market.symbol == symbol)
     return [(t, pytest.approx(lighter.percent(market, t) / 100)) for t in world.settlements(market, start, end)]
 
