@@ -73,7 +73,6 @@ def _details(_: Market | None, query: Query, now: datetime) -> Answer:
             "market_id": number,
             "market_type": "perp",
             "status": "active" if market.active else "inactive",
-            "created_at": str(ms(world.LISTED)),
             "open_interest": world.coins(market, now),
             "last_trade_price": world.price(market, now),
         }

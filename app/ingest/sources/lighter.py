@@ -19,7 +19,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BeforeValidator, Field
 
 from app.ingest import spec
-from app.ingest.spec import Feed, Json, MaybeMs, MaybeNum, Ms, Num, Request, Window, Wire, get
+from app.ingest.spec import Feed, Json, MaybeNum, Ms, Num, Request, Window, Wire, get
 from app.records import Candle, FundingRate, Instrument, OpenInterest, PredictedFunding, Underlying
 
 API, DOCS = "/api/v1", "https://apidocs.lighter.xyz/reference"
@@ -66,13 +66,12 @@ class Markets(Answer):
 
 
 class Market(Wire):
-    """`{"symbol":"ABC","market_id":7,"market_type":"perp","status":"active","created_at":"1750000000000",...}`"""
+    """`{"symbol":"ABC","market_id":7,"market_type":"perp","status":"active",...}`"""
 
     symbol: str
     market_id: int
     market_type: str
     status: str
-    created_at: MaybeMs = None
 
     @property
     def trades(self) -> bool:
@@ -97,7 +96,6 @@ def instrument(row: Market, window: Window) -> Instrument | None:
         "USDC",
         underlying=underlying(row.symbol),
         funding_interval_hours=1,
-        listed_at=row.created_at,
         upstream_id=str(row.market_id),
     )
 
