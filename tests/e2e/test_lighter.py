@@ -63,6 +63,14 @@ async def test_a_round_ends_in_answers_about_lighter(
     candles = await stored(engine.db, "perp_1m", "close")
     minutes = list(world.grid(first_wanted(clock.now, MINUTE), clock.now - MINUTE, MINUTE))
     assert {key: [time for time, _ in rows] for key, rows in candles.items()} == dict.fromkeys(funding, minutes)
+    next_hour = clock.now.replace(minute=0, second=0) + HOUR
+    estimates = await stored(
+        engine.db, "predicted_funding", "rate, interval_hours, for_time"
+    )  # and no other exchange's
+    assert estimates == {
+        ("lighter", m.symbol): [(clock.now, pytest.approx(lighter.percent(m, next_hour) / 100), 1, next_hour)]
+        for m in lighter.MARKETS
+    }
 
     async def told(path: str, **asked: str) -> dict[str, Any]:
         answer = await client.get(path, params=asked)
@@ -81,16 +89,6 @@ async def test_a_round_ends_in_answers_about_lighter(
     first, high, low, close, volume = world.candle(market, last, HOUR)
     assert [hour[name] for name in ("open", "close", "volume_base")] == pytest.approx([first, close, volume])
     assert [hour["high"], hour["low"]] == pytest.approx([high, low])
-
-
-async def test_what_others_pay_is_not_taken_from_lighter_nor_what_does_not_trade(engine: Engine, clock: Clock) -> None:
-    await pulled(engine)
-    estimates = await stored(engine.db, "predicted_funding", "rate, interval_hours, for_time")
-    next_hour = clock.now.replace(minute=0, second=0) + HOUR
-    assert estimates == {
-        ("lighter", m.symbol): [(clock.now, pytest.approx(lighter.percent(m, next_hour) / 100), 1, next_hour)]
-        for m in lighter.MARKETS
-    }
 
 
 async def test_a_round_that_is_told_to_slow_down_completes(engine: Engine, clock: Clock, mood: lighter.Mood) -> None:
