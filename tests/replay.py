@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, defillama, extended, hyperliquid, okx, velo
+from tests.replayed import artemis, binance, bybit, defillama, extended, hyperliquid, lighter, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -31,8 +31,9 @@ ANSWERS = {
     "/data/api/": artemis.answer,
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
+    **dict.fromkeys(lighter.PATHS, lighter.answer),
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama", "extended")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama", "extended", "lighter")
 
 
 @dataclass(frozen=True, slots=True)

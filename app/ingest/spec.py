@@ -110,6 +110,13 @@ class Window:
         return self.one.symbol
 
     @property
+    def upstream_id(self) -> str:
+        """What the exchange calls the one instrument asked for, where that is not its symbol."""
+        if self.one.upstream_id is None:
+            raise ValueError(f"{self.symbol} was listed without an id")
+        return self.one.upstream_id
+
+    @property
     def start_ms(self) -> int:
         """First instant asked for, epoch milliseconds."""
         return round(self.start.timestamp() * 1000)

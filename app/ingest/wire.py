@@ -7,6 +7,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -166,12 +167,12 @@ def _name(item: Json, field_name: str) -> str | None:
 
 
 def from_percent(value: float) -> float:
-    """Percent as a fraction: 0.01 → 0.0001."""
-    return value / 100
+    """Percent as a fraction, by its digits: 0.0012 → 0.000012, which dividing would miss by a hair."""
+    return float(Decimal(repr(value)) / 100)
 
 
 def paid_by(payer: str, rate: float) -> float:
     """An unsigned rate with its direction as a signed one: positive where longs pay. Raises ValueError."""
     if payer not in ("long", "short"):
         raise ValueError(f"{payer!r} is neither long nor short")
-    return abs(rate) if payer == "long" else -abs(rate)
+    return abs(rate) if payer == "long" else 0.0 - abs(rate)  # a zero has no sign

@@ -24,6 +24,7 @@ class Instrument:
     margin) a contract with the multiplier left out, `funding_interval_hours` what the exchange declares today
     (None: it does not say). `underlying` tells a stock from a coin of the same ticker. `oi_sides` is 1 where one side
     of open interest is told, 2 where only both together are; before `oi_sides_since` it was `oi_sides_before`.
+    `upstream_id` is what its exchange wants to be asked by, where that is not the symbol.
     """
 
     symbol: str
@@ -41,6 +42,7 @@ class Instrument:
     oi_sides: int = 1
     oi_sides_since: datetime | None = None
     oi_sides_before: int | None = None
+    upstream_id: str | None = None
 
     def __post_init__(self) -> None:
         if not self.symbol:

@@ -111,12 +111,14 @@ async def put_instruments(db: Database, source: str, records: Sequence[Instrumen
     """
     listed = [record for record in records if isinstance(record, Instrument)]
     declared = [record for record in records if isinstance(record, FundingInterval)]
+    called = {record.symbol: record.upstream_id for record in listed if record.upstream_id}
     async with writing(db) as connection:
         exchange = await exchange_id(connection, source)
         new = await _upsert(connection, exchange, source, listed)
         await _declare(connection, exchange, declared)
         await _date_sides(connection, exchange, source, listed)
-        await connection.execute(text(sql("reference", "dated_facts")), {"exchange": exchange, "source": source})
+        noted = {"exchange": exchange, "source": source, "symbols": [*called], "upstream_ids": [*called.values()]}
+        await connection.execute(text(sql("reference", "dated_facts")), noted)
     return new
 
 

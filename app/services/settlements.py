@@ -222,18 +222,18 @@ def _spans(rows: Rows) -> pa.Table:
     first = np.flatnonzero(np.r_[True, rows.series[1:] != rows.series[:-1]])
     last = np.r_[first[1:], len(rows.series)] - 1
     times = (pa.array(rows.time[at]).cast(TIME) for at in (first, last))
-    return pa.table(dict(zip(("series_id", "first", "last"), (rows.series[first], *times), strict=True)))
+    return pa.Table.from_arrays([pa.array(rows.series[first]), *times], names=["series_id", "first", "last"])
 
 
 def _table(rows: Rows, now: int) -> pa.Table:
     return pa.table(
         {
-            "series_id": rows.series,
+            "series_id": pa.array(rows.series),
             "ts": pa.array(rows.time).cast(TIME),
             "rate": pa.array(rows.rate, mask=~rows.own),
-            "interval_hours": rows.hours,
-            "interval_known": rows.known,
+            "interval_hours": pa.array(rows.hours),
+            "interval_known": pa.array(rows.known),
             "known_at": pa.array(np.where(rows.known_at == 0, now, rows.known_at)).cast(TIME),
-            "own": rows.own,
+            "own": pa.array(rows.own),
         }
     )

@@ -422,7 +422,8 @@ def test_instruments_come_first(source: Source) -> None:
     assert source.terms
 
 
-MARKETS = {"binance": 700, "bybit": 760, "okx": 310, "hyperliquid": 175}  # perpetuals that trade, in autumn 2026
+# perpetuals that trade, in autumn 2026
+MARKETS = {"binance": 700, "bybit": 760, "okx": 310, "hyperliquid": 175, "lighter": 240}
 SETTLES = timedelta(hours=1)  # the shortest interval there is: a contract is asked for settled funding when it is due
 
 

@@ -1,5 +1,7 @@
 """Units converted at the edge: the vectors of upstreams that send percent and a direction."""
 
+from math import copysign
+
 import pytest
 
 from app.ingest.spec import from_percent, paid_by
@@ -14,3 +16,13 @@ def test_percent_with_a_direction(percent: float, payer: str, per_hour: float) -
 def test_an_unknown_direction_is_no_guess() -> None:
     with pytest.raises(ValueError, match="neither"):
         paid_by("both", 0.1)
+
+
+def test_percent_is_shifted_by_its_digits() -> None:
+    assert from_percent(0.0012) == 0.000012
+    assert from_percent(0.0012) == 0.000096 / 8
+
+
+@pytest.mark.parametrize("payer", ["long", "short"])
+def test_zero_is_zero_whoever_is_named(payer: str) -> None:
+    assert copysign(1, paid_by(payer, 0.0)) == 1

@@ -3,7 +3,9 @@
 -- What only others tell of has no margin; the exchange is not asked for it.
 select i.symbol, coalesce(i.base, '') as base, coalesce(i.quote, '') as quote, i.kind,
   coalesce(i.margin, 'stable') as margin, coalesce(i.contract_size, 1) as contract_size, i.multiplier,
-  i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, coalesce(i.oi_sides, 1) as oi_sides
+  i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, coalesce(i.oi_sides, 1) as oi_sides,
+  (select f.value from instrument_fact f where f.instrument_id = i.id and f.fact = 'upstream_id'
+    order by f.valid_from desc limit 1) as upstream_id
 from instrument i
 join exchange e on e.id = i.exchange_id
 left join lateral (
@@ -40,13 +42,16 @@ where f.valid_from >= coalesce(i.listed_at, t.since)
 on conflict do nothing
 
 -- name: dated_facts
--- A fact for every property of an exchange's instruments that is not what was last noted of it.
+-- A fact for every property of an exchange's instruments that is not what was last noted of it. What :symbols are
+-- called upstream, :upstream_ids, is a fact alone.
 insert into instrument_fact (instrument_id, fact, valid_from, value, source)
 select i.id, f.fact, clock_timestamp(), f.value, :source
-from instrument i,
-lateral (values
+from instrument i
+left join unnest(cast(:symbols as text[]), cast(:upstream_ids as text[])) as u(symbol, id) on u.symbol = i.symbol
+cross join lateral (values
   ('funding_interval_hours', i.funding_interval_hours::text), ('contract_size', i.contract_size::text),
-  ('multiplier', i.multiplier::text), ('margin', i.margin), ('oi_sides', i.oi_sides::text)
+  ('multiplier', i.multiplier::text), ('margin', i.margin), ('oi_sides', i.oi_sides::text),
+  ('upstream_id', u.id)
 ) as f(fact, value)
 where i.exchange_id = :exchange and f.value is not null and f.value is distinct from (
   select p.value from instrument_fact p
