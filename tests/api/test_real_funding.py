@@ -46,10 +46,12 @@ def told(path: Path, rate: str, coin: str, instrument: str | None = None) -> Set
 
 def contracts_of(settled: Settled) -> list[Contract]:
     """Each with the interval of every settlement, read off the spacing by the rule in plain words."""
-    return [
-        Contract(exchange, dict(zip(rates, zip(rates.values(), hours_of(list(rates)), strict=True), strict=True)), {}, name)
-        for (exchange, name), rates in sorted((key, dict(sorted(rates.items()))) for key, rates in settled.items())
-    ]
+    found: list[Contract] = []
+    for (exchange, name), rates in sorted(settled.items()):
+        times = sorted(rates)
+        paid = ((rates[time], hours) for time, hours in zip(times, hours_of(times), strict=True))
+        found.append(Contract(exchange, dict(zip(times, paid, strict=True)), {}, name))
+    return found
 
 
 def imported(db: Database, dataset: str, path: Path, *words: str) -> dict[str, Any]:
@@ -150,8 +152,8 @@ async def test_three_exchanges_with_changing_intervals_and_several_contracts(
     client: httpx.AsyncClient, clean_database: Database
 ) -> None:
     path = shared("datasets/funding_3venues_2025_2026") / "funding.csv.gz"
-    columns = {"venue": "exchange", "venue_symbol": "instrument", "coin": "asset", "rate_raw": "rate", "interval_hours": ""}
-    imported(clean_database, "funding", path, *(w for pair in columns.items() for w in ("--map", "=".join(pair))))
+    columns = ("venue=exchange", "venue_symbol=instrument", "coin=asset", "rate_raw=rate", "interval_hours=")
+    imported(clean_database, "funding", path, *(word for column in columns for word in ("--map", column)))
     first, last = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 4, 15, tzinfo=UTC)
     for coin in ("BTC", "INJ"):
         contracts = contracts_of(told(path, "rate_raw", coin, "venue_symbol"))
