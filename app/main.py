@@ -27,6 +27,7 @@ from app.api import (
     imports,
     open_interest,
     openapi,
+    predictions,
     quality,
     reference,
     writing,
@@ -49,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 READING = (
     funding.router,
+    predictions.router,
     open_interest.router,
     candles.router,
     fundamentals.router,
