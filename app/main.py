@@ -18,6 +18,7 @@ from app.api import (
     backfills,
     candles,
     deps,
+    disagreements,
     docs,
     entities,
     fundamentals,
@@ -57,6 +58,7 @@ READING = (
     entities.router,
     reference.router,
     quality.router,
+    disagreements.router,
 )
 """Routers that anybody may read, unless reading needs a key."""
 

@@ -86,11 +86,24 @@ language sql stable parallel safe as $$
 $$
 """
 
+# Two sources that tell of one perpetual, the preferred one first.
+TOLD_TWICE = """
+create view told_twice as
+select i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
+  a.id as series_id, x.slug as source, b.id as other_id, y.slug as other_source
+from series a
+join series b on b.instrument_id = a.instrument_id and (a.preference, a.id) < (b.preference, b.id)
+join instrument i on i.id = a.instrument_id and i.kind = 'perp'
+join exchange e on e.id = i.exchange_id
+join source x on x.id = a.source_id
+join source y on y.id = b.source_id
+"""
+
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    for function in (CONTRACT_ORDER, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR):
-        op.execute(function)
+    for definition in (CONTRACT_ORDER, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE):
+        op.execute(definition)
     op.create_table(
         "live_event",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -104,6 +117,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("live_event")
+    op.execute("drop view told_twice")
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")

@@ -75,9 +75,9 @@ async def list_funding_intervals(
 ) -> Response:
     """The intervals a perpetual has settled in, with the evidence, beside what its exchange declared.
 
-    An interval is read off the settlements: a shorter spacing is a change at once, a longer one when seen twice running,
-    and a gap before that. What the exchange declares is dated from when it was first seen. With `at`: the history up
-    to that instant; with `known_at`: as it stood then.
+    An interval is read off the settlements: a shorter spacing is a change at once, a longer one when seen twice
+    running, and a gap before that. What the exchange declares is dated from when it was first seen. With `at`: the
+    history up to that instant; with `known_at`: as it stood then.
     """
     await _listed(db, exchange, symbol)
     query = quality.funding_intervals(exchange, symbol, moment.at, moment.known_at)

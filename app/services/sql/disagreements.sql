@@ -1,19 +1,10 @@
 -- name: funding
 -- One row two sources of a perpetual of which both tell of one settlement in [$1, $2): rates per 8 hours. Of entities $3,
 -- exchanges $4, where either source is in $5; as known at $6.
-with teller as materialized (
-  select s.id as series_id, i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
-    o.slug as source, s.preference
-  from series s
-  join instrument i on i.id = s.instrument_id
-  join exchange e on e.id = i.exchange_id
-  join source o on o.id = s.source_id
-  where i.kind = 'perp' and ($3::int[] is null or i.entity_id = any($3)) and ($4::text[] is null or e.slug = any($4))
-), pair as materialized (
-  select one.*, two.series_id as other_id, two.source as other_source
-  from teller one join teller two using (instrument_id)
-  where (one.preference, one.series_id) < (two.preference, two.series_id)
-    and ($5::text[] is null or one.source = any($5) or two.source = any($5))
+with pair as materialized (
+  select * from told_twice
+  where ($3::int[] is null or entity_id = any($3)) and ($4::text[] is null or exchange = any($4))
+    and ($5::text[] is null or source = any($5) or other_source = any($5))
 )
 select b.ts as time, 'funding' as dataset, pair.entity_id, exchange, instrument, 'rate' as field, source,
   a.rate * 8 / a.interval_hours as value, other_source, b.rate * 8 / b.interval_hours as other_value,
@@ -25,19 +16,10 @@ cross join lateral (select * from funding_known($6) k where k.series_id = pair.s
 -- name: predicted
 -- One row two sources of a perpetual and hour in [$1, $2): the last estimate of the other in that hour, and the nearest of
 -- the preferred within 10 minutes of it, per 8 hours. Narrowed as above.
-with teller as materialized (
-  select s.id as series_id, i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
-    o.slug as source, s.preference
-  from series s
-  join instrument i on i.id = s.instrument_id
-  join exchange e on e.id = i.exchange_id
-  join source o on o.id = s.source_id
-  where i.kind = 'perp' and ($3::int[] is null or i.entity_id = any($3)) and ($4::text[] is null or e.slug = any($4))
-), pair as materialized (
-  select one.*, two.series_id as other_id, two.source as other_source
-  from teller one join teller two using (instrument_id)
-  where (one.preference, one.series_id) < (two.preference, two.series_id)
-    and ($5::text[] is null or one.source = any($5) or two.source = any($5))
+with pair as materialized (
+  select * from told_twice
+  where ($3::int[] is null or entity_id = any($3)) and ($4::text[] is null or exchange = any($4))
+    and ($5::text[] is null or source = any($5) or other_source = any($5))
 )
 select b.ts as time, 'predicted' as dataset, pair.entity_id, exchange, instrument, 'rate' as field, source,
   a.rate * 8 / v.hours as value, other_source, b.rate * 8 / w.hours as other_value, 'fraction per 8 hours' as unit
@@ -56,19 +38,10 @@ cross join lateral interval_at(instrument_id, other_id, b.interval_hours, b.ts, 
 -- name: open_interest
 -- One row two sources of a perpetual, hour in [$1, $2) and unit: the last sample of the other in that hour (what stood at
 -- the end of an hour counts), and the nearest of the preferred within 10 minutes of it. Narrowed as above.
-with teller as materialized (
-  select s.id as series_id, i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
-    o.slug as source, s.preference
-  from series s
-  join instrument i on i.id = s.instrument_id
-  join exchange e on e.id = i.exchange_id
-  join source o on o.id = s.source_id
-  where i.kind = 'perp' and ($3::int[] is null or i.entity_id = any($3)) and ($4::text[] is null or e.slug = any($4))
-), pair as materialized (
-  select one.*, two.series_id as other_id, two.source as other_source
-  from teller one join teller two using (instrument_id)
-  where (one.preference, one.series_id) < (two.preference, two.series_id)
-    and ($5::text[] is null or one.source = any($5) or two.source = any($5))
+with pair as materialized (
+  select * from told_twice
+  where ($3::int[] is null or entity_id = any($3)) and ($4::text[] is null or exchange = any($4))
+    and ($5::text[] is null or source = any($5) or other_source = any($5))
 )
 select b.ts as time, 'open-interest' as dataset, pair.entity_id, exchange, instrument, field, source, value, other_source,
   other_value, unit
@@ -103,19 +76,10 @@ where value is not null and other_value is not null
 -- name: candles
 -- One row two sources of a perpetual of which both tell of one hour that opens in [$1, $2): their closes. Narrowed as
 -- above.
-with teller as materialized (
-  select s.id as series_id, i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
-    o.slug as source, s.preference
-  from series s
-  join instrument i on i.id = s.instrument_id
-  join exchange e on e.id = i.exchange_id
-  join source o on o.id = s.source_id
-  where i.kind = 'perp' and ($3::int[] is null or i.entity_id = any($3)) and ($4::text[] is null or e.slug = any($4))
-), pair as materialized (
-  select one.*, two.series_id as other_id, two.source as other_source
-  from teller one join teller two using (instrument_id)
-  where (one.preference, one.series_id) < (two.preference, two.series_id)
-    and ($5::text[] is null or one.source = any($5) or two.source = any($5))
+with pair as materialized (
+  select * from told_twice
+  where ($3::int[] is null or entity_id = any($3)) and ($4::text[] is null or exchange = any($4))
+    and ($5::text[] is null or source = any($5) or other_source = any($5))
 )
 select b.ts as time, 'candles' as dataset, pair.entity_id, exchange, instrument, 'close' as field, source,
   a.close as value, other_source, b.close as other_value, 'USD a coin' as unit
