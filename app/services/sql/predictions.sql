@@ -88,10 +88,8 @@ with teller as materialized (
   ) f
   order by t.instrument_id, f.ts, t.preference, t.series_id
 ), compared as (
-  select t.exchange, t.instrument, t.source, f.ts, extract(epoch from f.ts - p.ts)::float8 / 60 as minutes,
-    case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as told,
-    case when $4::float8 is null then f.rate * (v.hours / f.interval_hours) else f.rate * $4 / f.interval_hours end
-      as paid
+  select t.exchange, t.instrument, t.source, f.ts, extract(epoch from f.ts - p.ts)::float8 / 60 as minutes, r.*,
+    told - paid as error
   from settled f
   join teller t using (instrument_id)
   cross join lateral (
@@ -104,11 +102,17 @@ with teller as materialized (
     offset 0
   ) p
   cross join lateral interval_at(t.instrument_id, t.series_id, p.interval_hours, p.ts, $10) v
+  cross join lateral (
+    select case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as told,
+      case when $4::float8 is null then f.rate * (v.hours / f.interval_hours) else f.rate * $4 / f.interval_hours end
+        as paid
+  ) r
   where $7::text is null or t.source = $7
 )
 select exchange, instrument, source, b.first as minutes_from, b.last as minutes_to, count(*) as samples,
-  count(distinct ts) as settlements, avg(told - paid) as mean_error, avg(abs(told - paid)) as mean_absolute_error,
-  sqrt(avg((told - paid) * (told - paid))) as root_mean_square_error, max(abs(told - paid)) as max_absolute_error,
+  count(distinct ts) as settlements, avg(error) as mean_error, avg(abs(error)) as mean_absolute_error,
+  sqrt(avg(case when abs(error) > 1e-150 then error * error else 0 end)) as root_mean_square_error,
+  max(abs(error)) as max_absolute_error,
   avg((sign(told) = sign(paid))::int)::float8 as sign_right
 from compared join unnest($8::float8[], $9::float8[]) as b(first, last) on minutes >= b.first and minutes < b.last
 group by exchange, instrument, source, b.first, b.last
