@@ -194,7 +194,7 @@ class IntervalRow(Row):
     hours: float = column("The interval.", "hours")
     known: Literal["declared", "inferred", "assumed"] = column("Best evidence among its settlements.")
     settlements: int = column("How many settlements it is read from.")
-    gaps: int = column("How many of them came later than the interval after the one before: some are missing between.")
+    gaps: int = column("How many came later than the interval after the one before: late, or one is missing between.")
     first_evidence: OutTime | None = column("First settlement whose interval is inferred or declared; null: assumed.")
     last_evidence: OutTime | None = column("Last such settlement; null: all are assumed.")
     source: str = column("Who told of the settlements; of several, by commas.")

@@ -1,6 +1,8 @@
 """The intervals of a contract over its life, with the evidence, beside what its exchange declared."""
 
+import gzip
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from app.db import Database
@@ -10,6 +12,8 @@ from tests.conftest import shared
 from tests.db.facts import at, batch, put, series, settle
 
 HYPERLIQUID = "datasets/hyperliquid_funding_2023_2025"
+CHANGED = datetime(2023, 6, 8, 1, tzinfo=UTC)
+"""The first settlement an hour after the one before it."""
 
 
 async def history(
@@ -29,6 +33,11 @@ async def declare(db: Database, to: int, hour: float, hours: str) -> None:
         at(hour),
         hours,
     )
+
+
+def minute_of(line: str) -> datetime:
+    """The stamp of a line of the recorded history, to the nearest minute."""
+    return datetime.fromtimestamp(round(int(line.split(",")[0]) / 60_000) * 60, UTC)
 
 
 async def test_a_stretch_has_its_evidence(clean_database: Database) -> None:
@@ -100,4 +109,12 @@ async def test_hyperliquid_went_from_eight_hours_to_one_in_2023(clean_database: 
             clean_database, "funding", [path], options("funding", columns=columns, values=fixed)
         )
         assert (answer.rejected_count, answer.inserted) == (0, answer.received)
-        print(*await history(clean_database, coin, "hyperliquid"), sep="\n")
+        times = [minute_of(line) for line in gzip.open(path, "rt").readlines()[1:]]  # noqa: SIM115
+        change = times.index(CHANGED)
+        before, after = await history(clean_database, coin, "hyperliquid")
+        assert (before["hours"], before["from"], before["to"], before["known"]) == (8, times[0], CHANGED, "inferred")
+        assert (after["hours"], after["from"], after["to"], after["last_evidence"]) == (1, CHANGED, None, times[-1])
+        assert [row["settlements"] for row in (before, after)] == [change, len(times) - change]
+        late = [(second - first).total_seconds() / 3600 for first, second in pairwise(times)]
+        assert before["gaps"] == sum(hours > 8 for hours in late[: change - 1]) == 1
+        assert after["gaps"] == sum(hours > 1 for hours in late[change - 1 :])
