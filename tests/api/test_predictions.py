@@ -145,20 +145,25 @@ async def test_the_exchange_s_own_estimates_are_preferred(client: httpx.AsyncCli
     assert (paged, asked["cursor"]) == (rows, None)
 
 
+def due(hour: float) -> datetime:
+    """The next multiple of eight hours."""
+    return at(8 * (hour // 8 + 1))
+
+
 def in_plain_python(
     estimates: list[tuple[float, float]], settled: dict[float, float], edges: list[float]
 ) -> dict[float, dict[str, float]]:
     """Rows by lower edge; estimates (hour, rate) and settlements (hour → rate) of 8 hours on the hour."""
     errors: dict[float, list[tuple[float, float, float]]] = defaultdict(list)
     for hour, rate in estimates:
-        due = next((h for h in sorted(settled) if h - 8 < hour <= h), None)
-        low = None if due is None else next((a for a, b in pairwise(edges) if a <= (due - hour) * 60 < b), None)
-        if due is not None and low is not None:
-            errors[low].append((rate, settled[due], due))
+        paid = next((h for h in sorted(settled) if h - 8 < hour <= h), None)
+        low = None if paid is None else next((a for a, b in pairwise(edges) if a <= (paid - hour) * 60 < b), None)
+        if paid is not None and low is not None:
+            errors[low].append((rate, settled[paid], paid))
     return {
         low: {
             "samples": len(found),
-            "settlements": len({due for *_, due in found}),
+            "settlements": len({paid for *_, paid in found}),
             "mean_error": sum(a - b for a, b, _ in found) / len(found),
             "mean_absolute_error": sum(abs(a - b) for a, b, _ in found) / len(found),
             "root_mean_square_error": (sum((a - b) ** 2 for a, b, _ in found) / len(found)) ** 0.5,
@@ -178,8 +183,11 @@ async def test_errors_are_those_of_plain_python(
     settled = {float(h): dice.uniform(-1e-4, 1e-4) for h in range(0, 49, 8) if h != 24}
     estimates = [(quarter / 4 + 0.1, dice.uniform(-1e-4, 1e-4)) for quarter in range(190)]
     await settle(clean_database, to, settled, hours=8)
-    for hour, rate in estimates:
-        await sample(clean_database, to, {hour: rate}, for_hour=8 * (hour // 8 + 1) if told else None, hours=8)
+    rows = [
+        {"series_id": to, "ts": at(hour), "rate": rate, "interval_hours": 8, "for_time": due(hour) if told else None}
+        for hour, rate in estimates
+    ]
+    await put(clean_database, "predicted_funding", [batch("predicted_funding", rows)])
     for asked, edges in (({}, [0, 5, 15, 30, 60, 120, 240, 480]), ({"buckets": "10,45.5,300"}, [10, 45.5, 300])):
         rows = await read(client, "/funding/BTC/prediction-error", **WINDOW, **asked)
         expected = in_plain_python(estimates, settled, edges)
