@@ -33,7 +33,8 @@ language sql stable parallel safe as $$
   from perp_1h_known(moment) h
   where h.funding_rate_8h is not null and h.ts >= first - interval '1 hour' and h.ts < last - interval '1 hour'
     and not exists (
-      select from predicted_funding_known(moment) p where p.series_id = h.series_id and p.ts = h.ts + interval '1 hour')
+      select from predicted_funding_known(moment) p
+      where p.series_id = h.series_id and p.ts = h.ts + interval '1 hour' and p.ts >= first and p.ts < last)
 $$
 """
 

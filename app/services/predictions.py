@@ -1,7 +1,7 @@
 """Reading predicted funding: what was told of settlements to come, and how far it was from what was paid."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.db import Database
 from app.services.perps import Perps
@@ -25,10 +25,9 @@ def errors(perps: Perps, start: datetime, end: datetime, per_hours: float | None
     `edges`: ascending minutes; the first span is `[edges[0], edges[1])`. Rates per `per_hours` (None: as told).
     """
     narrow = (perps.exchanges, perps.margin, perps.source)
-    spans = (list(edges[:-1]), list(edges[1:]))
-    return Query(
-        sql("predictions", "errors"), (perps.entity_id, start, end, per_hours, *narrow, *spans, perps.known_at)
-    )
+    spans, reach = (list(edges[:-1]), list(edges[1:])), timedelta(minutes=edges[-1])
+    arguments = (perps.entity_id, start, end, per_hours, *narrow, *spans, perps.known_at, reach)
+    return Query(sql("predictions", "errors"), arguments)
 
 
 async def tells(db: Database, entity_id: int, source: str) -> bool:

@@ -22,9 +22,12 @@ with member as materialized (
   left join lateral interval_at(m.instrument_id, m.series_id, p.interval_hours, p.ts, $8) v on true
   left join lateral settled_for(m.instrument_id, p.ts, p.for_time, null, $8) f on true
   where not exists (
-    select from member o, estimate_known($8, p.ts - interval '1 hour', p.ts + interval '1 microsecond') k
-    where o.instrument_id = m.instrument_id and (o.preference, o.series_id) < (m.preference, m.series_id)
-      and k.series_id = o.series_id)
+    select from member o
+    cross join lateral (
+      select from estimate_known($8, p.ts - interval '1 hour', p.ts + interval '1 microsecond') k
+      where k.series_id = o.series_id limit 1
+    ) preferred
+    where o.instrument_id = m.instrument_id and (o.preference, o.series_id) < (m.preference, m.series_id))
 )
 select ts as time, exchange, instrument, rate, rate_native, hours as interval_hours,
   (array['assumed', 'inferred', 'declared'])[how + 1] as interval_known, 'predicted' as kind, source, for_time,
@@ -69,7 +72,8 @@ cross join lateral (
 
 -- name: errors
 -- One row a perpetual of an asset, source and span of minutes before settlement ($8 to $9): how far what it told then was
--- from what settled in [$2, $3), per $4 hours. Each source by itself; what settled is of the preferred one.
+-- from what settled in [$2, $3), per $4 hours. Each source by itself; what settled is of the preferred one. No estimate
+-- longer than $11 before is read.
 with teller as materialized (
   select s.id as series_id, i.id as instrument_id, e.slug as exchange, i.symbol as instrument, o.slug as source,
     s.preference
@@ -93,9 +97,7 @@ with teller as materialized (
   from settled f
   join teller t using (instrument_id)
   cross join lateral (
-    select * from estimate_known(
-      $10, f.ts - (select max(m) from unnest($9::float8[]) m) * interval '1 minute', f.ts + interval '1 microsecond'
-    ) k
+    select * from estimate_known($10, f.ts - $11::interval, f.ts + interval '1 microsecond') k
     where k.series_id = t.series_id and case when k.for_time is null
       then k.ts > f.ts - f.interval_hours * interval '1 hour'
       else date_trunc('minute', k.for_time + interval '30 seconds') = f.ts end
