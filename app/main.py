@@ -18,6 +18,7 @@ from app.api import (
     backfills,
     candles,
     deps,
+    disagreements,
     docs,
     entities,
     fundamentals,
@@ -27,6 +28,7 @@ from app.api import (
     imports,
     open_interest,
     openapi,
+    predictions,
     quality,
     reference,
     writing,
@@ -49,12 +51,14 @@ logger = logging.getLogger(__name__)
 
 READING = (
     funding.router,
+    predictions.router,
     open_interest.router,
     candles.router,
     fundamentals.router,
     entities.router,
     reference.router,
     quality.router,
+    disagreements.router,
 )
 """Routers that anybody may read, unless reading needs a key."""
 

@@ -61,6 +61,10 @@ CALLS = (
     Call("Settlements as they were paid", "/funding/BTC", {"per": "native", "exchanges": "binance,okx", **WINDOW}),
     Call("The market at an instant", "/funding", {"at": "2026-03-02T07:30:00Z", "assets": "BTC"}),
     Call("What a long position paid", "/funding/BTC/carry", {"notional": "10000", **WINDOW, "end": "2026-03-03"}),
+    Call("What was predicted, and what was then paid", "/funding/BTC",
+         {"kind": "predicted", "exchanges": "binance", **WINDOW, "end": "2026-03-03"}),
+    Call("How far off predictions were", "/funding/BTC/prediction-error",
+         {"exchanges": "binance", **WINDOW, "end": "2026-03-04"}),
     Call("Open interest, summed", "/open-interest/BTC", {"aggregate": "sum", **WINDOW}),
     Call("Candles of four hours", "/candles/BTC", {"interval": "4h", "start": "2026-03-02", "end": "2026-03-03"}),
     Call("Metrics of entities", "/metrics-catalog", {"source": "defillama"}),
@@ -74,7 +78,7 @@ CALLS = (
     Call("All entities of a kind", "/entities", {"q": "pepe", "limit": "2"}),
     Call("Contracts", "/instruments", {"asset": "BTC", "exchange": "binance"}),
     Call("One contract", "/instruments/hyperliquid/BTC"),
-    Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals"),
+    Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals", volatile=True),
     Call("What was true of it, and when", "/instruments/bybit/BTCUSDT/facts", volatile=True),
     Call("Exchanges", "/exchanges"),
     Call("Bring your own funding", "/funding", {}, "POST",
@@ -91,6 +95,7 @@ CALLS = (
     Call("Sources", "/sources"),
     Call("Datasets and the units of their fields", "/datasets"),
     Call("How fresh", "/quality/freshness", volatile=True),
+    Call("Where two sources differ", "/quality/disagreements", {"asset": "BTC", **WINDOW, "end": "2026-03-03"}),
     Call("What was refused", "/quality/rejects", volatile=True),
     Call("What nobody is sure of", "/quality/unmapped", volatile=True),
     Call("A new entity", "/entities", {}, "POST",
@@ -146,7 +151,7 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
         await reference.put_instruments(db, exchange, [listed])
     for source, name, covers in METRICS:
         await metrics.put_catalogue(db, source, [Metric(name, name, "USD", "fundamental", "daily", covers)])
-    told = {"funding": _funding(), "open-interest": _open_interest(), "candles": _candles()}
+    told = {"funding": _funding() + _estimates(), "open-interest": _open_interest(), "candles": _candles()}
     for dataset, rows in {**told, "fundamentals": _fundamentals()}.items():
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
     await rollup.refresh(db)
@@ -194,6 +199,19 @@ def _funding() -> list[dict[str, Any]]:
         for n, (exchange, (symbol, step)) in enumerate(EXCHANGES.items())
         for h in range(0, 72, step)
     ]  # fmt: skip
+
+
+def _estimates() -> list[dict[str, Any]]:
+    """Every two hours what the next settlement may be, nearer the nearer it is; and now and then by an aggregator."""
+    paid = {row["time"]: row["rate"] for row in _funding() if row["exchange"] == "binance"}
+    estimates = [
+        {"time": _stamp(h + 0.25), "exchange": "binance", "instrument": "BTCUSDT", "kind": "predicted",
+         "for_time": _stamp(due), "interval_hours": 8,
+         "rate": round(paid[_stamp(due)] * (1 + sin(h) * (due - h) / 80), 10)}
+        for h in range(0, 64, 2)
+        for due in [8 * (h // 8 + 1)]
+    ]  # fmt: skip
+    return estimates + [{**row, "source": "coingecko", "rate": round(row["rate"] * 1.03, 10)} for row in estimates[::8]]
 
 
 def _open_interest() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""which contract of an exchange is meant by its name alone, and what just became known."""
+"""which contract of an exchange is meant by its name alone, what just became known, and what estimates are of."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,12 +22,92 @@ $$
 
 # Noted when it was seen, which was after Bybit changed; it is noted anew, with the date, when contracts are listed next.
 UNDATED_SIDES = "delete from instrument_fact where fact = 'oi_sides' and source = 'bybit'"
+# Estimates of what will be paid, told in [first, last): samples, and the rates an aggregator tells as they stood at the
+# end of an hour, known then and normalised to 8 hours.
+ESTIMATE_KNOWN = """
+create function estimate_known(moment timestamptz, first timestamptz, last timestamptz)
+returns table (series_id int, ts timestamptz, rate float8, interval_hours float8, for_time timestamptz)
+language sql stable parallel safe as $$
+  select p.series_id, p.ts, p.rate, p.interval_hours, p.for_time
+  from predicted_funding_known(moment) p where p.ts >= first and p.ts < last
+  union all
+  select h.series_id, h.ts + interval '1 hour', h.funding_rate_8h, 8, null
+  from perp_1h_known(moment) h
+  where h.funding_rate_8h is not null and h.ts >= first - interval '1 hour' and h.ts < last - interval '1 hour'
+    and not exists (
+      select from predicted_funding_known(moment) p
+      where p.series_id = h.series_id and p.ts = h.ts + interval '1 hour' and p.ts >= first and p.ts < last)
+$$
+"""
+
+# The interval an estimate of a contract told at a time is of, and how that is known (2 declared, 1 inferred, 0
+# assumed): as told with it; else that of the settlement in force then, its own teller's first; else what the exchange
+# declared by then; else that of the last settlement, however old. No row where none of these is known.
+INTERVAL_AT = """
+create function interval_at(instrument int, teller int, told float8, at timestamptz, moment timestamptz)
+returns table (hours float8, how int)
+language sql stable parallel safe as $$
+  select o.hours, o.how from (
+    select told as hours, 2 as how, 0 as place, 0 as preference where told is not null
+    union all
+    select f.interval_hours, case when v.in_force then least(f.interval_known, 1) else 0 end,
+      case when v.in_force then 1 else 3 end, case when s.id = teller then -1 else s.preference end
+    from series s
+    cross join lateral (
+      select k.ts, k.interval_hours, k.interval_known from funding_known(moment) k
+      where k.series_id = s.id and k.ts <= at order by k.ts desc limit 1
+    ) f
+    cross join lateral (select at <= f.ts + 1.5 * f.interval_hours * interval '1 hour' as in_force) v
+    where told is null and s.instrument_id = instrument
+    union all
+    (select d.value::float8, 2, 2, 0 from instrument_fact d
+     where told is null and d.instrument_id = instrument and d.fact = 'funding_interval_hours' and d.valid_from <= at
+       and (moment is null or d.known_at <= moment)
+     order by d.valid_from desc limit 1)
+  ) o order by o.place, o.preference limit 1
+$$
+"""
+
+# The settlement an estimate of a contract was of, where it is there by `until`: at the time it was told for; where none
+# was, the one whose interval it was told in. From the preferred source.
+SETTLED_FOR = """
+create function settled_for(
+  instrument int, told_at timestamptz, for_time timestamptz, until timestamptz, moment timestamptz)
+returns table (ts timestamptz, rate float8, interval_hours float8)
+language sql stable parallel safe as $$
+  select f.ts, f.rate, f.interval_hours
+  from series s
+  cross join lateral (
+    select k.ts, k.rate, k.interval_hours from funding_known(moment) k
+    where k.series_id = s.id and (until is null or k.ts <= until)
+      and k.ts >= coalesce(date_trunc('minute', for_time + interval '30 seconds'), told_at)
+      and k.ts <= coalesce(date_trunc('minute', for_time + interval '30 seconds'), told_at + interval '1 day')
+      and (for_time is not null or told_at > k.ts - k.interval_hours * interval '1 hour')
+    order by k.ts limit 1
+  ) f
+  where s.instrument_id = instrument order by s.preference, s.id limit 1
+$$
+"""
+
+# Two sources that tell of one perpetual, the preferred one first.
+TOLD_TWICE = """
+create view told_twice as
+select i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
+  a.id as series_id, x.slug as source, b.id as other_id, y.slug as other_source
+from series a
+join series b on b.instrument_id = a.instrument_id and (a.preference, a.id) < (b.preference, b.id)
+join instrument i on i.id = a.instrument_id and i.kind = 'perp'
+join exchange e on e.id = i.exchange_id
+join source x on x.id = a.source_id
+join source y on y.id = b.source_id
+"""
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute(UNDATED_SIDES)
-    op.execute(CONTRACT_ORDER)
+    for definition in (CONTRACT_ORDER, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE):
+        op.execute(definition)
     op.create_table(
         "live_event",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -41,4 +121,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("live_event")
+    op.execute("drop view told_twice")
+    op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
+    op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
+    op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
     op.execute("drop function contract_order(text)")

@@ -25,13 +25,14 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
-from app.services import funding
+from app.services import funding, predictions
 from app.services.entities import find_assets
 from app.services.funding import Mean
 
 router = APIRouter(route_class=RememberedRoute)
 
 OTHERS = (Prediction, WeightedFunding, DetailedFunding)
+NO_SETTLEMENTS = "no rows: {0} tells rates as they stand, not settlements: ask for kind=predicted&source={0}"
 PER_HOURS = {"native": None, "1h": 1.0, "8h": 8.0, "1y": 8760.0}
 
 Per = Annotated[
@@ -94,7 +95,8 @@ async def asset_funding(
 
     `weighted=oi` gives, at every instant of a grid, the mean of the rates in force then, weighted by open interest in
     USD, with the exchanges that are present, stale or missing. With `at`: what was in force at that instant, and
-    nothing that happened later.
+    nothing that happened later. `kind=predicted` gives estimates as they were told, each with what that settlement
+    paid once it has; of a source that is not the preferred one only where that told none in the hour before.
     """
     if weighted is None:
         return await _rates(db, common, asked, window, per, kind)
@@ -111,13 +113,18 @@ async def _rates(
 ) -> Response:
     row = Settlement if kind == "settled" else Prediction
     perps, hours = asked.perps(window), PER_HOURS[per]
+    told = funding if kind == "settled" else predictions
     if window.at is not None:
-        query = funding.at(perps, window.at, hours, kind)
+        query = told.at(perps, window.at, hours)
     else:
-        query = funding.history(perps, window.start, window.end, hours, kind)
+        query = told.history(perps, window.start, window.end, hours)
 
     async def why() -> str:
-        return await why_empty(db, "funding" if kind == "settled" else "predicted_funding", asked, window)
+        if kind == "predicted":
+            return await why_empty(db, "predicted_funding", asked, window)
+        if asked.source and await predictions.tells(db, asked.asset.id, asked.source):
+            return NO_SETTLEMENTS.format(asked.source)
+        return await why_empty(db, "funding", asked, window)
 
     return await render(db, query, row, common, meta(window, per=per, kind=kind), why_empty=why)
 

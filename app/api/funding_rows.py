@@ -46,11 +46,42 @@ class Prediction(Row):
     instrument: str = column("Native symbol of the contract.")
     rate: float | None = column("Estimate; null where the interval is not known.", PER)
     rate_native: float = column("The estimate as told.", FRACTION)
-    interval_hours: float | None = column("Interval it is for; null: not told.", "hours")
-    interval_known: Literal["declared", "inferred"] = column("inferred: it is that of the settlement before.")
+    interval_hours: float | None = column("Hours `rate_native` is of, as valid then; null: not known then.", "hours")
+    interval_known: Literal["declared", "inferred", "assumed"] | None = column(
+        "declared: with the estimate, or by its exchange by then; inferred: that of the settlement in force then; "
+        "assumed: that of one longer ago, or itself assumed; null: not known then."
+    )
     kind: Literal["predicted"] = column("predicted: an estimate of what will be paid.")
     source: str = column("Who told us.")
     for_time: OutTime | None = column("The settlement it is for; null: not told.")
+    minutes_before: float | None = column(
+        "From `time` to that settlement, or where it is not told to the one whose interval it was told in; "
+        "null: that has not settled yet.",
+        "minutes",
+    )
+    settled_rate: float | None = column("What that settlement paid; null: not known (at `at`, by `known_at`).", PER)
+    error: float | None = column("rate − settled_rate; null: one of them is.", PER)
+
+
+class PredictionError(Row):
+    """How far what one source told of one perpetual, so long before settlement, was from what was paid."""
+
+    keys: ClassVar[tuple[str, ...]] = ("exchange", "instrument", "source", "minutes_from")
+
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    source: str = column("Who told the estimates.")
+    minutes_from: float = column("Told so long before settlement at the least.", "minutes")
+    minutes_to: float = column("And less than that.", "minutes")
+    samples: int = column("How many estimates.")
+    settlements: int = column("How many settlements they were of.")
+    mean_error: float = column("Bias: mean of estimate − paid; positive: told too high.", PER)
+    mean_absolute_error: float = column("Mean of |estimate − paid|.", PER)
+    root_mean_square_error: float = column("Root of the mean of (estimate − paid)².", PER)
+    max_absolute_error: float = column("Greatest |estimate − paid|.", PER)
+    sign_right: float = column(
+        "Share of estimates with the sign of what was paid; 0 has a sign of its own.", "fraction, 0 to 1"
+    )
 
 
 class Contributor(Out):

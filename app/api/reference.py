@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from app.api import openapi
-from app.api.deps import CommonDep, DatabaseDep, Name, Names, Slug, Slugs, lower, nearest
+from app.api.deps import CommonDep, DatabaseDep, InstantDep, Name, Names, Slug, Slugs, lower, nearest
 from app.api.errors import NotFound, Wrong
 from app.api.known import known_exchanges
 from app.api.openapi import documented
@@ -72,11 +72,17 @@ async def list_instruments(
 
 @router.get("/instruments/{exchange}/{symbol:path}/funding-intervals", **documented(IntervalRow, 404, tag=TAG))
 async def list_funding_intervals(
-    db: DatabaseDep, common: CommonDep, exchange: ExchangePath, symbol: SymbolPath
+    db: DatabaseDep, common: CommonDep, moment: InstantDep, exchange: ExchangePath, symbol: SymbolPath
 ) -> Response:
-    """The intervals a perpetual has settled in: from, to, hours, and how that is known."""
+    """The intervals a perpetual has settled in, with the evidence, beside what its exchange declared.
+
+    An interval is read off the settlements: a shorter spacing is a change at once, a longer one when seen twice
+    running, and a gap before that. What the exchange declares is dated from when it was first seen. With `at`: the
+    history up to that instant; with `known_at`: as it stood then.
+    """
     await _listed(db, exchange, symbol)
-    return await render(db, quality.funding_intervals(exchange, symbol), IntervalRow, common, meta())
+    query = quality.funding_intervals(exchange, symbol, moment.at, moment.known_at)
+    return await render(db, query, IntervalRow, common, meta(moment))
 
 
 @router.get("/instruments/{exchange}/{symbol:path}/facts", **documented(FactRow, 404, tag=TAG))

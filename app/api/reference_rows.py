@@ -1,6 +1,6 @@
 """Rows of the reference routes."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -200,12 +200,22 @@ class FactRow(Row):
 
 
 class IntervalRow(Row):
-    """A stretch of settlements with equal intervals."""
+    """A stretch of settlements with equal intervals; where nothing has settled yet, of one declaration."""
 
     keys: ClassVar[tuple[str, ...]] = ("from",)
 
     from_: OutTime = Field(alias="from", description="First settlement with this interval.")
     to: OutTime | None = column("First settlement with another; null: it is the interval now.")
     hours: float = column("The interval.", "hours")
-    known: str = column("Best evidence: declared, inferred or assumed.")
+    known: Literal["declared", "inferred", "assumed"] = column("Best evidence among its settlements.")
     settlements: int = column("How many settlements it is read from.")
+    gaps: int = column("How many came later than the interval after the one before: late, or one is missing between.")
+    first_evidence: OutTime | None = column("First settlement whose interval is inferred or declared; null: assumed.")
+    last_evidence: OutTime | None = column("Last such settlement; null: all are assumed.")
+    source: str = column("Who told of the settlements; of several, by commas.")
+    known_at: OutTime = column("When it was first known here that this interval began.")
+    declared_hours: float | None = column(
+        "What the exchange declared by the last settlement of the stretch, or by now; null: nothing.", "hours"
+    )
+    declared_at: OutTime | None = column("Since when it declares that, as seen here.")
+    disagrees: bool | None = column("Whether that is another interval; null: nothing declared.")

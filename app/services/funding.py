@@ -1,4 +1,4 @@
-"""Reading funding: settlements and samples, what was in force, carry, the market now, and the weighted mean."""
+"""Reading settled funding: what was paid, what was in force, carry, the market now, and the weighted mean."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,6 @@ from app.services.perps import Margin, Perps
 from app.services.queries import Query, sql
 
 Weight = Literal["oi", "volume", "equal"]
-Kind = Literal["settled", "predicted"]
 
 HOUR = timedelta(hours=1)
 MAX_AGE = timedelta(hours=2)
@@ -27,16 +26,14 @@ class Mean:
     contributors: bool = False
 
 
-def history(perps: Perps, start: datetime, end: datetime, per_hours: float | None, kind: Kind) -> Query:
-    """Settlements, or samples of what will be paid, in `[start, end)`; rates per `per_hours` (None: as paid)."""
-    name = "history" if kind == "settled" else "predicted_history"
-    return Query(sql("funding", name), (perps.entity_id, start, end, per_hours, *_narrow(perps)), start=1, end=2)
+def history(perps: Perps, start: datetime, end: datetime, per_hours: float | None) -> Query:
+    """Settlements in `[start, end)`; rates per `per_hours` (None: as paid)."""
+    return Query(sql("funding", "history"), (perps.entity_id, start, end, per_hours, *_narrow(perps)), start=1, end=2)
 
 
-def at(perps: Perps, moment: datetime, per_hours: float | None, kind: Kind) -> Query:
-    """The rate in force at an instant, or what was predicted then, one row a perpetual."""
-    name = "at" if kind == "settled" else "predicted_at"
-    return Query(sql("funding", name), (perps.entity_id, moment, moment, per_hours, *_narrow(perps)))
+def at(perps: Perps, moment: datetime, per_hours: float | None) -> Query:
+    """The rate in force at an instant, one row a perpetual."""
+    return Query(sql("funding", "at"), (perps.entity_id, moment, moment, per_hours, *_narrow(perps)))
 
 
 def carry(perps: Perps, start: datetime, end: datetime, *, short: bool, notional: float | None) -> Query:

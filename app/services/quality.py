@@ -76,9 +76,9 @@ def instruments(
     return Query(INSTRUMENTS, (entities, exchanges, kinds, active, symbol))
 
 
-def funding_intervals(exchange: str, symbol: str) -> Query:
-    """One row a stretch of equal intervals of a perpetual."""
-    return Query(sql("quality", "funding_intervals"), (exchange, symbol))
+def funding_intervals(exchange: str, symbol: str, at: datetime | None, known_at: datetime | None) -> Query:
+    """One row a stretch of equal intervals of a perpetual up to `at`, as known at `known_at` (None: now)."""
+    return Query(sql("intervals", "history"), (exchange, symbol, at, known_at))
 
 
 def instrument_facts(exchange: str, symbol: str) -> Query:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from app.db import Database
 from app.records import Instrument
 from app.services import reference
-from app.services.store import SCHEMAS, Written, put
+from app.services.store import SCHEMAS, WIDE_HOUR, Written, put
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -27,6 +27,12 @@ async def series(db: Database, exchange: str, symbol: str, base: str = "BTC", **
 def batch(fact: str, rows: Iterable[Mapping[str, object]]) -> pa.RecordBatch:
     """Rows of a fact as the store takes them; what is left out is null."""
     return pa.RecordBatch.from_pylist([dict(row) for row in rows], SCHEMAS[fact])
+
+
+def hour_batch(rows: Iterable[Mapping[str, object]]) -> pa.RecordBatch:
+    """Rows of hours with the columns the first of them tells."""
+    told = [dict(row) for row in rows]
+    return pa.RecordBatch.from_pylist(told, pa.schema([WIDE_HOUR.field(name) for name in (*told[0], "known_at")]))
 
 
 async def settle(db: Database, series_id: int, rates: Mapping[float, float], hours: float | None = None) -> Written:

@@ -27,7 +27,12 @@ select min(f.first) as first, max(f.last) as last
 from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id,
-lateral (select min(ts) as first, max(ts) as last from predicted_funding where series_id = s.id) f
+lateral (
+  select min(ts) as first, max(ts) as last from predicted_funding where series_id = s.id
+  union all
+  select min(ts) + interval '1 hour', max(ts) + interval '1 hour' from perp_1h
+  where series_id = s.id and funding_rate_8h is not null
+) f
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
