@@ -25,7 +25,7 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
-from app.services import funding
+from app.services import funding, venues
 from app.services.entities import find_assets
 from app.services.funding import Mean
 
@@ -111,6 +111,7 @@ async def _rates(
 ) -> Response:
     row = Settlement if kind == "settled" else Prediction
     perps, hours = asked.perps(window), PER_HOURS[per]
+    without = () if kind == "settled" else await venues.left_out(db, perps)
     if window.at is not None:
         query = funding.at(perps, window.at, hours, kind)
     else:
@@ -119,7 +120,7 @@ async def _rates(
     async def why() -> str:
         return await why_empty(db, "funding" if kind == "settled" else "predicted_funding", asked, window)
 
-    return await render(db, query, row, common, meta(window, per=per, kind=kind), why_empty=why)
+    return await render(db, query, row, common, meta(window, per=per, kind=kind, notices=without), why_empty=why)
 
 
 async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window, per: str, mean: Mean) -> Response:

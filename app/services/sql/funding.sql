@@ -51,7 +51,8 @@ select distinct on (instrument_id) ts as time, exchange, instrument,
 from told order by instrument_id, preference, id
 
 -- name: predicted_history
--- One row a sample in [$2, $3) of what will be paid, of each perpetual of an asset.
+-- One row a sample in [$2, $3) of what will be paid, of each perpetual of an asset. Where the interval is not told with
+-- it, that of the settlement before counts: as the same source tells it or else another one.
 select p.ts as time, e.slug as exchange, i.symbol as instrument,
   case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as rate,
   p.rate as rate_native, v.hours as interval_hours,
@@ -64,11 +65,16 @@ join source o on o.id = s.source_id,
 lateral (select * from predicted_funding_known($8) k where k.series_id = s.id and k.ts >= $2 and k.ts < $3 offset 0) p,
 lateral (select coalesce(p.interval_hours, (
   select f.interval_hours from funding_known($8) f where f.series_id = s.id and f.ts <= p.ts order by f.ts desc limit 1
+), (
+  select f.interval_hours from series b, lateral (
+    select k.ts, k.interval_hours from funding_known($8) k
+    where k.series_id = b.id and k.ts <= p.ts order by k.ts desc limit 1
+  ) f where b.instrument_id = i.id order by f.ts desc, b.preference, b.id limit 1
 ), i.funding_interval_hours) as hours) v
 where i.entity_id = $1 and i.kind = 'perp'
   and ($5::text[] is null or e.slug = any($5))
   and ($6::text is null or coalesce(i.margin, 'stable') = $6)
-  and ($7::text is null or o.slug = $7)
+  and case when $7::text is null then not on_request(o.slug) else o.slug = $7 end
 
 -- name: predicted_at
 -- One row a perpetual of an asset: the last sample at or before $2 of a settlement still to come then.
@@ -82,6 +88,11 @@ with told as (
     select p.ts, p.rate, p.for_time, p.interval_hours as declared, coalesce(p.interval_hours, (
       select k.interval_hours from funding_known($8) k
       where k.series_id = s.id and k.ts <= p.ts order by k.ts desc limit 1
+    ), (
+      select k.interval_hours from series b, lateral (
+        select n.ts, n.interval_hours from funding_known($8) n
+        where n.series_id = b.id and n.ts <= p.ts order by n.ts desc limit 1
+      ) k where b.instrument_id = i.id order by k.ts desc, b.preference, b.id limit 1
     ), i.funding_interval_hours) as interval_hours
     from predicted_funding_known($8) p
     where p.series_id = s.id and p.ts <= $2 and p.ts > $2 - interval '1 day' order by p.ts desc limit 1
@@ -89,7 +100,7 @@ with told as (
   where i.entity_id = $1 and i.kind = 'perp' and $3::timestamptz is not null
     and ($5::text[] is null or e.slug = any($5))
     and ($6::text is null or coalesce(i.margin, 'stable') = $6)
-    and ($7::text is null or o.slug = $7)
+    and case when $7::text is null then not on_request(o.slug) else o.slug = $7 end
     and (f.for_time is null or f.for_time > $2)
 )
 select distinct on (instrument_id) ts as time, exchange, instrument,
