@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, defillama, hyperliquid, okx, velo
+from tests.replayed import artemis, binance, bybit, coingecko, defillama, hyperliquid, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -27,11 +27,12 @@ ANSWERS = {
     "/v5/": bybit.answer,
     "/api/v5/": okx.answer,
     "/info": hyperliquid.answer,
+    "/api/v3/": coingecko.answer,
     "/data/api/": artemis.answer,
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama")
+SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama", "coingecko")
 
 
 @dataclass(frozen=True, slots=True)
