@@ -13,7 +13,7 @@ from app.settings import Settings
 
 @pytest.fixture
 def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VELO_API_KEY", "ARTEMIS_API_KEY", "DEFILLAMA_API_KEY"):
+    for name in ("VELO_API_KEY", "ARTEMIS_API_KEY", "DEFILLAMA_API_KEY", "COINGECKO_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     settings.environment.cache_clear()
 
@@ -32,4 +32,4 @@ async def test_it_is_said_once_in_the_log_and_in_the_sources(
     assert said == ["artemis is disabled: ARTEMIS_API_KEY is not set", "velo is disabled: VELO_API_KEY is not set"]
     disabled = {row["source"]: row["disabled"] for row in rows if row["disabled"]}
     assert disabled == {"artemis": "ARTEMIS_API_KEY is not set", "velo": "VELO_API_KEY is not set"}
-    assert jobs == {"binance", "bybit", "okx", "hyperliquid", "defillama"}
+    assert jobs == {"binance", "bybit", "okx", "hyperliquid", "defillama", "coingecko"}

@@ -154,11 +154,12 @@ def snapshots(answer: list[Json], window: Window) -> Rows:
     seen: set[str | None] = set()
     for item in answer:
         name = _name(item)
-        if name in seen and name is not None:
-            yield spec.Bad(name, "duplicate", "told twice: the first counts")
-        else:
-            yield spec.tried(partial(snapshot, window.start), item, name)
-        seen.add(name)
+        made = spec.tried(partial(snapshot, window.start), item, name)
+        if isinstance(made, PerpSnapshot) and name in seen:
+            made = spec.Bad(name, "duplicate", "told twice: the first counts")
+        if isinstance(made, PerpSnapshot):
+            seen.add(name)
+        yield made
 
 
 def _name(item: Json) -> str | None:

@@ -133,7 +133,6 @@ def test_a_month_stays_below_its_calls(venues: int) -> None:
     assert (polls, lists, each) == (1488, 744, venues * 31)
     assert polls + lists + each < SOURCE.budgets["month"].limit == 10_000
     assert SOURCE.budgets["month"].period == timedelta(days=DAYS)
-    assert all(set(dict(cost.costs)) == {"calls", "month"} for cost in (LISTED.request(Window(NOW, NOW)),))
 
 
 async def test_a_month_that_is_spent_is_refused_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,10 +188,10 @@ def test_recorded_derivatives_of_2021() -> None:
     assert '"symbol":"BTCUSDT","index_id":"BTC","price":"43692.79"' in path.read_text()
     assert items[0] == PerpSnapshot("Binance (Futures)", "BTCUSDT", at, 0.021023 / 100, 1843486360.07)
     codes = Counter(item.code for item in items if isinstance(item, Bad))
-    assert codes == {"rate_out_of_range": 2, "no_symbol": 1, "duplicate": 3}
+    assert codes == {"rate_out_of_range": 2, "no_symbol": 3, "duplicate": 2}
     refused = {(item.code, item.symbol) for item in items if isinstance(item, Bad)}
     assert ("rate_out_of_range", "Kraken (Futures):PI_XRPUSD") in refused
-    assert sum(item is None for item in items) == sum(row["contract_type"] == "futures" for row in raw) - 1
+    assert sum(item is None for item in items) == sum(row["contract_type"] == "futures" for row in raw) == 337
     for row, item in zip(raw, items, strict=True):
         if isinstance(item, PerpSnapshot):
             said = (row["market"], row["symbol"], row["funding_rate"] / 100, row["open_interest"])
