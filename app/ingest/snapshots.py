@@ -7,8 +7,8 @@ pull_snapshots    how every perpetual stands, on the instrument that it is known
 import asyncio
 from collections.abc import Sequence
 
-from app.ingest.keep import Places
-from app.ingest.spec import Aim, Feed, Window
+from app.ingest.keep import UNKNOWN, Places
+from app.ingest.spec import Aim, Bad, Feed, Window
 from app.ingest.work import IN_FLIGHT, Job, asked
 from app.records import PerpSnapshot, Product, SourceAsset, Venue
 from app.services import products, source_assets, store, venues
@@ -69,8 +69,10 @@ async def pull_snapshots(job: Job) -> None:
         found = await asked(job, feed, Window(now, now))
         told = [record for record in found.records if isinstance(record, PerpSnapshot)] if found else []
         pairs = {(one.exchange, one.symbol) for one in told}
-        job.keeper.places = Places(await venues.series_of(job.engine.db, job.source.id, pairs))
-        await job.keeper.keep(fact for one in told for fact in one.facts)
+        series = await venues.series_of(job.engine.db, job.source.id, pairs)
+        job.keeper.places = Places(series)
+        await job.keeper.reject(Bad(one.name, *UNKNOWN) for one in told if one.name not in series)
+        await job.keeper.keep(fact for one in told if one.name in series for fact in one.facts)
         await job.keeper.flush()
         job.done += 1
         job.tell()

@@ -70,11 +70,16 @@ class PerpSnapshot:
             raise BadRecord("no_value", "neither rate nor oi_usd")
 
     @property
+    def name(self) -> str:
+        """Whose it is: `exchange:symbol`."""
+        return f"{self.exchange}:{self.symbol}"
+
+    @property
     def facts(self) -> list[PredictedFunding | OpenInterest]:
-        """What it tells, as facts of the symbol `exchange:symbol`."""
-        name, told = f"{self.exchange}:{self.symbol}", list[PredictedFunding | OpenInterest]()
+        """What it tells, as facts whose symbol is its `name`."""
+        told = list[PredictedFunding | OpenInterest]()
         if self.rate is not None:
-            told.append(PredictedFunding(name, self.time, self.rate, for_time=None))
+            told.append(PredictedFunding(self.name, self.time, self.rate, for_time=None))
         if self.oi_usd is not None:
-            told.append(OpenInterest(name, self.time, oi_base=None, oi_usd=self.oi_usd))
+            told.append(OpenInterest(self.name, self.time, oi_base=None, oi_usd=self.oi_usd))
         return told

@@ -18,9 +18,11 @@ from tests.db.importing import bring
 from tests.e2e.rounds import Clock, source
 from tests.replay import Replay, broken
 from tests.replayed import coingecko as replayed
+from tests.replayed import markets as world
 from tests.replayed.coingecko import PERCENT, row
 
 NATIVE = 0.00004308
+BITCOINS = [world.MARKETS[0], *(m for m in world.of("hyperliquid") if m.symbol == "BTC")]
 ON_ITS_OWN = {"gate", "kraken", "murky-dex"}
 
 
@@ -117,6 +119,20 @@ async def test_who_does_not_ask_for_it_gets_none_of_it(engine: Engine, client: h
 
 
 @pytest.mark.usefixtures("exchanges")
+async def test_it_stands_in_as_a_weight_where_nobody_else_is_fresh(
+    engine: Engine, client: httpx.AsyncClient, clock: Clock
+) -> None:
+    await engine.db.reads.execute("delete from open_interest")
+    asked = {"at": iso(clock.now), "weighted": "oi"}
+    (before,) = (await told(client, "/funding/BTC", **asked))["data"]
+    await pulled(engine)
+    (after,) = (await told(client, "/funding/BTC", **asked))["data"]
+    assert (before["rate"], before["present"], before["stale"]) == (None, [], ["binance", "hyperliquid"])
+    assert (after["present"], after["stale"]) == (["binance", "hyperliquid"], [])
+    assert after["oi_usd"] == pytest.approx(sum(world.usd(m, clock.now) for m in BITCOINS))
+
+
+@pytest.mark.usefixtures("exchanges")
 async def test_what_counts_and_what_is_refused_by_name(engine: Engine, clock: Clock) -> None:
     """Exchanges that tell themselves what they list have no second instrument; coins go by CoinGecko's id."""
     now = clock.now
@@ -144,6 +160,10 @@ async def test_what_counts_and_what_is_refused_by_name(engine: Engine, clock: Cl
         ("unknown_instrument", "Bybit (Futures):BTCUSDT"),  # nobody has listed what Bybit has
         ("unknown_instrument", "Binance (Futures):OMGUSDT"),  # not any more
     }
+    counts = await engine.db.reads.fetch(
+        "select received, inserted, rejected from pull where dataset = 'perp_snapshot'"
+    )
+    assert [(r["received"], r["inserted"]) for r in counts] == [(r["inserted"] + r["rejected"], 24) for r in counts]
     rows = await engine.db.reads.fetch(
         """select x.slug, i.symbol, e.canonical_id, i.multiplier, s.preference from series s
         join source o on o.id = s.source_id and o.slug = 'coingecko' join instrument i on i.id = s.instrument_id
