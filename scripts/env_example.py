@@ -34,7 +34,7 @@ def _setting(name: str, field: FieldInfo) -> str:
 
 
 def _key(source: Source, key: str) -> str:
-    without = "this source is left out" if source.key_required else "what only subscribers are told is left out"
+    without = "this source is left out" if source.key_required else "only what anybody may ask for is asked"
     return f"{_comment(f'Key of {source.name}; without it {without}.')}\n#{key}="
 
 

@@ -24,9 +24,9 @@ EMBEDDED, SYSTEM, GIVEN = "embedded-18", "system", "given"
 SYSTEM_SKIP = "no `initdb` on the PATH: the database tests ran on the embedded PostgreSQL only"
 FACT_TABLES = (
     "funding, predicted_funding, open_interest, perp_1m, perp_1h, revision, latest, coin_1h, coin_1h_ready, "
-    "metric_value, metric_series, metric, source_asset, source_product, backfill_chunk, backfill, budget_spent, "
-    "import_made, import_span, import_batch, series, instrument_fact, instrument, source, pull, reject, raw_body, job, "
-    "api_key, live_event"
+    "metric_value, metric_series, metric, source_asset, source_product, source_exchange, backfill_chunk, backfill, "
+    "budget_spent, import_made, import_span, import_batch, series, instrument_fact, instrument, source, pull, reject, "
+    "raw_body, job, api_key, live_event"
 )
 
 

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, defillama, extended, hyperliquid, lighter, okx, velo
+from tests.replayed import artemis, binance, bybit, coingecko, defillama, extended, hyperliquid, lighter, okx, velo
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -28,12 +28,16 @@ ANSWERS = {
     "/api/v5/": okx.answer,
     "/info": hyperliquid.answer,
     "/api/v1/info/": extended.answer,
+    "/api/v3/": coingecko.answer,
     "/data/api/": artemis.answer,
     "/asset/symbols/": artemis.answer,
     "/supported-metrics/": artemis.answer,
     **dict.fromkeys(lighter.PATHS, lighter.answer),
 }
-SOURCES = ("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama", "extended", "lighter")
+SOURCES = (
+    *("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama"),
+    *("extended", "lighter", "coingecko"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ $$
 
 # Noted when it was seen, which was after Bybit changed; it is noted anew, with the date, when contracts are listed next.
 UNDATED_SIDES = "delete from instrument_fact where fact = 'oi_sides' and source = 'bybit'"
+
 # Estimates of what will be paid, told in [first, last): samples, and the rates an aggregator tells as they stood at the
 # end of an hour, known then and normalised to 8 hours.
 ESTIMATE_KNOWN = """
@@ -102,12 +103,43 @@ join source x on x.id = a.source_id
 join source y on y.id = b.source_id
 """
 
+# A source whose samples are of exchanges that nobody else vouches for is heard when it is asked for by name.
+ON_REQUEST = """
+create function on_request(source text)
+returns boolean
+language sql immutable strict parallel safe as $$ select source = 'coingecko' $$
+"""
+ONLY_ON_REQUEST = """
+create function only_on_request(contract int)
+returns boolean
+language sql stable strict parallel safe as $$
+  select exists (select from source_product p where p.instrument_id = contract and on_request(p.source))
+    and exists (select from instrument i where i.id = contract and i.margin is null)
+    and not exists (
+      select from series s join source o on o.id = s.source_id where s.instrument_id = contract and not on_request(o.slug)
+    )
+$$
+"""
+
+DEFINITIONS = (CONTRACT_ORDER, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE, ON_REQUEST, ONLY_ON_REQUEST)
+
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute(UNDATED_SIDES)
-    for definition in (CONTRACT_ORDER, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE):
+    for definition in DEFINITIONS:
         op.execute(definition)
+    op.create_table(
+        "source_exchange",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("exchange_id", sa.Integer(), nullable=False),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["exchange_id"], ["exchange.id"], name=op.f("fk_source_exchange_exchange_id")),
+        sa.PrimaryKeyConstraint("source", "id", name=op.f("pk_source_exchange")),
+    )
     op.create_table(
         "live_event",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -125,4 +157,7 @@ def downgrade() -> None:
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
+    op.execute("drop function only_on_request(int)")
+    op.execute("drop function on_request(text)")
+    op.drop_table("source_exchange")
     op.execute("drop function contract_order(text)")

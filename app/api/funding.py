@@ -25,7 +25,7 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
-from app.services import funding, predictions
+from app.services import funding, predictions, venues
 from app.services.entities import find_assets
 from app.services.funding import Mean
 
@@ -114,6 +114,7 @@ async def _rates(
     row = Settlement if kind == "settled" else Prediction
     perps, hours = asked.perps(window), PER_HOURS[per]
     told = funding if kind == "settled" else predictions
+    without = () if kind == "settled" else await venues.left_out(db, perps)
     if window.at is not None:
         query = told.at(perps, window.at, hours)
     else:
@@ -126,7 +127,7 @@ async def _rates(
             return NO_SETTLEMENTS.format(asked.source)
         return await why_empty(db, "funding", asked, window)
 
-    return await render(db, query, row, common, meta(window, per=per, kind=kind), why_empty=why)
+    return await render(db, query, row, common, meta(window, per=per, kind=kind, notices=without), why_empty=why)
 
 
 async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window, per: str, mean: Mean) -> Response:

@@ -11,7 +11,7 @@ from app.api.perps import STEPS, AskedDep, Duration, duration, grid, joined, why
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
-from app.services import open_interest
+from app.services import open_interest, venues
 
 router = APIRouter(route_class=RememberedRoute)
 
@@ -67,11 +67,12 @@ async def asset_open_interest(
 ) -> Response:
     """Open interest of an asset, always one-sided, in coins and in USD."""
     perps, oldest = asked.perps(window), duration(max_age)
+    without = await venues.left_out(db, perps)
     instants = grid(window, STEPS[interval or "1h"], common, dense=aggregate == "sum")
     if aggregate == "sum":
         query = open_interest.total(perps, instants.first, instants.last, instants.step, oldest)
         exchanges, notices = await joined(db, asked, window)
-        facts = meta(window, contributors=exchanges, notices=(*notices, FILLED.format(max_age)))
+        facts = meta(window, contributors=exchanges, notices=(*notices, *without, FILLED.format(max_age)))
         return await render(db, query, OpenInterestSum, common, facts)
     if interval is None and window.at is None:
         query = open_interest.history(perps, window.start, window.end)
@@ -82,4 +83,4 @@ async def asset_open_interest(
         return await why_empty(db, "open_interest", asked, window)
 
     filled = () if interval is None and window.at is None else (FILLED.format(max_age),)
-    return await render(db, query, OpenInterest, common, meta(window, notices=filled), why_empty=why)
+    return await render(db, query, OpenInterest, common, meta(window, notices=(*without, *filled)), why_empty=why)

@@ -15,6 +15,7 @@ from app.services import quality
 
 router = APIRouter()
 TAG = "Quality"
+STORED_AS = {"perp_snapshot": ("predicted_funding", "open_interest")}
 
 SourcesParam = Annotated[Slugs, Query(description="Only of these sources; comma list or repeated.")]
 DatasetsParam = Annotated[Slugs, Query(description="Only of these datasets; comma list or repeated.")]
@@ -79,10 +80,17 @@ class Unmapped(Row):
 
 
 def expected(request: Request) -> list[tuple[str, str, float]]:
-    """Source, dataset and seconds between two times it is asked for, of everything the settings have pulled."""
+    """Source, dataset and seconds between two times it is asked for, of everything the settings have pulled.
+
+    What is asked for as one but stored as several facts is expected of each of these.
+    """
     sources: list[dict[str, Any]] = request.app.state.sources
     pulled = [(source["source"], feed) for source in sources if source["pulled"] for feed in source["schedule"]]
-    return [(source, feed["dataset"], feed["every_s"]) for source, feed in pulled]
+    return [
+        (source, fact, feed["every_s"])
+        for source, feed in pulled
+        for fact in STORED_AS.get(feed["dataset"], (feed["dataset"],))
+    ]
 
 
 @router.get("/quality/freshness", **documented(Freshness, tag=TAG))

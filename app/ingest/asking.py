@@ -12,7 +12,8 @@ from app.ingest.wire import Json
 class Request:
     """One HTTP request: path under the source's base URL, query, JSON body and what it costs of which budget.
 
-    `base` is another host of the source, where it has several. `headers` are those of this request alone.
+    `base` is another host of the source, where it has several; `host`, known only as it is sent, what the settings make
+    of that. `headers` are those of this request alone.
     """
 
     path: str
@@ -21,6 +22,7 @@ class Request:
     body: Json = None
     costs: tuple[tuple[str, float], ...] = ()
     base: str | None = None
+    host: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
 

@@ -17,6 +17,7 @@ from app.ingest.engine import Engine, started
 from app.ingest.keep import Keeper
 from app.ingest.pages import Line
 from app.ingest.rounds import pull_fundamentals, pull_hours
+from app.ingest.snapshots import list_venues, pull_snapshots
 from app.ingest.spec import Source
 from app.ingest.work import Job, Order, Progress, list_contracts, pull_facts
 from app.logs import redact
@@ -100,9 +101,11 @@ async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pul
 def _way(source: Source, dataset: str) -> Callable[[Job], Awaitable[None]]:
     """How a dataset of a source is pulled."""
     if dataset == "instruments":
-        return list_contracts
+        return list_venues if source.feed(dataset, "batch") else list_contracts
     if dataset == "fundamentals":
         return pull_fundamentals
+    if dataset == "perp_snapshot":
+        return pull_snapshots
     return pull_hours if source.feed(dataset, "batch") else pull_facts
 
 

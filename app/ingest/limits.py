@@ -18,6 +18,7 @@ from app.ingest.errors import Question, Throttled
 from app.ingest.spec import Budget
 
 LONGEST_WAIT = 120.0
+LONGEST_TURN = 3600.0  # nobody waits longer for a budget of days
 FIRST_PAUSE, LONGEST_PAUSE, BAN = 10.0, 300.0, 600.0
 CLOCKS_DIFFER = 0.5
 _tickets = count()
@@ -53,6 +54,12 @@ class _Turn:
         return self.order < other.order
 
 
+def _spent(name: str, seconds: float) -> Throttled:
+    source, _, budget = name.partition(":")
+    words = f"its budget `{budget}` is spent for {seconds / 3600:.0f} hours more"
+    return Throttled(words, Question(source), retry_after=seconds)
+
+
 class _Meter:
     """What was spent of one budget in its running period, and who waits for more."""
 
@@ -74,6 +81,8 @@ class _Meter:
         heappush(self._queue, turn)
         try:
             while (seconds := await self._when(turn, cost, live)) != 0.0:
+                if seconds is not None and seconds > LONGEST_TURN:
+                    raise _spent(self._name, seconds)
                 turn.first.clear()
                 await (turn.first.wait() if seconds is None else self._sleep(seconds))
             self._spent.append((self._clock(), min(cost, self._limit)))

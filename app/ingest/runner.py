@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
@@ -131,7 +131,8 @@ def _back_off(patience: Patience, left: int, retry_after: float | None) -> float
 
 async def _send(web: Web, source: Source, request: Request, asked: Question) -> Answer:
     """One request, one answer of any status. Raises Unavailable when none comes and Malformed when it is too large."""
-    request = source.signed(request, key_of(source))
+    host = base_url(source.id, request.base or source.base_url)
+    request = source.signed(replace(request, host=host), key_of(source))
     url = base_url(source.id, request.base or source.base_url) + request.path
     body = None if request.body is None else to_json(request.body)
     headers = dict(request.headers) if body is None else {"Content-Type": "application/json", **dict(request.headers)}

@@ -35,7 +35,7 @@ from app.ingest.wire import in_usd as in_usd
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Instrument, Metric, Record
+from app.records import Instrument, Metric, Record, Venue
 
 Dataset = Literal[
     "instruments",
@@ -45,6 +45,7 @@ Dataset = Literal[
     "candles_1m",
     "candles_1h",
     "perp_1h",
+    "perp_snapshot",
     "fundamentals",
 ]
 _W = TypeVar("_W", bound="Wire")
@@ -136,8 +137,9 @@ class Aim:
     """What a batch feed is to cover: `[start, end)` of these things of its source.
 
     `live`: how things stand now is wanted, or the newest full periods; else history. `assets` are the ids that are of
-    an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals; `metrics` the
-    names the catalogue has of the source. `keyed`: there is a key.
+    an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals; `venues` the
+    exchanges whose perpetuals are to be listed; `metrics` the names the catalogue has of the source. `keyed`: there is
+    a key.
     """
 
     start: datetime
@@ -145,6 +147,7 @@ class Aim:
     live: bool
     assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     pairs: frozenset[tuple[str, str]] = frozenset()
+    venues: tuple[Venue, ...] = ()
     metrics: tuple[str, ...] = ()
     keyed: bool = False
 

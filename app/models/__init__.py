@@ -14,7 +14,7 @@ from app.models.facts import (
 )
 from app.models.imports import ImportBatch, ImportMade, ImportSpan
 from app.models.live import LiveEvent
-from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceProduct
+from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceExchange, SourceProduct
 from app.models.operation import ApiKey, Job, Pull, RawBody, Reject
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
 from app.models.rollup import CoinHour, CoinHourReady
@@ -53,5 +53,6 @@ __all__ = [
     "Series",
     "Source",
     "SourceAsset",
+    "SourceExchange",
     "SourceProduct",
 ]

@@ -75,3 +75,16 @@ class SourceProduct(Base):
     begins: Mapped[Moment | None]
     active: Mapped[bool]
     seen_at: Mapped[StoredAt]
+
+
+class SourceExchange(Base):
+    """An exchange as an aggregator lists it, by its id and name there; `listed_at`: when its perpetuals were."""
+
+    __tablename__ = "source_exchange"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    exchange_id: Mapped[int] = mapped_column(ForeignKey("exchange.id"))
+    listed_at: Mapped[Moment | None]
+    seen_at: Mapped[StoredAt]

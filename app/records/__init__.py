@@ -25,15 +25,15 @@ from app.records.perps import (
     OpenInterest,
     PerpHour,
     PredictedFunding,
-    Product,
     Underlying,
     check_hour_prices,
     check_hour_value,
 )
+from app.records.products import PerpSnapshot, Product, Venue
 
-Listed = Instrument | FundingInterval | Product | SourceAsset | Metric
+Listed = Instrument | FundingInterval | Product | Venue | SourceAsset | Metric
 """What a source says there is, at no time in particular."""
-Record = Listed | FundingRate | PredictedFunding | OpenInterest | Candle | PerpHour | MetricValue
+Record = Listed | FundingRate | PredictedFunding | OpenInterest | Candle | PerpHour | PerpSnapshot | MetricValue
 
 __all__ = [
     "CLOCK_SKEW",
@@ -57,11 +57,13 @@ __all__ = [
     "MetricValue",
     "OpenInterest",
     "PerpHour",
+    "PerpSnapshot",
     "PredictedFunding",
     "Product",
     "Record",
     "SourceAsset",
     "Underlying",
+    "Venue",
     "check_candle",
     "check_hour_prices",
     "check_hour_value",

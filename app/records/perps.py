@@ -195,24 +195,6 @@ def check_hour_prices(values: Mapping[str, float]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """A perpetual as an aggregator lists it: `exchange` is our slug, `coin` the aggregator's name of what trades.
-
-    `begins`: its first data there. `active` is false once it is delisted.
-    """
-
-    exchange: str
-    symbol: str
-    coin: str
-    begins: datetime | None = None
-    active: bool = True
-
-    def __post_init__(self) -> None:
-        if not (self.exchange and self.symbol and self.coin):
-            raise BadRecord("no_symbol", f"a product of {self.coin!r} on {self.exchange!r} called {self.symbol!r}")
-
-
-@dataclass(frozen=True, slots=True)
 class PerpHour:
     """One hour, from `time` on, of one perpetual as an aggregator tells it; `values` by the names in `HOUR_COLUMNS`.
 

@@ -12,7 +12,8 @@ Dataset = Literal["funding", "predicted_funding", "open_interest", "candles"]
 
 async def exchanges(db: Database, perps: Perps) -> tuple[str, ...]:
     """Where these perpetuals trade: who may stand behind an answer that joins them."""
-    rows = await db.reads.fetch(sql("coverage", "exchanges"), perps.entity_id, perps.exchanges, perps.margin)
+    narrow = (perps.entity_id, perps.exchanges, perps.margin, perps.source)
+    rows = await db.reads.fetch(sql("coverage", "exchanges"), *narrow)
     return tuple(row["slug"] for row in rows)
 
 

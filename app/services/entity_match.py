@@ -91,6 +91,11 @@ class Matcher:
         fitting = [c for c in self.by_symbol.get(coin.lower(), ()) if c.fits(underlying)]
         return (fitting[0].id if len(fitting) == 1 else None), multiplier
 
+    def of_ticker(self, base: str) -> int | None:
+        """The coin of a ticker that nothing else has, no share either."""
+        found = self.by_symbol.get(split_multiplier(base)[0].lower(), ())
+        return found[0].id if len(found) == 1 and found[0].fits("coin") else None
+
     def of_asset(self, name: str, exchange: str | None = None) -> tuple[tuple[Candidate, ...], float]:
         """Every entity a caller's word may mean, and the multiplier in it: `kPEPE` is PEPE, 1000 of them.
 

@@ -29,21 +29,26 @@ class Listed:
     open_interest: float | None
 
 
-async def put_products(db: Database, source: str, products: Sequence[Product]) -> int:
+async def put_products(
+    db: Database, source: str, products: Sequence[Product], asked: Collection[str] | None = None
+) -> int:
     """Keep what a source lists now; what it does not list any more is not active. Returns how many were new.
 
-    An instrument that its exchange has listed stays as that told; one that nobody knows is made as a perpetual, of
-    the coin its symbol or, failing that, the source's own name of the coin is mapped to.
+    `asked`: the exchanges it was asked about; None: all. An instrument that its exchange has listed stays as that told;
+    one that nobody knows is made as a perpetual, of the coin its symbol or, failing that, the source's own name of the
+    coin is mapped to. Where the source names no coin, it is the only coin of that ticker.
     """
     async with writing(db) as connection:
         matcher = await Matcher.load(connection)
         rows = [_row(source, product, matcher) for product in products]
-        exchanges = {slug: await exchange_id(connection, slug) for slug in sorted({p.exchange for p in products})}
+        slugs = sorted({product.exchange for product in products} | set(asked or ()))
+        exchanges = {slug: await exchange_id(connection, slug) for slug in slugs}
         columns = {name: [row[name] for row in rows] for name in _COLUMNS}
         told = {**columns, "exchange": [exchanges[product.exchange] for product in products]}
         await connection.execute(text(sql("products", "make_instruments")), told)
         before = await _count(connection, source)
-        await connection.execute(text(sql("products", "keep")), {**told, "source": source})
+        of = None if asked is None else [exchanges[slug] for slug in asked]
+        await connection.execute(text(sql("products", "keep")), {**told, "source": source, "asked": of})
         await connection.execute(
             text(sql("products", "make_series")),
             {"source": await source_id(connection, source), "slug": source, "preference": AGGREGATOR},
@@ -55,13 +60,14 @@ _COLUMNS = ("symbol", "entity", "base", "multiplier", "coin", "begins", "active"
 
 
 def _row(source: str, product: Product, matcher: Matcher) -> dict[str, object]:
-    base = base_of(product.exchange, product.symbol)
-    entity, multiplier = matcher.by_source_id.get((product.exchange, product.symbol.lower())), 1.0
-    if entity is not None:
-        found, multiplier = entity.entity_id, entity.multiplier
-    else:
-        coin = matcher.by_source_id.get((source, product.coin.lower()))
-        found, multiplier = coin and coin.entity_id, float(split_multiplier(base)[1])
+    base = product.base or base_of(product.exchange, product.symbol)
+    found, multiplier = None, float(split_multiplier(base)[1])
+    if known := matcher.by_source_id.get((product.exchange, product.symbol.lower())):
+        found, multiplier = known.entity_id, known.multiplier
+    elif coin := matcher.by_source_id.get((source, product.coin.lower())):
+        found = coin.entity_id
+    elif not product.coin:
+        found = matcher.of_ticker(base)
     return {
         "symbol": product.symbol,
         "entity": found,

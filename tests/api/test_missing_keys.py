@@ -14,7 +14,7 @@ from app.settings import Settings
 
 @pytest.fixture
 def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VELO_API_KEY", "ARTEMIS_API_KEY", "DEFILLAMA_API_KEY"):
+    for name in ("VELO_API_KEY", "ARTEMIS_API_KEY", "DEFILLAMA_API_KEY", "COINGECKO_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     settings.environment.cache_clear()
 

@@ -33,7 +33,10 @@ class Named:
 
 @dataclass(slots=True)
 class Contract:
-    """An instrument, stored or to be made (`key` None). `series`: source → id. `entity` below 0: to be made."""
+    """An instrument, stored or to be made (`key` None). `series`: source → id. `entity` below 0: to be made.
+
+    `is_hearsay`: only a source that is heard on request tells of it, so that an asset alone does not mean it.
+    """
 
     exchange: str
     symbol: str
@@ -42,6 +45,7 @@ class Contract:
     multiplier: float
     base: str | None = None
     key: int | None = None
+    is_hearsay: bool = False
     series: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -61,7 +65,7 @@ class Book:
             return contract
         self.by_symbol[contract.symbol] = contract
         self.by_folded.setdefault(contract.symbol.lower(), []).append(contract)
-        if contract.entity is not None and contract.kind == "perp":
+        if contract.entity is not None and contract.kind == "perp" and not contract.is_hearsay:
             self.perps.setdefault(contract.entity, []).append(contract)
         return contract
 

@@ -88,6 +88,8 @@ class Directory:
         known = book.by_symbol.get(symbol)
         if known is None:
             return book.add(Contract(book.exchange, symbol, "perp", entity, unit, base=symbol)), unit
+        if known.is_hearsay and known.entity == entity:
+            return known, unit
         if known.entity is not None or known.kind != "perp":
             raise Refusal("asset_mismatch", f"`{symbol}` on {book.exchange} is another contract: name the instrument")
         return self._adopt(book, known, entity), unit

@@ -153,6 +153,7 @@ with gone as (
   where m.kind = 'exchange' and m.made_id = e.id and b.state = 'taken_back'
     and not exists (select from instrument o where o.exchange_id = e.id)
     and not exists (select from metric_series o where o.exchange_id = e.id)
+    and not exists (select from source_exchange o where o.exchange_id = e.id)
   returning e.id
 )
 delete from import_made m using gone where m.kind = 'exchange' and m.made_id = gone.id

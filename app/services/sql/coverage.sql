@@ -1,7 +1,9 @@
 -- name: exchanges
--- One row an exchange with perpetuals of an asset.
+-- One row an exchange with perpetuals of an asset; of source $4, or (null) not only of those heard on request.
 select distinct e.slug from instrument i join exchange e on e.id = i.exchange_id
 where i.entity_id = $1 and i.kind = 'perp'
+  and case when $4::text is null then not only_on_request(i.id) else exists (
+    select from series s join source o on o.id = s.source_id where s.instrument_id = i.id and o.slug = $4) end
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 order by e.slug
 

@@ -4,7 +4,8 @@ select slug from exchange where slug = any($1::text[])
 
 -- name: contracts
 -- One row a perpetual or future of these exchanges, as an import sees it.
-select e.slug as exchange, i.symbol, i.kind, i.entity_id as entity, i.multiplier, i.base, i.id as key
+select e.slug as exchange, i.symbol, i.kind, i.entity_id as entity, i.multiplier, i.base, i.id as key,
+  only_on_request(i.id) as is_hearsay
 from instrument i join exchange e on e.id = i.exchange_id
 where e.slug = any($1::text[]) and i.kind in ('perp', 'future')
 order by i.kind <> 'perp', i.id

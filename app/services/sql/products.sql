@@ -10,7 +10,8 @@ set entity_id = excluded.entity_id, multiplier = excluded.multiplier
 where instrument.entity_id is null and excluded.entity_id is not null
 
 -- name: keep
--- What a source lists now, by instrument; what it listed before and does not any more is not active.
+-- What a source lists now, by instrument; what it listed before and does not any more is not active: on any exchange or,
+-- where it was asked about some, on those.
 with told as (
   select distinct on (i.id) i.id as instrument_id, p.coin, p.begins, p.active
   from unnest(cast(:exchange as int[]), cast(:symbol as text[]), cast(:coin as text[]),
@@ -26,6 +27,8 @@ with told as (
 )
 update source_product set active = false
 where source = :source and active and instrument_id not in (select instrument_id from told)
+  and (cast(:asked as int[]) is null
+    or instrument_id in (select id from instrument where exchange_id = any(cast(:asked as int[]))))
 
 -- name: make_series
 -- Adds the series of every product of a source that has none.
