@@ -203,7 +203,7 @@ def _funding() -> list[dict[str, Any]]:
 
 def _estimates() -> list[dict[str, Any]]:
     """Every two hours what the next settlement may be, nearer the nearer it is; and now and then by an aggregator."""
-    paid = {str(row["time"]): float(row["rate"]) for row in _funding() if row["exchange"] == "binance"}
+    paid: dict[str, float] = {row["time"]: row["rate"] for row in _funding() if row["exchange"] == "binance"}
     estimates: list[dict[str, Any]] = [
         {"time": _stamp(h + 0.25), "exchange": "binance", "instrument": "BTCUSDT", "kind": "predicted",
          "for_time": _stamp(due), "interval_hours": 8,
