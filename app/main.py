@@ -25,6 +25,7 @@ from app.api import (
     handlers,
     health,
     imports,
+    lookup,
     open_interest,
     openapi,
     quality,
@@ -49,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 READING = (
     funding.router,
+    lookup.router,
     open_interest.router,
     candles.router,
     fundamentals.router,
