@@ -61,7 +61,7 @@ def _document(found: Meta, row: type[Row], time_format: TimeFormat) -> dict[str,
         "start": None if window.at else write(window.start),
         "end": None if window.at else write(window.end),
         "at": write(window.at),
-        "known_at": write(window.known_at),
+        "known_at": None if window.pinned else write(window.known_at),
     }
     return {
         "window": asked,
@@ -147,7 +147,7 @@ def _next(common: Common, found: Meta, one: asyncpg.Record) -> dict[str, str | N
     if not one["more"]:
         return {"next_cursor": None, "next_url": None}
     start, end = (found.window.start, found.window.end) if found.window else (EARLIEST, EARLIEST)
-    cursor = write_cursor(common, start, end, tuple(one)[2:])
+    cursor = write_cursor(common, start, end, tuple(one)[3:], one["made"])
     return {"next_cursor": cursor, "next_url": next_url(common, cursor)}
 
 

@@ -18,7 +18,7 @@ with page as (
 $inner
   ) as q $after order by $order limit $limit::int + 1) as p
 )
-select $data as data, coalesce(bool_or("place." > $limit), false) as more$last
+select $data as data, coalesce(bool_or("place." > $limit), false) as more, clock_timestamp() as made$last
 from page as q, lateral (select $columns) as r
 """)
 ALL = Template("""
@@ -104,7 +104,7 @@ def _data(shape: Shape, limit: str, *, arrays: bool) -> str:
 
 @lru_cache(maxsize=512)
 def page(inner: str, arguments: int, shape: Shape, *, arrays: bool, after: bool) -> str:
-    """One row: `data` (JSON text of a page), `more`, and `key0` … of the last row where there is more.
+    """One row: `data` (JSON text of a page), `more`, when it was `made`, and `key0` … of the last row where there is more.
 
     Arguments go on after the inner statement's: the limit, then (with `after`) the key to go on from.
     """
