@@ -45,6 +45,7 @@ def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute(CONTRACT_ORDER)
     op.execute(FUNDING_LAST)
+    op.add_column("coin_1h_ready", sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "live_event",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -58,5 +59,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("live_event")
+    op.drop_column("coin_1h_ready", "computed_at")
     op.execute("drop function funding_last(integer, timestamptz, timestamptz)")
     op.execute("drop function contract_order(text)")
