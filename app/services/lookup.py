@@ -110,8 +110,9 @@ class Spans:
 
 
 def _spans(series: Times, time: Times) -> Spans:
-    """The spans of rows that are sorted by series and time."""
-    begins = np.r_[True, (series[1:] != series[:-1]) | (time[1:] - time[:-1] > APART_US)]
+    """The spans of rows that are sorted by contract and time; two contracts may have one series."""
+    step = np.diff(time)
+    begins = np.r_[True, (series[1:] != series[:-1]) | (step < 0) | (step > APART_US)]
     first = np.flatnonzero(begins)
     last = np.r_[first[1:], len(time)] - 1
     return Spans(series[first], time[first], time[last], np.cumsum(begins) - 1)
