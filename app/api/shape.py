@@ -104,7 +104,7 @@ def _data(shape: Shape, limit: str, *, arrays: bool) -> str:
 
 @lru_cache(maxsize=512)
 def page(inner: str, arguments: int, shape: Shape, *, arrays: bool, after: bool) -> str:
-    """One row: `data` (JSON text of a page), `more`, when it was `made`, and `key0` … of the last row where there is more.
+    """One row: `data` (JSON text of a page), `more`, when it was `made`, and `key0` … of the last row if there is more.
 
     Arguments go on after the inner statement's: the limit, then (with `after`) the key to go on from.
     """
