@@ -14,9 +14,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from app.api import shape
-from app.api.funding_rows import Settlement
-from app.api.schemas import columns
 from app.db import SESSION, Database
 from app.records import Instrument
 from app.services import funding, reference
@@ -121,13 +118,12 @@ async def arrow(client: httpx.AsyncClient, db: Database, dsn: str) -> Line:
     """A year of one coin on seven exchanges: the answer read into a table, against `fetch` of the same statement."""
     entity = await db.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
     query = funding.history(Perps(entity), START, START + HOURS * HOUR, 8.0, "settled")
-    wanted = shape.Shape(tuple((c.name, c.kind) for c in columns(Settlement)), Settlement.keys, times="typed")
-    statement = shape.everything(query.text, len(query.arguments), wanted)
+    statement = f'select * from ({query.text}) rows order by time, exchange collate "C", instrument collate "C"'
     connection = await asyncpg.connect(dsn, server_settings=SESSION)
     window = {"start": f"{START:%Y-%m-%d}", "end": f"{START + HOURS * HOUR:%Y-%m-%d}", "format": "arrow"}
 
     async def fetched() -> int:
-        return len(await connection.fetch(statement, *query.arguments, None))
+        return len(await connection.fetch(statement, *query.arguments))
 
     async def streamed() -> int:
         answer = await client.get("/funding/BTC", params=window, headers={"Accept-Encoding": "identity"})
