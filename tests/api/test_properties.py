@@ -106,9 +106,10 @@ async def test_no_answer_as_known_then_changes_when_anything_is_stored(
     """Corrections, new facts before and after, and intervals that are inferred anew."""
     then = str(await clean_database.reads.fetchval("select iso(clock_timestamp())"))
     before = await answers(client, at, then)
-    await store(clean_database, series, told, declared=False)
-    corrected = [(kind, venue, float(int(h)), value) for kind, venue, h, value in told]
-    await store(clean_database, series, corrected, declared=False)
+    shortly_before = [(kind, venue, at - h / 20, value) for kind, venue, h, value in told]
+    in_force = [(kind, venue, at // VENUES[venue] * VENUES[venue], value) for kind, venue, _, value in told]
+    for later in (told, shortly_before, in_force):
+        await store(clean_database, series, later, declared=False)
     assert await answers(client, at, then) == before
     assert any(before)
 
