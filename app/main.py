@@ -26,6 +26,7 @@ from app.api import (
     handlers,
     health,
     imports,
+    lookup,
     open_interest,
     openapi,
     predictions,
@@ -52,6 +53,7 @@ logger = logging.getLogger(__name__)
 READING = (
     funding.router,
     predictions.router,
+    lookup.router,
     open_interest.router,
     candles.router,
     fundamentals.router,

@@ -70,7 +70,7 @@ async def funding_now(
     """
     await known_exchanges(db, exchanges)
     narrow = (await find_assets(db, assets), only(exchanges), None if margin == "all" else margin, PER_HOURS[per])
-    if moment.at is None and moment.known_at is None:
+    if moment.at is None and (moment.known_at is None or moment.pinned):  # what is newest has no history
         query = funding.snapshot(*narrow)
     else:
         query = funding.snapshot_at(*narrow, moment.at or moment.now, moment.known_at)

@@ -43,11 +43,12 @@ AcceptHeader = Annotated[str | None, Header(include_in_schema=False)]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the page before ended, and the window of the first page."""
+    """Where the page before ended, and what the first page was about: its window, and when what it shows was known."""
 
     key: tuple[object, ...]
     start: datetime
     end: datetime
+    known: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,10 @@ def _question(request: Request) -> str:
 def _read(request: Request, cursor: str) -> Cursor:
     try:
         document = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        question, start, end, *key = cast("list[object]", document)
-        if any(isinstance(part, int) and abs(part) >= 2**53 for part in (start, end, *key)):
+        question, start, end, *key, known = cast("list[object]", document)
+        if any(isinstance(part, int) and abs(part) >= 2**53 for part in (start, end, *key, known)):
             raise ValueError("beyond time")
-        found = Cursor(tuple(key), _moment(start), _moment(end))
+        found = Cursor(tuple(key), _moment(start), _moment(end), _moment(known))
     except (ValueError, TypeError, RecursionError, OverflowError, binascii.Error) as error:
         raise bad_value("cursor", cursor, "not a cursor of ours", code="bad_cursor") from error
     if question != _question(request):
@@ -114,10 +115,11 @@ def _us(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def write_cursor(common: Common, start: datetime, end: datetime, key: tuple[object, ...]) -> str:
-    """The cursor of the page after the one that ended with `key`; times in it are microseconds."""
-    plain = [_us(part) if isinstance(part, datetime) else part for part in key]
-    text = json.dumps([_question(common.request), _us(start), _us(end), *plain], separators=(",", ":"))
+def write_cursor(common: Common, start: datetime, end: datetime, key: tuple[object, ...], made: datetime) -> str:
+    """The cursor of the page after the one that was `made` now and ended with `key`; times in it are microseconds."""
+    known = common.cursor.known if common.cursor else made
+    plain = [_us(part) if isinstance(part, datetime) else part for part in (start, end, *key, known)]
+    text = json.dumps([_question(common.request), *plain], separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.api import shape
 from app.api.errors import bad_value
 from app.api.forms import media_type
-from app.api.paging import Common, next_url, read_key, write_cursor
+from app.api.paging import Common, TimeFormat, next_url, read_key, write_cursor
 from app.api.schemas import Row, columns, units
 from app.api.shape import Kind, Shape
 from app.api.streams import Bare, stream
@@ -53,15 +53,15 @@ def meta(
     return Meta(window, units or {}, per, kind, joined, tuple(dict.fromkeys(told)))
 
 
-def _document(found: Meta, row: type[Row], common: Common) -> dict[str, object]:
+def _document(found: Meta, row: type[Row], time_format: TimeFormat) -> dict[str, object]:
     """The envelope's `meta`, but for the request's id."""
-    write = milliseconds if common.time_format == "ms" else stamp
+    write = milliseconds if time_format == "ms" else stamp
     window = found.window
     asked = window and {
         "start": None if window.at else write(window.start),
         "end": None if window.at else write(window.end),
         "at": write(window.at),
-        "known_at": write(window.known_at),
+        "known_at": None if window.pinned else write(window.known_at),
     }
     return {
         "window": asked,
@@ -97,7 +97,7 @@ async def render(
         return await _page(db, query, wanted, row, common, found, why_empty)
     if common.cursor is not None:
         raise bad_value("cursor", None, "pages are of JSON only; other forms hold the whole window", code="bad_cursor")
-    bare = Bare(common, wanted, lambda more: _document(_noting(found, more), row, common), why_empty)
+    bare = Bare(common, wanted, lambda more: _document(_noting(found, more), row, common.time_format), why_empty)
     return await stream(db, query, bare)
 
 
@@ -136,7 +136,7 @@ async def _page(
     assert one is not None  # noqa: S101 - an aggregate is always one row
     if why_empty is not None and after is None and _is_empty(one["data"]):
         found = _noting(found, await why_empty())
-    return answer(common.request, one["data"], _document(found, row, common), _next(common, found, one))
+    return answer(common.request, one["data"], _document(found, row, common.time_format), _next(common, found, one))
 
 
 def _is_empty(data: str) -> bool:
@@ -147,7 +147,7 @@ def _next(common: Common, found: Meta, one: asyncpg.Record) -> dict[str, str | N
     if not one["more"]:
         return {"next_cursor": None, "next_url": None}
     start, end = (found.window.start, found.window.end) if found.window else (EARLIEST, EARLIEST)
-    cursor = write_cursor(common, start, end, tuple(one)[2:])
+    cursor = write_cursor(common, start, end, tuple(one)[3:], one["made"])
     return {"next_cursor": cursor, "next_url": next_url(common, cursor)}
 
 
@@ -158,13 +158,25 @@ def request_id(request: Request) -> str:
 
 def answer(request: Request, data: str, facts: Mapping[str, object], page: Mapping[str, object]) -> Response:
     """The envelope around JSON text, with a validator: 304 where the caller has these very rows already."""
-    tail = _json({"meta": {**facts, "request_id": request_id(request)}, "page": page})
     seen = _json({**facts, "window": None, "page": page["next_cursor"]})
     etag = f'W/"{blake2b(data.encode() + seen, digest_size=16).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if _has(request, etag):
         return Response(status_code=304, headers=headers)
-    return Response(b'{"data":' + data.encode() + b"," + tail[1:], headers=headers, media_type=media_type("json"))
+    return _envelope(request, data.encode(), facts, page, headers)
+
+
+def whole(request: Request, data: bytes, row: type[Row], found: Meta, time_format: TimeFormat) -> Response:
+    """The answer to a question in a body: all of `data`, JSON of one array a field of `row`."""
+    page = {"next_cursor": None, "next_url": None}
+    return _envelope(request, data, _document(found, row, time_format), page, {"Cache-Control": "no-store"})
+
+
+def _envelope(
+    request: Request, data: bytes, facts: Mapping[str, object], page: Mapping[str, object], headers: Mapping[str, str]
+) -> Response:
+    tail = _json({"meta": {**facts, "request_id": request_id(request)}, "page": page})
+    return Response(b"".join((b'{"data":', data, b",", tail[1:])), headers=headers, media_type=media_type("json"))
 
 
 def _json(document: Mapping[str, object]) -> bytes:

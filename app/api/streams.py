@@ -54,7 +54,7 @@ def _statement(query: Query, bare: Bare) -> str:
         return shape.ndjson(query.text, count, bare.shape)
     if bare.common.form == "csv":
         return shape.everything(query.text, count, replace(bare.shape, nested="text"))
-    times = "ms" if bare.common.time_format == "ms" else "typed"
+    times = "ms" if bare.common.time_format == "ms" else "us"
     return shape.everything(query.text, count, replace(bare.shape, times=times, nested="typed"))
 
 

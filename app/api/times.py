@@ -90,7 +90,10 @@ KnownAt = Annotated[Time | None, Query(description="Use only what was stored by 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a question is about: `[start, end)`, or with `at` that instant alone (then `start` and `end` are it too)."""
+    """What a question is about: `[start, end)`, or with `at` that instant alone (then `start` and `end` are it too).
+
+    `pinned`: nobody asked for `known_at`, it is when the first page was made.
+    """
 
     start: datetime
     end: datetime
@@ -98,6 +101,7 @@ class Window:
     known_at: datetime | None = None
     notices: tuple[str, ...] = ()
     now: datetime = EARLIEST
+    pinned: bool = False
 
     def noting(self, *notices: str) -> "Window":
         """The same with more to tell."""
@@ -128,9 +132,17 @@ def _period(start: datetime | None, end: datetime | None, known_at: datetime | N
 
 
 def _paged(window: Window, common: Common) -> Window:
-    """Every page has the window of the first, whatever the time is now."""
+    """Every page has the window of the first, whatever the time is now, and shows what was known when that was made.
+
+    A row is stamped before it is committed: one that was being written at that very moment may come on a later page,
+    as may rows brought with a `known_at` of the past. Nothing the first page was made of goes missing later.
+    """
     first = common.cursor
-    return window if first is None else replace(window, start=first.start, end=first.end)
+    if first is None:
+        return window
+    at, known_at = window.at and first.start, window.known_at or first.known
+    pinned = window.known_at is None
+    return replace(window, start=first.start, end=first.end, at=at, now=first.end, known_at=known_at, pinned=pinned)
 
 
 def period(common: CommonDep, start: Start = None, end: End = None, known_at: KnownAt = None) -> Window:
@@ -144,13 +156,13 @@ def window(common: CommonDep, start: Start = None, end: End = None, at: At = Non
         return period(common, start, end, known_at)
     if start is not None or end is not None:
         raise bad_value("at", stamp(at), "at and a window exclude each other", code="bad_window")
-    return _instant(at, known_at, utc_now())
+    return _paged(_instant(at, known_at, utc_now()), common)
 
 
-def instant(at: At = None, known_at: KnownAt = None) -> Window:
+def instant(common: CommonDep, at: At = None, known_at: KnownAt = None) -> Window:
     """An instant; without `at` it is now and the window's `at` is None."""
     now = utc_now()
-    return Window(now, now, None, known_at, (), now) if at is None else _instant(at, known_at, now)
+    return _paged(Window(now, now, None, known_at, (), now) if at is None else _instant(at, known_at, now), common)
 
 
 WindowDep = Annotated[Window, Depends(window)]

@@ -109,7 +109,7 @@ class Columnar:
     def write(self, batch: Batch) -> bytes:
         found: list[Sequence[Any]] = list(zip(*batch, strict=True)) or [()] * len(self.schema)
         types: list[pa.DataType] = self.schema.types
-        arrays: list[Any] = [pa.array(values, kind) for values, kind in zip(found, types, strict=True)]
+        arrays = [_array(values, kind) for values, kind in zip(found, types, strict=True)]
         self.waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
         if sum(part.num_rows for part in self.waiting) >= self.group:
             self._flush()
@@ -124,6 +124,11 @@ class Columnar:
         self._flush()
         self.out.close()
         return self.sink.take()
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> Any:
+    """Values of a column; times come as microseconds: a `datetime` of each would cost as much as all the rest."""
+    return pa.array(values, pa.int64()).view(kind) if pa.types.is_timestamp(kind) else pa.array(values, kind)
 
 
 def schema(wanted: Shape, facts: bytes) -> pa.Schema:

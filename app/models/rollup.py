@@ -30,10 +30,14 @@ class CoinHour(Base):
 
 
 class CoinHourReady(Base):
-    """Up to which hour the rollup of an entity equals its facts; every write of facts lowers it."""
+    """Up to which hour the rollup of an entity equals its facts; every write of facts lowers it.
+
+    `computed_at`: when the last of its hours were computed; null: not since this is kept.
+    """
 
     __tablename__ = "coin_1h_ready"
 
     entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"), primary_key=True, autoincrement=False)
     first_ts: Mapped[Moment]
     ready_to: Mapped[Moment]
+    computed_at: Mapped[Moment | None]

@@ -16,7 +16,7 @@ ASSET_SQL = """case when (select count(*) from entity o where lower(o.symbol) = 
 """How an entity `e` is called in rows: its symbol where no other entity has it, else its canonical id. For statements
 about few entities; about many the view `asset` is the cheaper one."""
 
-NEAREST = 5
+NEAREST, FEW = 5, 10
 BY_NAME = """
 select e.*, $asset as asset, 1.0::float8 as multiplier,
   case when e.canonical_id = $1 then 0 when lower(e.symbol) = lower($1) then 1 else 2 end as place
@@ -28,6 +28,10 @@ from entity_source_id s join entity e on e.id = s.entity_id
 where s.source = 'perpstore' and s.source_id_type = 'canonical_id' and s.source_id in ($1, lower($1))
 order by place, canonical_id
 """.replace("$asset", ASSET_SQL)
+
+EACH_BY_NAME = """
+select asked.word, found.* from unnest($1::text[]) as asked(word), lateral ($by_name) found
+""".replace("$by_name", BY_NAME.replace("$1", "asked.word"))
 
 BY_SOURCE_ID = """
 select e.*, $asset as asset, found.multiplier, 3 as place
@@ -95,6 +99,27 @@ async def find_assets(db: Database, words: Sequence[str] | None) -> tuple[int, .
     return None if words is None else tuple([(await find_asset(db, word)).id for word in words])
 
 
+async def find_each(db: Database, words: Sequence[str]) -> tuple[dict[str, Entity], list[UnknownName]]:
+    """The entity each of many words means, and the first words (at most `FEW`) nobody is called by.
+
+    As `find_asset` has it; but all names of our own are asked for at once. Raises AmbiguousName.
+    """
+    named: dict[str, list[asyncpg.Record]] = {word: [] for word in words}
+    for row in await db.reads.fetch(EACH_BY_NAME, list(named)):
+        named[row["word"]].append(row)
+    foremost = {word: _foremost(rows) for word, rows in named.items()}
+    found = {word: entities[0] for word, entities in foremost.items() if len({e.id for e in entities}) == 1}
+    unknown: list[UnknownName] = []
+    for word in (word for word in named if word not in found):
+        try:
+            found[word] = await find_asset(db, word)
+        except UnknownName as error:
+            unknown.append(error)
+        if len(unknown) == FEW:
+            break
+    return found, unknown
+
+
 async def candidates(db: Database, text: str, source: str | None = None) -> list[Entity]:
     """Every entity a word may mean (to one source, if it is named), with what each multiplier would be."""
     text = text.strip()
@@ -108,7 +133,12 @@ async def candidates(db: Database, text: str, source: str | None = None) -> list
 async def _called(db: Database, text: str, source: str | None) -> list[Entity]:
     rows = [] if source else await db.reads.fetch(BY_NAME, text)
     rows = rows or await db.reads.fetch(BY_SOURCE_ID, text, source)
-    return [_entity(row) for row in rows if row["place"] == rows[0]["place"]]
+    return _foremost(rows)
+
+
+def _foremost(rows: Sequence[asyncpg.Record]) -> list[Entity]:
+    first = min((row["place"] for row in rows), default=0)
+    return [_entity(row) for row in rows if row["place"] == first]
 
 
 def _entity(row: asyncpg.Record) -> Entity:

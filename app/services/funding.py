@@ -88,5 +88,4 @@ async def _in_rollup(db: Database, perps: Perps, first: datetime, last: datetime
     plain = (mean.weight, mean.step, mean.max_age, mean.contributors) == ("oi", HOUR, MAX_AGE, False)
     if not (on_the_hour and plain and perps.everything):
         return False
-    ready_to = await db.reads.fetchval("select ready_to from coin_1h_ready where entity_id = $1", perps.entity_id)
-    return ready_to is not None and last <= ready_to
+    return await db.reads.fetchval(sql("rollup", "is_ready"), perps.entity_id, last, perps.known_at)

@@ -19,5 +19,5 @@ class Perps:
 
     @property
     def everything(self) -> bool:
-        """True when nothing is left out and all that is known now counts."""
-        return (self.exchanges, self.margin, self.source, self.known_at) == (None, None, None, None)
+        """True when no contract and no source is left out."""
+        return (self.exchanges, self.margin, self.source) == (None, None, None)

@@ -71,5 +71,5 @@ async def _compute(copy: Driver, entity: int, start: datetime, end: datetime) ->
         from ({sql("funding", "weighted")}) w""",
         *(entity, start, end, hour, 8.0, "oi", two_hours, None, None, None, None, 0.0, False),
     )
-    await copy.execute("update coin_1h_ready set ready_to = $2 where entity_id = $1", entity, end)
+    await copy.execute(sql("rollup", "ready"), entity, end)
     return int(done.split()[-1])

@@ -15,9 +15,20 @@ on conflict (entity_id) do update set
   first_ts = least(coin_1h_ready.first_ts, excluded.first_ts),
   ready_to = least(coin_1h_ready.ready_to, excluded.ready_to)
 
+-- name: is_ready
+-- Whether the rollup of $1 is right up to $2, and has been since before $3 (null: now): any change computes it anew.
+select exists (
+  select from coin_1h_ready
+  where entity_id = $1 and ready_to >= $2 and ($3::timestamptz is null or computed_at <= $3)
+)
+
 -- name: due_again
 -- The whole rollup of entities ($1) is due again: they have lost contracts.
 update coin_1h_ready set ready_to = first_ts - interval '1 hour' where entity_id = any($1::int[])
+
+-- name: ready
+-- The rollup of $1 is right up to $2 now. The clock is read late: no write of facts gets in between.
+update coin_1h_ready set ready_to = $2, computed_at = clock_timestamp() where entity_id = $1
 
 -- name: due
 -- One row an entity whose rollup does not reach $1; those further back than $2 are left out.
