@@ -29,6 +29,7 @@ from app.api import (
     openapi,
     quality,
     reference,
+    spreads,
     writing,
 )
 from app.api.forms import MEDIA
@@ -49,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 READING = (
     funding.router,
+    spreads.router,
     open_interest.router,
     candles.router,
     fundamentals.router,
