@@ -3,6 +3,7 @@
 -- $11: `best` is the widest pair, `all` every pair with the higher rate short; `named` the main contract of the
 -- exchange $12 (or its contract $13) less that of $14 (or $15). Days on which nothing is $10 apart are not stepped
 -- through. What is three days old is in force nowhere: no exchange lets two days pass between settlements.
+-- Filters are cases, which a plan made for any arguments takes to leave half; of `is null or` it thinks nothing is left.
 with member as materialized (
   select s.id as series_id, i.id as instrument_id, i.entity_id, s.preference,
     ($12::text is null or e.slug = $12) and ($13::text is null or i.symbol = $13) as may_be_short,
@@ -15,11 +16,11 @@ with member as materialized (
   join series s on s.instrument_id = i.id
   join source o on o.id = s.source_id
   where i.kind = 'perp' and i.entity_id is not null
-    and ($1::int[] is null or i.entity_id = any($1))
-    and ($6::text[] is null or e.slug = any($6))
-    and ($7::text is null or coalesce(i.margin, 'stable') = $7)
-    and ($8::text is null or o.slug = $8)
-    and ($12 is null or e.slug in ($12, $14))
+    and case when $1::int[] is null then true else i.entity_id = any($1) end
+    and case when $6::text[] is null then true else e.slug = any($6) end
+    and case when $7::text is null then true else coalesce(i.margin, 'stable') = $7 end
+    and case when $8::text is null then true else o.slug = $8 end
+    and case when $12 is null then true else e.slug in ($12, $14) end
 ), settled as (
   select m.*, f.ts as settled_at, f.rate * $5::float8 / f.interval_hours as rate, f.interval_known = 0 as assumed,
     least($3, f.ts + 1.5 * f.interval_hours * interval '1 hour',
@@ -90,9 +91,9 @@ with member as materialized (
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
   where i.kind = 'perp' and i.entity_id is not null and (i.active or not $18::boolean)
-    and ($4::int[] is null or i.entity_id = any($4))
-    and ($5::text[] is null or e.slug = any($5))
-    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
+    and case when $4::int[] is null then true else i.entity_id = any($4) end
+    and case when $5::text[] is null then true else e.slug = any($5) end
+    and case when $6::text is null then true else coalesce(i.margin, 'stable') = $6 end
 ), told as (
   select m.*, l.funding_ts as ts, l.rate, l.interval_hours, l.interval_known, l.oi_ts, l.oi_usd, l.oi_base
   from member m join latest l using (series_id) where $2::boolean
@@ -111,7 +112,7 @@ with member as materialized (
 ), rated as (
   select distinct on (instrument_id) instrument_id, entity_id, exchange, instrument, ts, interval_hours,
     interval_known, rate * $3::float8 / interval_hours as rate_per
-  from told where ts <= $1::timestamptz and $1 <= ts + 1.5 * interval_hours * interval '1 hour'
+  from told where $1::timestamptz between ts and ts + 1.5 * interval_hours * interval '1 hour'
   order by instrument_id, preference, series_id
 ), held as (
   select distinct on (instrument_id) instrument_id, v.usd as oi_usd
@@ -119,7 +120,7 @@ with member as materialized (
     select c.close from perp_1h_known($7) c
     where c.series_id = t.series_id and c.ts <= t.oi_ts - interval '1 hour' and c.ts > t.oi_ts - interval '4 hours'
     order by c.ts desc limit 1)) as usd) v
-  where oi_ts <= $1 and oi_ts >= $1 - interval '2 hours' and v.usd is not null
+  where $1 between oi_ts and oi_ts + interval '2 hours' and v.usd is not null
   order by instrument_id, preference, series_id
 ), leg as (
   select r.*, h.oi_usd, coalesce(fee.rate, $14::float8) as fee, fee.rate is null as fee_assumed,
@@ -141,16 +142,16 @@ with member as materialized (
 ), priced as (
   select *, spread / $3 * $10::float8 - fees as net
   from pair
-  where ($8::float8 is null or spread + 1e-9 * abs(spread) >= $8)
-    and ($9::float8 is null or (short_oi_usd >= $9 and long_oi_usd >= $9))
+  where case when $8::float8 is null then true else spread + 1e-9 * abs(spread) >= $8 end
+    and case when $9::float8 is null then true else short_oi_usd >= $9 and long_oi_usd >= $9 end
 ), chosen as materialized (
   select distinct on (entity_id, case when $16::boolean then short_id end, case when $16 then long_id end) *
   from priced
   order by entity_id, case when $16 then short_id end, case when $16 then long_id end, net desc, short_place, long_place
 ), settled as (
   select m.instrument_id, m.preference, m.series_id, f.ts, f.rate, f.rate * $3 / f.interval_hours as rate_per,
-    least($1, f.ts + 1.5 * f.interval_hours * interval '1 hour',
-      lead(f.ts) over (partition by m.series_id order by f.ts) - interval '1 microsecond') as until
+    f.ts + 1.5 * f.interval_hours * interval '1 hour' as in_force_to,
+    least($1, lead(f.ts) over (partition by m.series_id order by f.ts) - interval '1 microsecond') as until
   from (select short_id from chosen union select long_id from chosen) involved(instrument_id)
   join member m using (instrument_id),
   lateral (
@@ -159,46 +160,40 @@ with member as materialized (
     offset 0
   ) f
 ), hour as (
-  select distinct on (instrument_id, g.ts) instrument_id, g.ts, rate_per
+  select distinct on (instrument_id, g.ts) instrument_id, g.ts, case when g.ts <= in_force_to then rate_per end as rate
   from settled, generate_series(
     greatest(
       date_trunc('hour', $1) - ($11 - 1) * interval '1 hour',
       date_trunc('hour', settled.ts - interval '1 microsecond') + interval '1 hour'
     ), until, interval '1 hour'
   ) as g(ts)
-  order by instrument_id, g.ts, preference, series_id
+  order by instrument_id, g.ts, (g.ts > in_force_to), preference, series_id
 ), stood as (
-  select instrument_id, array_agg(rate_per order by g.ts) as rates
-  from (select distinct instrument_id from settled) involved
-  cross join generate_series(
-    date_trunc('hour', $1) - ($11 - 1) * interval '1 hour', date_trunc('hour', $1), interval '1 hour'
-  ) as g(ts)
-  left join hour using (instrument_id, ts)
-  group by instrument_id
+  select instrument_id, array_agg(rate order by ts desc) as rates from hour group by instrument_id
 ), paid as (
-  select instrument_id, sum(rate order by ts) as rate
+  select instrument_id, sum(rate order by ts) as paid
   from (
     select distinct on (instrument_id, ts) instrument_id, ts, rate from settled
     where ts > $1 - $11 * interval '1 hour' order by instrument_id, ts, preference, series_id
   ) once
   group by instrument_id
+), past as (
+  select * from stood full join paid using (instrument_id)
 ), shown as (
   select a.asset, c.*, spread * 8760 / $3 as spread_apr, net * 8760 / $10 as net_apr,
     case when spread > 0 then greatest(fees, 0) / (spread / $3) end as break_even_hours,
     together.same::float8 / nullif(together.hours, 0) as persistence, together.hours as persistence_hours,
-    s.rate - l.rate as realised_spread, $15::float8 * case when short_oi_usd < long_oi_usd then short_oi_usd when short_oi_usd >= long_oi_usd then long_oi_usd end as capacity_usd,
+    s.paid - l.paid as realised_spread, $15::float8 * case when short_oi_usd < long_oi_usd then short_oi_usd when short_oi_usd >= long_oi_usd then long_oi_usd end as capacity_usd,
     extract(epoch from $1 - short_time)::float8 as short_age_s,
     extract(epoch from $1 - long_time)::float8 as long_age_s,
     extract(epoch from $1 - least(short_time, long_time))::float8 as age_s
   from chosen c
   join asset a using (entity_id)
-  left join stood ss on ss.instrument_id = c.short_id
-  left join stood ls on ls.instrument_id = c.long_id
-  left join paid s on s.instrument_id = c.short_id
-  left join paid l on l.instrument_id = c.long_id,
+  left join past s on s.instrument_id = c.short_id
+  left join past l on l.instrument_id = c.long_id,
   lateral (
     select count(h.short - h.long) as hours, count(*) filter (where h.short > h.long) as same
-    from unnest(ss.rates, ls.rates) as h(short, long)
+    from unnest(s.rates, l.rates) as h(short, long)
   ) together
 )
 select *, row_number() over (
