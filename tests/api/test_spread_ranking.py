@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
@@ -148,6 +148,16 @@ async def test_pages_of_now_are_of_one_instant(client: httpx.AsyncClient, clean_
     ]
 
 
+async def test_a_contract_that_trades_no_more_is_left_out_of_now(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    await now_market(clean_database)
+    await series(clean_database, "okx", "BTCUSDT", active=False)
+    now = await rows_of(client, "/spreads", assets="BTC", pairs="all")
+    assert {str(row[leg]) for row in now for leg in ("short_exchange", "long_exchange")} == {"binance", "bybit"}
+    assert len(await rows_of(client, "/spreads", assets="BTC", pairs="all", at=iso(datetime.now(UTC)))) == 3
+
+
 async def test_coins_are_priced_where_nobody_told_dollars(client: httpx.AsyncClient, clean_database: Database) -> None:
     for exchange in ("binance", "bybit"):
         to = await series(clean_database, exchange, "BTCUSDT")
@@ -175,7 +185,8 @@ FACTS = st.lists(
     min_size=1, max_size=12,
 )  # fmt: skip
 FEW = settings(
-    max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
 
