@@ -32,6 +32,7 @@ from app.api import (
     predictions,
     quality,
     reference,
+    spreads,
     writing,
 )
 from app.api.forms import MEDIA
@@ -54,6 +55,7 @@ READING = (
     funding.router,
     predictions.router,
     lookup.router,
+    spreads.router,
     open_interest.router,
     candles.router,
     fundamentals.router,

@@ -1,6 +1,7 @@
 """Every setting, from the environment or `.env`. Field descriptions are the reference page."""
 
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_FILE = ".env"
 WordList = Annotated[tuple[str, ...], NoDecode]
+FEE = re.compile(r"(\*|[a-z0-9][a-z0-9_.-]*):(-?(?:0|0?\.\d+))/(-?(?:0|0?\.\d+))", re.ASCII)
+"""Fees of one exchange, `binance:0.0005/0.0002`: its name (`*`: all others), taker and maker as fractions."""
 
 
 class Settings(BaseSettings):
@@ -44,6 +47,14 @@ class Settings(BaseSettings):
         default=("exchange", "import"),
         description="Which source of one fact is preferred: `exchange` (the exchange itself), `import` or source ids.",
     )
+    fees: WordList = Field(
+        default=(),
+        description="Your trading fees, `exchange:taker/maker` as fractions, comma-separated "
+        "(`binance:0.0004/0.00018,*:0.0006/0.0002`; `*`: every other exchange); absent: published base tiers.",
+    )
+    capacity_share: float = Field(
+        default=0.01, gt=0, le=1, description="Share of the smaller leg's open interest that a spread's capacity is."
+    )
     read_connections: int = Field(default=6, ge=1, le=64, description="Database connections for reads.")
     write_connections: int = Field(default=6, ge=3, le=64, description="Database connections for pulls and writes.")
     max_body_mb: int = Field(default=512, ge=1, description="Largest request body, after decompression, in MiB.")
@@ -59,12 +70,20 @@ class Settings(BaseSettings):
     def _in_any_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("sources", "source_preference", mode="before")
+    @field_validator("sources", "source_preference", "fees", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(word.strip().lower() for word in value.split(",") if word.strip())
+
+    @field_validator("fees")
+    @classmethod
+    def _are_fees(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [word for word in words if not FEE.fullmatch(word)]
+        if wrong:
+            raise ValueError(f"not exchange:taker/maker with fractions such as binance:0.0005/0.0002: {wrong[0]}")
+        return words
 
 
 @lru_cache

@@ -31,6 +31,7 @@ Crypto derivatives of every exchange on one basis: funding, open interest and ca
 
 TAGS = [
     {"name": "Funding", "description": "Settled and predicted funding, weighted means, carry."},
+    {"name": "Spreads", "description": "Short one exchange, long another: over time, and ranked after fees."},
     {"name": "Open interest", "description": "One-sided open interest in coins and USD."},
     {"name": "Candles", "description": "Prices and volumes."},
     {"name": "Fundamentals", "description": "Metrics of entities, by source and side by side."},

@@ -1,0 +1,112 @@
+"""Spreads between perpetuals of one asset: short the higher rate, long the lower; over time, and ranked after fees."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from app.db import Database
+from app.services.fees import FeeTable
+from app.services.perps import Margin, Perps
+from app.services.queries import Query, sql
+
+Sort = Literal[
+    "net_apr", "spread", "spread_apr", "short_rate", "long_rate", "fees", "break_even_hours", "persistence",
+    "realised_spread", "capacity_usd", "short_oi_usd", "long_oi_usd", "age_s", "short_age_s", "long_age_s",
+]  # fmt: skip
+SYMBOLS = """
+select i.symbol from instrument i join exchange e on e.id = i.exchange_id
+where i.entity_id = $1 and i.kind = 'perp' and e.slug = $2 order by contract_order(i.symbol)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """Perpetuals of these entities (None: of all), narrowed as in `Perps`."""
+
+    entity_ids: tuple[int, ...] | None = None
+    exchanges: tuple[str, ...] | None = None
+    margin: Margin | None = None
+    source: str | None = None
+    known_at: datetime | None = None
+
+    @classmethod
+    def of(cls, perps: Perps) -> "Contracts":
+        """Those of one entity."""
+        return cls((perps.entity_id,), perps.exchanges, perps.margin, perps.source, perps.known_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A contract by its exchange and symbol; without a symbol the exchange's main contract in force at each instant."""
+
+    exchange: str
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The difference of two legs: short − long, which may be negative."""
+
+    short: Leg
+    long: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How spreads are ranked. Rates and `min_spread` are fractions per `per_hours`; open interest is in USD."""
+
+    fees: FeeTable
+    capacity_share: float
+    per_hours: float = 8.0
+    horizon_hours: float = 168.0
+    lookback_hours: int = 168
+    min_spread: float | None = None
+    min_oi_usd: float | None = None
+    every_pair: bool = False
+    sort: Sort = "net_apr"
+
+
+def over_time(
+    contracts: Contracts,
+    first: datetime,
+    last: datetime,
+    step: timedelta,
+    per_hours: float,
+    pairs: Literal["best", "all"] | Named,
+    min_spread: float | None = None,
+) -> Query:
+    """Pairs at every step from `first` to `last`, both included; spreads of `min_spread` or more, per `per_hours`."""
+    named = pairs if isinstance(pairs, Named) else None
+    legs = (named.short, named.long) if named else (None, None)
+    return Query(
+        sql("spreads", "over_time"),
+        (
+            *(contracts.entity_ids, first, last, step, per_hours),
+            *(contracts.exchanges, contracts.margin, contracts.source, contracts.known_at),
+            *(min_spread, "named" if named else pairs),
+            *(part for leg in legs for part in (leg and leg.exchange, leg and leg.symbol)),
+        ),
+        start=1,
+        end=2,
+    )
+
+
+def ranking(contracts: Contracts, moment: datetime, terms: Terms, *, live: bool, trading: bool) -> Query:
+    """The best pair of each asset (or all) at `moment`, ranked. `live` reads what is newest instead of looking back.
+
+    `trading` leaves out contracts that trade no more.
+    """
+    return Query(
+        sql("spreads", "ranking"),
+        (
+            *(moment, live, terms.per_hours, contracts.entity_ids, contracts.exchanges, contracts.margin),
+            *(contracts.known_at, terms.min_spread, terms.min_oi_usd, terms.horizon_hours, terms.lookback_hours),
+            *(list(terms.fees.rates), list(terms.fees.rates.values()), terms.fees.other, terms.capacity_share),
+            *(terms.every_pair, terms.sort, trading),
+        ),
+    )
+
+
+async def symbols(db: Database, entity_id: int, exchange: str) -> list[str]:
+    """The perpetuals of an entity on an exchange, the main one first."""
+    return [row["symbol"] for row in await db.reads.fetch(SYMBOLS, entity_id, exchange)]
