@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from perpstore_client.client import PerpstoreClient
 from perpstore_client.settlements import Series, Settled, Wanted, from_folder, from_server
 from perpstore_client.steps import Steps, combined, first, in_force
-from perpstore_client.times import EPOCH, HOUR_US, MICROSECOND, Moment, many_microseconds, microseconds
+from perpstore_client.times import HOUR_US, Moment, many_microseconds, microseconds, rfc_3339
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,10 @@ class Backtest:
     def funding_rate(self, ts: Moment, exchange: str, asset: str) -> float | None:
         """The rate per 8 h in force at `ts`; None where there is none. Raises NotLoaded, ValueError, TypeError."""
         steps = self._rates.get((exchange, asset)) or self._rated(exchange, asset)
-        return steps.values[bisect_right(steps.starts, self._inside(microseconds(ts)))]
+        us = microseconds(ts)
+        if not self._start <= us <= self._end:
+            raise self._outside(us)
+        return steps.values[bisect_right(steps.starts, us)]
 
     def spread(self, ts: Moment, a: str, b: str, asset: str) -> float | None:
         """The rate of exchange `a` less that of `b`, per 8 h, which may be negative; None where one has none."""
@@ -95,7 +98,10 @@ class Backtest:
         Of several with the same rate it is the first by name of exchange, then of contract.
         """
         steps = self._best.get(asset) or self._widest(asset)
-        return steps.values[bisect_right(steps.starts, self._inside(microseconds(ts)))]
+        us = microseconds(ts)
+        if not self._start <= us <= self._end:
+            raise self._outside(us)
+        return steps.values[bisect_right(steps.starts, us)]
 
     def funding_rates(self, times: "Times", exchange: str, asset: str) -> "NDArray[np.float64]":
         """The rates in force at many instants, in their order; NaN where there is none."""
@@ -103,8 +109,9 @@ class Backtest:
 
         starts, values = self._arrays.get((exchange, asset)) or self._array(exchange, asset)
         at = many_microseconds(times)
-        for edge in (at.min(), at.max()) if at.size else ():
-            self._inside(int(edge))
+        outside = at[(at < self._start) | (at > self._end)]
+        if outside.size:
+            raise self._outside(int(outside[0]))
         return values[np.searchsorted(starts, at, side="right")]
 
     def spreads(self, times: "Times", a: str, b: str, asset: str) -> "NDArray[np.float64]":
@@ -112,13 +119,11 @@ class Backtest:
         at = [*times] if not hasattr(times, "dtype") else times
         return self.funding_rates(at, a, asset) - self.funding_rates(at, b, asset)
 
-    def _inside(self, us: int) -> int:
-        if self._start <= us <= self._end:
-            return us
+    def _outside(self, us: int) -> NotLoaded:
         if self._end < self._start:
-            raise NotLoaded("nothing is loaded yet: load(start, end, assets, exchanges)")
-        first, last = (EPOCH + edge * MICROSECOND for edge in (self._start, self._end))
-        raise NotLoaded(f"{EPOCH + us * MICROSECOND} is not in what was loaded: {first} to {last}")
+            return NotLoaded("nothing is loaded yet: load(start, end, assets, exchanges)")
+        first, last = rfc_3339(self._start), rfc_3339(self._end)
+        return NotLoaded(f"{rfc_3339(us)} is not in what was loaded: {first} to {last}")
 
     def _of(self, asset: str) -> Settled:
         found = self._settled.get(asset.lower())

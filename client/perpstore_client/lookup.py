@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from perpstore_client.frames import FACTS
 from perpstore_client.question import Question
-from perpstore_client.times import EPOCH, MICROSECOND, Moment, many_microseconds, microseconds, written
+from perpstore_client.times import Moment, many_microseconds, microseconds, rfc_3339, written
 
 Rows: TypeAlias = "Iterable[tuple[Moment, str, str]] | Iterable[Mapping[str, Any]] | pa.Table | Any"
 """Tuples `(time, exchange, asset)`, dictionaries with these names, or a frame of pandas, Polars or Arrow."""
@@ -32,7 +32,7 @@ def lookup(rows: Rows, per: str, known_at: Moment | None, source: str | None) ->
 def _stamp(us: int) -> int | str:
     """Milliseconds where that says it all, and where it cannot be taken for seconds."""
     ms, rest = divmod(us, 1000)
-    return ms if rest == 0 and ms >= 100_000_000_000 else (EPOCH + us * MICROSECOND).isoformat()
+    return ms if rest == 0 and ms >= 100_000_000_000 else rfc_3339(us)
 
 
 def _columns(rows: Any) -> tuple[list[int], list[str], list[str]]:

@@ -1,6 +1,6 @@
 """Instants as callers write them, as whole microseconds since 1970 in UTC."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -24,12 +24,7 @@ MILLISECONDS_BELOW = 4_133_980_800_000
 
 def microseconds(moment: Moment) -> int:
     """Epoch microseconds; finer fractions are cut off. Raises ValueError, or TypeError for what is no time."""
-    kind = type(moment)
-    if kind is int:
-        return _epoch(moment)  # type: ignore[arg-type]
-    if kind is datetime:
-        return _since(moment)  # type: ignore[arg-type]
-    return _other(moment)
+    return _READERS.get(type(moment), _other)(moment)
 
 
 def _epoch(number: int) -> int:
@@ -42,17 +37,29 @@ def _epoch(number: int) -> int:
 
 
 def _since(moment: datetime) -> int:
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND
+    """Exact: a float of seconds is, to the microsecond, for two centuries around 1970."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1e6)
+
+
+def _text(moment: str) -> int:
+    text = moment.strip()
+    return _epoch(int(text)) if text.lstrip("-").isdecimal() else _since(datetime.fromisoformat(text))
+
+
+def _midnight(moment: date) -> int:
+    return _since(datetime(moment.year, moment.month, moment.day, tzinfo=UTC))
+
+
+_READERS: Mapping[type, Callable[[Any], int]] = {int: _epoch, datetime: _since, str: _text, date: _midnight}
 
 
 def _other(moment: Any) -> int:
-    if isinstance(moment, str):
-        text = moment.strip()
-        return _epoch(int(text)) if text.lstrip("-").isdecimal() else _since(datetime.fromisoformat(text))
+    """Kinds of these types, and numpy's. What pandas holds are nanoseconds."""
     if isinstance(moment, datetime):
-        return _since(moment)
-    if isinstance(moment, date):
-        return _since(datetime(moment.year, moment.month, moment.day, tzinfo=UTC))
+        return moment.value // 1000 if type(moment).__module__.startswith("pandas") else _since(moment)  # type: ignore[attr-defined]
+    if isinstance(moment, str | date):
+        return _text(moment) if isinstance(moment, str) else _midnight(moment)
     if type(moment).__module__ == "numpy":
         return _of_numpy(moment)
     raise TypeError(f"a time expected, not {type(moment).__name__}")
@@ -79,4 +86,9 @@ def many_microseconds(moments: "Iterable[Moment] | NDArray[Any]") -> "NDArray[np
 
 def written(moment: Moment) -> str:
     """RFC 3339 in UTC."""
-    return (EPOCH + microseconds(moment) * MICROSECOND).isoformat().replace("+00:00", "Z")
+    return rfc_3339(microseconds(moment))
+
+
+def rfc_3339(us: int) -> str:
+    """The same of epoch microseconds."""
+    return (EPOCH + us * MICROSECOND).isoformat().replace("+00:00", "Z")
