@@ -120,12 +120,12 @@ class Backtest:
         return self.funding_rates(at, a, asset) - self.funding_rates(at, b, asset)
 
     def _outside(self, us: int) -> NotLoaded:
-        if self._end < self._start:
-            return NotLoaded("nothing is loaded yet: load(start, end, assets, exchanges)")
         first, last = rfc_3339(self._start), rfc_3339(self._end)
         return NotLoaded(f"{rfc_3339(us)} is not in what was loaded: {first} to {last}")
 
     def _of(self, asset: str) -> Settled:
+        if self._end < self._start:
+            raise NotLoaded("nothing is loaded yet: load(start, end, assets, exchanges)")
         found = self._settled.get(asset.lower())
         if found is None:
             raise NotLoaded(f"{asset} was not loaded; there are {', '.join(self._settled) or 'none'}")

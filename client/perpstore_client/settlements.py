@@ -77,7 +77,8 @@ def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> d
     FileNotFoundError where there are no files.
     """
     files = _files(folder)
-    ids = None if assets is None else {asset: _canonical(asset, _symbols(files)) for asset in assets}
+    symbols = {} if assets is None else _symbols(files)
+    ids = None if assets is None else {asset: _canonical(asset, symbols) for asset in assets}
     start, end = wanted.bounds()
     chosen = (ds.field("kind") == "settled") & (ds.field("time") >= pa.scalar(start, TIME))
     chosen &= ds.field("time") < pa.scalar(end, TIME)
@@ -103,7 +104,7 @@ def _symbols(files: Iterable[str]) -> dict[str, str]:
     """The symbol of each asset, by canonical id, as the files' metadata tell it."""
     symbols: dict[str, str] = {}
     for file in files:
-        told: Mapping[bytes, bytes] = pq.read_schema(file).metadata or {}
+        told: Mapping[bytes, bytes] = pq.read_metadata(file).metadata or {}
         symbols |= json.loads(told.get(FACTS, b"{}")).get("assets", {})
     return symbols
 
