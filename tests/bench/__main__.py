@@ -9,7 +9,7 @@ from pathlib import Path
 from app import embedded
 from app.db import connected, migrate
 from app.services import reference
-from tests.bench import hours, importing, memory, serving
+from tests.bench import backtest, hours, importing, memory, serving
 from tests.bench.report import Line, show
 
 
@@ -23,6 +23,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines += [await serving.snapshot(db, dsn)]
         lines += await hours.measure(db)
         lines += [await asyncio.to_thread(memory.candles, folder)]
+    lines += await asyncio.to_thread(backtest.look_ups, folder)
     return lines
 
 
