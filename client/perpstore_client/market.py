@@ -1,5 +1,6 @@
 """Questions about the market: funding, carry, spreads, open interest, candles."""
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict, Unpack
 
 from perpstore_client.lookup import Rows, lookup
@@ -74,9 +75,19 @@ class Market(Asking[Answer]):
         """What holding each perpetual over a window paid; `paid_usd` (positive: paid) where there is a `notional`."""
         return self._ask(question("funding", asset, "carry", side=side, notional=notional, **more))
 
-    def prediction_error(self, asset: str, **more: Unpack[Windowed]) -> Answer:
-        """How far predictions were from what was paid, by exchange and minutes before the settlement."""
-        return self._ask(question("funding", asset, "prediction-error", **more))
+    def prediction_error(
+        self,
+        asset: str,
+        *,
+        per: Per | None = None,
+        buckets: Sequence[float] | None = None,
+        **more: Unpack[Windowed],
+    ) -> Answer:
+        """How far predictions were from what was paid, by exchange and minutes before the settlement.
+
+        `buckets` are the edges of these spans, in ascending minutes.
+        """
+        return self._ask(question("funding", asset, "prediction-error", per=per, buckets=buckets, **more))
 
     def spreads(
         self,
@@ -91,19 +102,20 @@ class Market(Asking[Answer]):
         min_spread: float | None = None,
         min_oi_usd: float | None = None,
         horizon_hours: float | None = None,
-        fees: str | None = None,
+        lookback_hours: int | None = None,
+        fees: Literal["taker", "maker", "none"] | None = None,
+        fee_rates: Words = None,
         sort: str | None = None,
         **more: Unpack[Instant],
     ) -> Answer:
         """Spreads of an asset over time: the best pair, all pairs, or `short` less `long`; without one the ranking.
 
-        `min_spread` is per `per`, as `spread` is; `spread_apr` is per year.
+        `min_spread` is per `per`, as `spread` is; `spread_apr` is per year. `fee_rates`: `okx:0.0005`, a trade.
         """
-        over_time = {"pairs": pairs, "short": short, "long": long, "interval": interval}
-        ranked = {"assets": assets, "min_oi_usd": min_oi_usd, "horizon_hours": horizon_hours, "fees": fees}
-        return self._ask(
-            question("spreads", asset, **over_time, **ranked, sort=sort, per=per, min_spread=min_spread, **more)
-        )
+        over_time = {"pairs": pairs, "short": short, "long": long, "interval": interval, "min_spread": min_spread}
+        held = {"horizon_hours": horizon_hours, "lookback_hours": lookback_hours, "min_oi_usd": min_oi_usd}
+        ranked = {"assets": assets, "fees": fees, "fee_rates": fee_rates, "sort": sort}
+        return self._ask(question("spreads", asset, per=per, **over_time, **held, **ranked, **more))
 
     def open_interest(
         self,

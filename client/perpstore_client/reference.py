@@ -16,13 +16,18 @@ class Listed(TypedDict, total=False):
     order: Literal["asc", "desc"]
 
 
-class Over(Listed, total=False):
-    """A window `[start, end)`, or one instant: `at`."""
+class Period(Listed, total=False):
+    """A window `[start, end)`."""
 
     start: Moment
     end: Moment
-    at: Moment
     known_at: Moment
+
+
+class Over(Period, total=False):
+    """A window, or one instant: `at`."""
+
+    at: Moment
 
 
 class Reference(Asking[Answer]):
@@ -114,10 +119,18 @@ class Reference(Asking[Answer]):
         return self._ask(question("quality", "gaps", asset=asset, exchange=exchange, dataset=dataset))
 
     def disagreements(
-        self, *, asset: Words = None, exchange: Words = None, dataset: Words = None, **more: Unpack[Over]
+        self,
+        *,
+        asset: Words = None,
+        exchange: Words = None,
+        dataset: Words = None,
+        source: Words = None,
+        tolerance: float | None = None,
+        **more: Unpack[Period],
     ) -> Answer:
-        """Where two sources of one fact differ."""
-        return self._ask(question("quality", "disagreements", asset=asset, exchange=exchange, dataset=dataset, **more))
+        """Where two sources of one fact differ by more than a relative `tolerance`."""
+        narrow = {"asset": asset, "exchange": exchange, "dataset": dataset, "source": source}
+        return self._ask(question("quality", "disagreements", tolerance=tolerance, **narrow, **more))
 
     def rejects(self, *, source: Words = None, dataset: Words = None) -> Answer:
         """Rows that were refused, why and how often."""
