@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from perpstore_client import Ambiguous, Backtest, NotFound, NotLoaded, PerpstoreClient
 from tests.client import market
+from tests.client.conftest import there
 
 END = market.DAY + timedelta(hours=market.HOURS + 24)
 ASSETS = {"BTC": "bitcoin", "ETH": "ethereum"}
@@ -53,6 +54,16 @@ def test_a_rate_that_settled_before_the_window_is_in_force_in_it(
     for origin in (client, exported):
         later = Backtest(origin).load(start, END, "BTC", "Binance")
         assert later.funding_rate(start, "binance", "BTC") == backtest.funding_rate(start, "BINANCE", "btc") is not None
+
+
+def test_the_best_pair_is_that_of_the_server(backtest: Backtest, client: PerpstoreClient[Any], url: str) -> None:
+    there(url, "/spreads/{asset}")
+    for hour in (0, 9, 40, 52.5, 70, 100):
+        at = market.DAY + hour * HOUR
+        told = client.arrow.spreads("BTC", at=at).to_pylist()
+        pairs = [(row["short_exchange"], row["long_exchange"], row["spread"]) for row in told]
+        best = backtest.best_spread(at, "BTC")
+        assert pairs == ([best] if best else [])
 
 
 def test_times_in_every_form(backtest: Backtest) -> None:
