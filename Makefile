@@ -18,8 +18,9 @@ help: ## list the verbs
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/dev: .venv/run requirements-dev.lock
+.venv/dev: .venv/run requirements-dev.lock client/pyproject.toml
 	$(PIP) -r requirements-dev.lock
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e client
 	touch $@
 
 setup: .venv/dev ## install everything, for running and for developing, into .venv
@@ -37,7 +38,7 @@ lint: .venv/dev ## ruff: faults and form
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: .venv/dev ## pyright, strict on app/
+types: .venv/dev ## pyright, strict on app/ and client/
 	$(BIN)/pyright
 
 imports: .venv/dev ## which room may see which

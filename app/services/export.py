@@ -20,61 +20,21 @@ from pyarrow import parquet as pq
 
 from app.db import Database
 from app.records import EARLIEST
+from app.services.export_schema import DATASETS as DATASETS
+from app.services.export_schema import Facts, stated
 from app.services.queries import sql
-from app.services.store import CANDLE, TIME
+from app.services.store import TIME
 
 ROWS = 16_384
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
-WORD = pa.dictionary(pa.int32(), pa.string())
-"""What readers of partitioned folders take `exchange=X` for: the column of that name has to be the same."""
-WHO = {"time": TIME, **dict.fromkeys(("exchange", "instrument", "asset", "source"), WORD)}
+SYMBOLS = "select canonical_id, symbol from entity"
 
+Symbols = Mapping[str, str]
 Column: TypeAlias = "pa.Array[Any]"
 Write = Callable[[pa.RecordBatch], None]
-Writer = Callable[[IO[bytes], pa.Schema], AbstractContextManager[Write]]
+Writer = Callable[[IO[bytes], Facts, Symbols], AbstractContextManager[Write]]
 Progress = Callable[[str, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One kind of fact: its file is called `name`.
-
-    `statement` of `sql/export.sql` gives the rows of an exchange, in the columns of `schema`; the one called
-    `<statement>_months` in which months of which exchanges there are any.
-    """
-
-    name: str
-    statement: str
-    schema: pa.Schema
-
-
-def _schema(*numbers: str, **typed: pa.DataType) -> pa.Schema:
-    return pa.schema({**WHO, **typed, **dict.fromkeys(numbers, pa.float64()), "known_at": TIME})
-
-
-FUNDING = pa.schema(
-    {
-        **WHO,
-        "kind": WORD,
-        "rate": pa.float64(),
-        "interval_hours": pa.float64(),
-        "interval_known": WORD,
-        "for_time": TIME,
-        "known_at": TIME,
-    }
-)
-CANDLES = _schema(*CANDLE, interval=WORD)
-WHAT = {**dict.fromkeys(("exchange", "asset", "source", "metric", "unit"), WORD), "value": pa.float64()}
-METRICS = pa.schema({"time": TIME, **WHAT, "known_at": TIME})
-
-DATASETS: Mapping[str, tuple[Facts, ...]] = {
-    "funding": (Facts("settled", "funding", FUNDING), Facts("predicted", "predicted_funding", FUNDING)),
-    "open-interest": (Facts("open-interest", "open_interest", _schema("oi_base", "oi_usd")),),
-    "candles": (Facts("1m", "perp_1m", CANDLES), Facts("1h", "perp_1h", CANDLES)),
-    "fundamentals": (Facts("fundamentals", "metric_value", METRICS),),
-}
-"""What can be exported. An import of the same name reads every column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +69,12 @@ async def export(
     `suffix` is one of FORMATS. Each file is one snapshot and appears under its name when it is whole. `progress` hears
     the exchange and month and how many of its rows are written. Raises OSError and whatever the database raises.
     """
+    symbols = {row["canonical_id"]: row["symbol"] for row in await db.reads.fetch(SYMBOLS)}
     done = Exported()
     for kind in facts:
         for exchange, month in await _months(db, kind, wanted):
             path = folder / f"exchange={exchange}" / f"month={month:%Y-%m}" / f"{kind.name}.{suffix}"
-            done += await _file(db, kind, exchange, _within(month, wanted), path, progress)
+            done += await _file(db, kind, exchange, _within(month, wanted), path, symbols, progress)
     return done
 
 
@@ -129,7 +90,7 @@ def _within(month: datetime, wanted: Wanted) -> Wanted:
 
 
 async def _file(
-    db: Database, kind: Facts, exchange: str, wanted: Wanted, path: Path, progress: Progress | None
+    db: Database, kind: Facts, exchange: str, wanted: Wanted, path: Path, symbols: Symbols, progress: Progress | None
 ) -> Exported:
     """One file, unless there is no row for it."""
     rows = 0
@@ -138,7 +99,7 @@ async def _file(
         if first is None:
             return Exported()
         with _whole(path) as file:
-            with FORMATS[path.suffix[1:]](file, kind.schema) as write:
+            with FORMATS[path.suffix[1:]](file, kind, symbols) as write:
                 batch: pa.RecordBatch | None = first
                 while batch is not None:
                     write(batch)
@@ -180,14 +141,23 @@ def _whole(path: Path) -> Generator[IO[bytes]]:
 
 
 @contextmanager
-def _parquet(file: IO[bytes], schema: pa.Schema) -> Generator[Write]:
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        yield writer.write_batch
+def _parquet(file: IO[bytes], kind: Facts, symbols: Symbols) -> Generator[Write]:
+    """What the columns are is stated at the end, with the assets that were written."""
+    written: set[str | None] = set()
+    with pq.ParquetWriter(file, kind.schema, compression="zstd") as writer:
+
+        def write(batch: pa.RecordBatch) -> None:
+            written.update(cast("list[str | None]", pc.unique(cast(Column, batch["asset"])).to_pylist()))
+            writer.write_batch(batch)
+
+        yield write
+        writer.add_key_value_metadata(stated(kind, {asset: symbols[asset] for asset in symbols if asset in written}))
 
 
 @contextmanager
-def _csv(file: IO[bytes], schema: pa.Schema) -> Generator[Write]:
+def _csv(file: IO[bytes], kind: Facts, symbols: Symbols) -> Generator[Write]:
     """Times as RFC 3339 text; floats in the fewest digits that give the same float again."""
+    schema = kind.schema
     spelled = pa.schema({n: pa.string() if k == TIME else k for n, k in zip(schema.names, schema.types, strict=True)})
     with csv.CSVWriter(file, spelled) as writer:
 

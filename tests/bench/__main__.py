@@ -9,7 +9,7 @@ from pathlib import Path
 from app import embedded
 from app.db import connected, migrate
 from app.services import reference
-from tests.bench import hours, importing, lookup, memory, serving, spreads
+from tests.bench import backtest, hours, importing, lookup, memory, serving, spreads
 from tests.bench.report import Line, show
 
 
@@ -25,6 +25,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines += await hours.measure(db)
         lines += await lookup.measure(db, dsn)
         lines += [await asyncio.to_thread(memory.candles, folder)]
+    lines += await asyncio.to_thread(backtest.look_ups, folder)
     return lines
 
 

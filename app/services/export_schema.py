@@ -1,0 +1,99 @@
+"""What the files of an export hold: their columns with units and meaning, stated in every Parquet file as well."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from app.services.store import CANDLE, TIME
+
+STATED = "perpstore"
+"""Key of the statement among the key-value metadata of a Parquet file."""
+
+WORD = pa.dictionary(pa.int32(), pa.string())
+"""What readers of partitioned folders take `exchange=X` for: the column of that name has to be the same."""
+WHO = {"time": TIME, **dict.fromkeys(("exchange", "instrument", "asset", "source"), WORD)}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One kind of fact: its file is called `name`.
+
+    `statement` of `sql/export.sql` gives the rows of an exchange, in the columns of `schema`; the one called
+    `<statement>_months` in which months of which exchanges there are any.
+    """
+
+    name: str
+    statement: str
+    schema: pa.Schema
+
+
+def _schema(*numbers: str, **typed: pa.DataType) -> pa.Schema:
+    return pa.schema({**WHO, **typed, **dict.fromkeys(numbers, pa.float64()), "known_at": TIME})
+
+
+FUNDING = pa.schema(
+    {
+        **WHO,
+        "kind": WORD,
+        "rate": pa.float64(),
+        "interval_hours": pa.float64(),
+        "interval_known": WORD,
+        "for_time": TIME,
+        "known_at": TIME,
+    }
+)
+CANDLES = _schema(*CANDLE, interval=WORD)
+WHAT = {**dict.fromkeys(("exchange", "asset", "source", "metric", "unit"), WORD), "value": pa.float64()}
+METRICS = pa.schema({"time": TIME, **WHAT, "known_at": TIME})
+
+DATASETS: Mapping[str, tuple[Facts, ...]] = {
+    "funding": (Facts("settled", "funding", FUNDING), Facts("predicted", "predicted_funding", FUNDING)),
+    "open-interest": (Facts("open-interest", "open_interest", _schema("oi_base", "oi_usd")),),
+    "candles": (Facts("1m", "perp_1m", CANDLES), Facts("1h", "perp_1h", CANDLES)),
+    "fundamentals": (Facts("fundamentals", "metric_value", METRICS),),
+}
+"""What can be exported. An import of the same name reads every column."""
+
+UNITS: Mapping[str, str] = {
+    "rate": "fraction of one interval",
+    "interval_hours": "hours",
+    **dict.fromkeys(("open", "high", "low", "close"), "USD a coin"),
+    **dict.fromkeys(("oi_base", "volume_base", "buy_volume_base"), "coins"),
+    **dict.fromkeys(("oi_usd", "volume_usd"), "USD"),
+}
+MEANINGS: Mapping[str, str] = {
+    "time": "When it was settled, sampled, or (a candle) opened; UTC.",
+    "exchange": "Where it trades.",
+    "instrument": "Native symbol of the contract.",
+    "asset": "Canonical id of the coin.",
+    "source": "Who told it.",
+    "kind": "settled or predicted.",
+    "rate": "Positive: longs pay shorts.",
+    "interval_hours": "Hours between settlements, as of then; null: not told.",
+    "interval_known": "declared, inferred or assumed; null of a predicted rate.",
+    "for_time": "The settlement a predicted rate is for; null: settled, or not told.",
+    "known_at": "When it became known here; UTC.",
+    "oi_base": "Open interest, one side; null: not told.",
+    "oi_usd": "Open interest, one side; null: not told.",
+    "interval": "Length of the candle: 1m or 1h.",
+    "open": "First price.",
+    "high": "Highest price.",
+    "low": "Lowest price.",
+    "close": "Last price.",
+    "volume_base": "Traded; null: not told.",
+    "volume_usd": "Traded; null: not told.",
+    "buy_volume_base": "Of it bought by takers; null: not told.",
+    "trades": "How many trades; null: not told.",
+    "metric": "Name of the metric at its source.",
+    "unit": "Unit of the value; null: none.",
+    "value": "The value.",
+}
+
+
+def stated(facts: Facts, symbols: Mapping[str, str]) -> dict[str, str]:
+    """Key-value metadata of a Parquet file: its columns, and the symbols of its assets by canonical id, as JSON."""
+    columns = {name: {"unit": UNITS.get(name), "meaning": MEANINGS[name]} for name in facts.schema.names}
+    told = {"facts": facts.name, "columns": columns, "assets": dict(sorted(symbols.items()))}
+    return {STATED: json.dumps(told, ensure_ascii=False)}

@@ -1,0 +1,191 @@
+"""Funding at any instant of the past, in memory: what was in force then, and nothing later."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from perpstore_client.client import PerpstoreClient
+from perpstore_client.settlements import Series, Settled, Wanted, from_folder, from_server
+from perpstore_client.steps import Steps, combined, first, in_force
+from perpstore_client.times import HOUR_US, Moment, many_microseconds, microseconds, rfc_3339
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Times = Iterable[Moment] | NDArray[Any]
+
+LOOK_BACK = 72 * HOUR_US
+"""What settled so long before the first instant may still be in force: 1.5 intervals, with room."""
+
+
+class NotLoaded(LookupError):
+    """Asked about a time, an asset or an exchange that `load` was not asked for."""
+
+
+class BestSpread(NamedTuple):
+    """Short the perpetual with the highest rate, long the one with the lowest; `spread` is per 8 h, never negative."""
+
+    short_exchange: str
+    long_exchange: str
+    spread: float
+
+
+class Backtest:
+    """Rates per 8 h as fractions, of a server or of the files of `perpstore export funding --parquet`.
+
+    A rate is in force from its settlement (which counts) for 1.5 of its intervals. Where an exchange has several
+    contracts of an asset, its main one among those with a rate in force is meant: the one in USDT before that in USDC
+    before all others, the shortest symbol first. Of several sources the exchange itself
+    is preferred, then imports, then others.
+
+    Times are datetimes (also those of pandas and numpy), epoch seconds or milliseconds, or RFC 3339; without an offset
+    they are UTC. Names are taken in any case.
+    """
+
+    def __init__(self, origin: "PerpstoreClient[Any] | str | PathLike[str]") -> None:
+        self._origin = origin if isinstance(origin, PerpstoreClient) else Path(origin)
+        self._begin(1, 0, None, {})
+
+    def _begin(self, start: int, end: int, exchanges: tuple[str, ...] | None, settled: dict[str, Settled]) -> None:
+        self._start, self._end, self._exchanges = start, end, exchanges
+        self._settled = {asset.lower(): found for asset, found in settled.items()}
+        self._rates: dict[tuple[str, str], Steps[float]] = {}
+        self._arrays: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._best: dict[str, Steps[BestSpread]] = {}
+
+    def load(
+        self,
+        start: Moment,
+        end: Moment,
+        assets: str | Sequence[str] | None = None,
+        exchanges: str | Sequence[str] | None = None,
+    ) -> Self:
+        """Read what answers about `start` to `end`, both included, need; None: of all assets, all exchanges.
+
+        Replaces what was loaded before. Raises a `PerpstoreError` (an asset that is not known, a server that does not
+        answer), FileNotFoundError for a folder without files, ValueError for an end before the start.
+        """
+        first_us, last_us = microseconds(start), microseconds(end)
+        if last_us < first_us:
+            raise ValueError("start has to be before end")
+        names, slugs = _words(assets), _words(exchanges)
+        lowered = None if slugs is None else tuple(slug.lower() for slug in slugs)
+        wanted = Wanted(max(0, first_us - LOOK_BACK), last_us, lowered)
+        read = from_server if isinstance(self._origin, PerpstoreClient) else from_folder
+        self._begin(first_us, last_us, lowered, read(self._origin, names, wanted))  # type: ignore[arg-type]
+        return self
+
+    def funding_rate(self, ts: Moment, exchange: str, asset: str) -> float | None:
+        """The rate per 8 h in force at `ts`; None where there is none. Raises NotLoaded, ValueError, TypeError."""
+        steps = self._rates.get((exchange, asset)) or self._rated(exchange, asset)
+        us = microseconds(ts)
+        if not self._start <= us <= self._end:
+            raise self._outside(us)
+        return steps.values[bisect_right(steps.starts, us)]
+
+    def spread(self, ts: Moment, a: str, b: str, asset: str) -> float | None:
+        """The rate of exchange `a` less that of `b`, per 8 h, which may be negative; None where one has none."""
+        one, other = self.funding_rate(ts, a, asset), self.funding_rate(ts, b, asset)
+        return None if one is None or other is None else one - other
+
+    def best_spread(self, ts: Moment, asset: str) -> BestSpread | None:
+        """The widest pair of perpetuals at `ts`, whatever their contracts; None with fewer than two rates in force.
+
+        Of several with the same rate it is the first by name of exchange, then of contract.
+        """
+        steps = self._best.get(asset) or self._widest(asset)
+        us = microseconds(ts)
+        if not self._start <= us <= self._end:
+            raise self._outside(us)
+        return steps.values[bisect_right(steps.starts, us)]
+
+    def funding_rates(self, times: "Times", exchange: str, asset: str) -> "NDArray[np.float64]":
+        """The rates in force at many instants, in their order; NaN where there is none."""
+        import numpy as np
+
+        starts, values = self._arrays.get((exchange, asset)) or self._array(exchange, asset)
+        at = many_microseconds(times)
+        outside = at[(at < self._start) | (at > self._end)]
+        if outside.size:
+            raise self._outside(int(outside[0]))
+        return values[np.searchsorted(starts, at, side="right")]
+
+    def spreads(self, times: "Times", a: str, b: str, asset: str) -> "NDArray[np.float64]":
+        """`spread` at many instants, in their order; NaN where one of the two has no rate."""
+        at = [*times] if not hasattr(times, "dtype") else times
+        return self.funding_rates(at, a, asset) - self.funding_rates(at, b, asset)
+
+    def _outside(self, us: int) -> NotLoaded:
+        first, last = rfc_3339(self._start), rfc_3339(self._end)
+        return NotLoaded(f"{rfc_3339(us)} is not in what was loaded: {first} to {last}")
+
+    def _of(self, asset: str) -> Settled:
+        if self._end < self._start:
+            raise NotLoaded("nothing is loaded yet: load(start, end, assets, exchanges)")
+        found = self._settled.get(asset.lower())
+        if found is None:
+            raise NotLoaded(f"{asset} was not loaded; there are {', '.join(self._settled) or 'none'}")
+        return found
+
+    def _rated(self, exchange: str, asset: str) -> Steps[float]:
+        """The rate of an exchange's main contract, remembered under the names it was asked by."""
+        settled, slug = self._of(asset), exchange.lower()
+        if self._exchanges is not None and slug not in self._exchanges:
+            raise NotLoaded(f"{exchange} was not loaded; there are {', '.join(self._exchanges)}")
+        series = sorted((one for one in settled if one.exchange == slug), key=_rank)
+        steps = self._rates[exchange, asset] = _preferred(settled, series)
+        return steps
+
+    def _array(self, exchange: str, asset: str) -> tuple[Any, Any]:
+        import numpy as np
+
+        steps = self._rates.get((exchange, asset)) or self._rated(exchange, asset)
+        arrays = np.array(steps.starts, np.int64), np.array(steps.values, np.float64)
+        self._arrays[exchange, asset] = arrays
+        return arrays
+
+    def _widest(self, asset: str) -> Steps[BestSpread]:
+        settled = self._of(asset)
+        series = sorted(settled, key=lambda one: (one.exchange, one.instrument, *_preference(one)))
+        contracts = [list(several) for _, several in groupby(series, key=lambda one: one[:2])]
+        names = [several[0].exchange for several in contracts]
+        rates = [_preferred(settled, several) for several in contracts]
+        steps = self._best[asset] = combined(rates, lambda now: _widest_of(names, now))
+        return steps
+
+
+def _words(told: str | Sequence[str] | None) -> list[str] | None:
+    return None if told is None else told.split(",") if isinstance(told, str) else list(told)
+
+
+def _preference(series: Series) -> tuple[int, str]:
+    """The exchange itself, then what was imported, then others."""
+    return 0 if series.source == series.exchange else 1 if series.source == "import" else 2, series.source
+
+
+def _rank(series: Series) -> tuple[int, int, str, int, str]:
+    """The main contract first: by its symbol alone."""
+    symbol = series.instrument
+    quote = 0 if "USDT" in symbol.upper() else 1 if "USDC" in symbol.upper() else 2
+    return quote, len(symbol), symbol, *_preference(series)
+
+
+def _preferred(settled: Settled, series: Sequence[Series]) -> Steps[float]:
+    """The rate of the first of these series that has one in force."""
+    return combined([in_force(settled[one]) for one in series], first)
+
+
+def _widest_of(names: Sequence[str], rates: Sequence[float | None]) -> BestSpread | None:
+    there = [(place, rate) for place, rate in enumerate(rates) if rate is not None]
+    if len(there) < 2:
+        return None
+    high, low = max(rate for _, rate in there), min(rate for _, rate in there)
+    if high == low:
+        return BestSpread(names[there[0][0]], names[there[1][0]], high - low)
+    short = next(place for place, rate in there if rate == high)
+    long = next(place for place, rate in there if rate == low)
+    return BestSpread(names[short], names[long], high - low)

@@ -1,0 +1,143 @@
+"""Settled funding as a backtest holds it, read from a server or from the files of an export."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from perpstore_client.client import PerpstoreClient
+from perpstore_client.frames import FACTS
+from perpstore_client.problems import Ambiguous, NotFound
+from perpstore_client.times import EPOCH, HOUR_US, MICROSECOND
+
+PER_HOURS = 8.0
+IN_FORCE = 1.5
+"""Intervals for which a rate is in force after its settlement, the last instant included."""
+
+TIME = pa.timestamp("us", "UTC")
+
+
+class Series(NamedTuple):
+    """One contract as one source tells of it."""
+
+    exchange: str
+    instrument: str
+    source: str
+
+
+Settled: TypeAlias = "dict[Series, list[tuple[int, float, int]]]"
+"""Of each series: epoch microseconds of the settlement, rate per 8 h, microseconds for which it is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Settlements from `start` to `end` (epoch microseconds, both included), of these exchanges (None: all)."""
+
+    start: int
+    end: int
+    exchanges: tuple[str, ...] | None
+
+    def bounds(self) -> tuple[Any, Any]:
+        """The window as times, its end excluded."""
+        return EPOCH + self.start * MICROSECOND, EPOCH + (self.end + 1) * MICROSECOND
+
+
+def from_server(client: PerpstoreClient[Any], assets: Sequence[str] | None, wanted: Wanted) -> dict[str, Settled]:
+    """Settlements by asset, called as it was asked for; of several sources of one the server has picked.
+
+    Raises a `PerpstoreError`.
+    """
+    start, end = wanted.bounds()
+    found: dict[str, Settled] = {}
+    for asset in assets if assets is not None else _listed(client, wanted):
+        path = f"/funding/{asset}"
+        batches = client.batches(path, start=start, end=end, exchanges=wanted.exchanges, per="native")
+        found[asset] = _gathered(batches, "rate_native").get(None, {})
+    return found
+
+
+def _listed(client: PerpstoreClient[Any], wanted: Wanted) -> list[str]:
+    """All assets with a perpetual there."""
+    listed = client.arrow.instruments(kind="perp", exchange=wanted.exchanges)
+    return [asset for asset in cast("list[str | None]", pc.unique(listed["asset"]).to_pylist()) if asset is not None]
+
+
+def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> dict[str, Settled]:
+    """Settlements by asset, from Parquet files under the folder that an export was made in, or its `funding`.
+
+    Assets are called as asked for: by canonical id, or by symbol. Raises NotFound and Ambiguous as a server would, and
+    FileNotFoundError where there are no files.
+    """
+    files = _files(folder)
+    symbols = {} if assets is None else _symbols(files)
+    ids = None if assets is None else {asset: _canonical(asset, symbols) for asset in assets}
+    start, end = wanted.bounds()
+    chosen = (ds.field("kind") == "settled") & (ds.field("time") >= pa.scalar(start, TIME))
+    chosen &= ds.field("time") < pa.scalar(end, TIME)
+    for column, values in (("asset", ids and list(ids.values())), ("exchange", wanted.exchanges)):
+        if values is not None:
+            chosen &= ds.field(column).cast(pa.string()).isin(list(values))
+    columns = ["time", "exchange", "instrument", "source", "asset", "rate", "interval_hours"]
+    found = _gathered(ds.dataset(files, format="parquet").to_batches(columns=columns, filter=chosen), "rate")
+    if ids is None:
+        return {asset: settled for asset, settled in found.items() if asset is not None}
+    return {asset: found.get(canonical, {}) for asset, canonical in ids.items()}
+
+
+def _files(folder: Path) -> list[str]:
+    root = folder / "funding" if (folder / "funding").is_dir() else folder
+    files = [str(path) for path in sorted(root.rglob("*.parquet")) if not path.name.startswith(".")]
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no Parquet files: `perpstore export funding --parquet {folder}`")
+    return files
+
+
+def _symbols(files: Iterable[str]) -> dict[str, str]:
+    """The symbol of each asset, by canonical id, as the files' metadata tell it."""
+    symbols: dict[str, str] = {}
+    for file in files:
+        told: Mapping[bytes, bytes] = pq.read_metadata(file).metadata or {}
+        symbols |= json.loads(told.get(FACTS, b"{}")).get("assets", {})
+    return symbols
+
+
+def _canonical(asset: str, symbols: Mapping[str, str]) -> str:
+    word = asset.lower()
+    if word in symbols:
+        return word
+    found = [canonical for canonical, symbol in symbols.items() if symbol.lower() == word]
+    if len(found) > 1:
+        raise Ambiguous(f"{asset} may mean {', '.join(found)}", code="ambiguous_asset", candidates=found)
+    if not found:
+        near = get_close_matches(word, [*symbols, *(symbol.lower() for symbol in symbols.values())], 3)
+        raise NotFound(f"No asset {asset} in these files", code="unknown_asset", candidates=near)
+    return found[0]
+
+
+def _gathered(batches: Iterable[pa.RecordBatch], rate: str) -> dict[str | None, Settled]:
+    """Rows by asset (None: they do not say) and series."""
+    found: dict[str | None, Settled] = defaultdict(lambda: defaultdict(list))
+    for batch in batches:
+        for asset, exchange, instrument, source, us, native, hours in _rows(batch, rate):
+            fact = us, native * PER_HOURS / hours, round(IN_FORCE * hours * HOUR_US)
+            found[asset][Series(exchange, instrument, source)].append(fact)
+    return found
+
+
+def _rows(batch: pa.RecordBatch, rate: str) -> Iterator[tuple[Any, ...]]:
+    names = batch.schema.names
+    words = [_plain(batch, name) if name in names else [None] * len(batch) for name in ("asset", *Series._fields)]
+    times = batch["time"].cast(TIME).cast(pa.int64()).to_pylist()
+    return zip(*words, times, _plain(batch, rate), _plain(batch, "interval_hours"), strict=True)
+
+
+def _plain(batch: pa.RecordBatch, name: str) -> list[Any]:
+    return cast("list[Any]", batch[name].to_pylist())
