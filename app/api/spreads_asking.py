@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
@@ -55,16 +55,10 @@ def basis(per: str) -> float:
 def moment_or_window(
     common: CommonDep, start: Start = None, end: End = None, at: At = None, known_at: KnownAt = None
 ) -> Window:
-    """An instant (now where none is named), or the window that `start` or `end` ask for.
-
-    `end` of an instant is when it was asked: a page after the first is of the same instant, as it was known then.
-    """
+    """An instant (now where none is named), or the window that `start` or `end` ask for."""
     if start is not None or end is not None:
         return window_of(common, start, end, at, known_at)
-    asked, first = instant(at, known_at), common.cursor
-    if first is None:
-        return replace(asked, end=asked.now)
-    return replace(asked, start=first.start, end=first.end, known_at=known_at or first.end)
+    return instant(common, at, known_at)
 
 
 MomentOrWindowDep = Annotated[Window, Depends(moment_or_window)]
