@@ -41,6 +41,96 @@ language sql stable parallel safe as $$
 $$
 """
 
+# The last `many` settlements at or before an instant as they were known at a moment (null: as they are now), the newest
+# first. `funding_known` gives the same rows, but no plan of it reads an index backwards: they would cost a whole history.
+FUNDING_NEWEST = """
+create function funding_newest(series integer, instant timestamptz, moment timestamptz, many integer)
+returns table (ts timestamptz, rate float8, interval_hours float8, interval_known smallint)
+language sql stable parallel safe as $$
+  select * from (
+    (select f.ts, f.rate, f.interval_hours, f.interval_known from funding f
+     where f.series_id = series and f.ts <= instant and (moment is null or f.known_at <= moment)
+     order by f.ts desc limit many)
+    union all
+    (select r.ts, (r.said->>'rate')::float8, (r.said->>'interval_hours')::float8, (r.said->>'interval_known')::smallint
+     from revision r
+     where moment is not null and r.fact = 'funding' and r.series_id = series and r.ts <= instant
+       and r.known_at <= moment and r.replaced_at > moment
+     order by r.ts desc limit many)
+  ) newest order by newest.ts desc limit many
+$$
+"""
+
+# What the settlements up to an instant tell of the interval of the last of them (`services.intervals.intervals_then`, of
+# the last hundred): each that is declared, or spaced as exchanges do, tells one. Back from the newest, each that is a
+# multiple of the one after it was a gap by then; the first that is not holds on where the newest is a multiple of it.
+# Where none tells: what the exchange had declared by then, else what is assumed of it.
+INTERVAL_THEN = """
+create function interval_then(series integer, instant timestamptz, moment timestamptz)
+returns table (interval_hours float8, interval_known integer)
+language sql stable parallel safe as $$
+  with spaced as (
+    select n.ts, case when n.interval_known = 2 then n.interval_hours end as said,
+      extract(epoch from n.ts - lead(n.ts) over newest)::float8 / 3600 as spacing, row_number() over newest as place
+    from funding_newest(series, instant, moment, 100) n window newest as (order by n.ts desc)
+  ), telling as (
+    select place, said, hours, lag(hours) over (order by place) as following
+    from (select *, coalesce(said, case when spacing in (1, 2, 4, 6, 8) then spacing end) as hours from spaced) told
+    where hours is not null
+  ), now as (
+    select * from telling order by place limit 1
+  ), held as (
+    select hours from telling
+    where following is not null and (said is not null or hours <= following or mod(hours::numeric, following::numeric) <> 0)
+    order by place limit 1
+  )
+  select coalesce(case when v.open then held.hours else now.hours end, (
+      select d.value::float8 from series s join instrument_fact d using (instrument_id)
+      where s.id = series and d.fact = 'funding_interval_hours' and d.valid_from <= instant
+        and (moment is null or d.known_at <= moment)
+      order by d.valid_from desc limit 1
+    ), (
+      select e.funding_interval_hours
+      from series s join instrument i on i.id = s.instrument_id join exchange e on e.id = i.exchange_id
+      where s.id = series
+    )),
+    case when now.place > 1 or v.open then 0 when now.said is not null then 2 when now.place = 1 then 1 else 0 end
+  from (select) one left join now on true left join held on true
+  cross join lateral (
+    select now.said is null and now.hours > held.hours and mod(now.hours::numeric, held.hours::numeric) = 0 as open
+  ) v
+$$
+"""
+
+# The last settlement at or before an instant, as it was known at a moment (null: as it is now), with its interval as the
+# settlements up to it tell: the one stored may be owed to later ones. Two equal spacings running need no further look.
+FUNDING_LAST = """
+create function funding_last(series integer, instant timestamptz, moment timestamptz)
+returns table (ts timestamptz, rate float8, interval_hours float8, interval_known integer)
+language sql stable parallel safe as $$
+  select l.ts, l.rate, v.hours, v.known
+  from (
+    select n.ts, n.rate, n.interval_hours, n.interval_known,
+      extract(epoch from n.ts - lead(n.ts) over newest)::float8 / 3600 as spacing,
+      n.ts - lead(n.ts) over newest = lead(n.ts) over newest - lead(n.ts, 2) over newest
+        and lead(n.interval_known) over newest < 2 as again
+    from funding_newest(series, instant, moment, 3) n window newest as (order by n.ts desc)
+    order by n.ts desc limit 1
+  ) l
+  cross join lateral (
+    select l.interval_known = 2 as declared, coalesce(l.again and l.spacing in (1, 2, 4, 6, 8), false) as steady
+  ) is_
+  cross join lateral (
+    select case when is_.declared then l.interval_hours else l.spacing end as hours,
+      case when is_.declared then 2 else 1 end as known
+    where is_.declared or is_.steady
+    union all
+    select t.interval_hours, t.interval_known from interval_then(series, instant, moment) t
+    where not (is_.declared or is_.steady)
+  ) v
+$$
+"""
+
 # The interval an estimate of a contract told at a time is of, and how that is known (2 declared, 1 inferred, 0
 # assumed): as told with it; else that of the settlement in force then, its own teller's first; else what the exchange
 # declared by then; else that of the last settlement, however old. No row where none of these is known.
@@ -54,10 +144,7 @@ language sql stable parallel safe as $$
     select f.interval_hours, case when v.in_force then least(f.interval_known, 1) else 0 end,
       case when v.in_force then 1 else 3 end, case when s.id = teller then -1 else s.preference end
     from series s
-    cross join lateral (
-      select k.ts, k.interval_hours, k.interval_known from funding_known(moment) k
-      where k.series_id = s.id and k.ts <= at order by k.ts desc limit 1
-    ) f
+    cross join lateral funding_last(s.id, at, moment) f
     cross join lateral (select at <= f.ts + 1.5 * f.interval_hours * interval '1 hour' as in_force) v
     where told is null and s.instrument_id = instrument
     union all
@@ -70,7 +157,7 @@ $$
 """
 
 # The settlement an estimate of a contract was of, where it is there by `until`: at the time it was told for; where none
-# was, the one whose interval it was told in. From the preferred source.
+# was, the one whose interval it was told in. From the preferred source. Its interval is as it was known by `until`.
 SETTLED_FOR = """
 create function settled_for(
   instrument int, told_at timestamptz, for_time timestamptz, until timestamptz, moment timestamptz)
@@ -79,11 +166,16 @@ language sql stable parallel safe as $$
   select f.ts, f.rate, f.interval_hours
   from series s
   cross join lateral (
-    select k.ts, k.rate, k.interval_hours from funding_known(moment) k
+    select k.ts, k.rate, v.interval_hours from funding_known(moment) k
+    cross join lateral (
+      select k.interval_hours where until is null
+      union all
+      select l.interval_hours from funding_last(s.id, k.ts, moment) l where until is not null
+    ) v
     where k.series_id = s.id and (until is null or k.ts <= until)
       and k.ts >= coalesce(date_trunc('minute', for_time + interval '30 seconds'), told_at)
       and k.ts <= coalesce(date_trunc('minute', for_time + interval '30 seconds'), told_at + interval '1 day')
-      and (for_time is not null or told_at > k.ts - k.interval_hours * interval '1 hour')
+      and (for_time is not null or told_at > k.ts - v.interval_hours * interval '1 hour')
     order by k.ts limit 1
   ) f
   where s.instrument_id = instrument order by s.preference, s.id limit 1
@@ -121,28 +213,8 @@ language sql stable strict parallel safe as $$
 $$
 """
 
-# The last settlement at or before an instant, as it was known at a moment (null: as it is now). `funding_known` gives
-# the same rows, but no plan of it reads an index backwards: one settlement would cost a whole history.
-FUNDING_LAST = """
-create function funding_last(series integer, instant timestamptz, moment timestamptz)
-returns table (ts timestamptz, rate float8, interval_hours float8, interval_known smallint)
-language sql stable parallel safe as $$
-  select * from (
-    (select f.ts, f.rate, f.interval_hours, f.interval_known from funding f
-     where f.series_id = series and f.ts <= instant and (moment is null or f.known_at <= moment)
-     order by f.ts desc limit 1)
-    union all
-    (select r.ts, (r.said->>'rate')::float8, (r.said->>'interval_hours')::float8, (r.said->>'interval_known')::smallint
-     from revision r
-     where moment is not null and r.fact = 'funding' and r.series_id = series and r.ts <= instant
-       and r.known_at <= moment and r.replaced_at > moment
-     order by r.ts desc limit 1)
-  ) last order by last.ts desc limit 1
-$$
-"""
-
 DEFINITIONS = (
-    *(CONTRACT_ORDER, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
+    *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
     *(ON_REQUEST, ONLY_ON_REQUEST),
 )
 
@@ -186,4 +258,6 @@ def downgrade() -> None:
     op.drop_table("source_exchange")
     op.drop_column("coin_1h_ready", "computed_at")
     op.execute("drop function funding_last(integer, timestamptz, timestamptz)")
+    op.execute("drop function interval_then(integer, timestamptz, timestamptz)")
+    op.execute("drop function funding_newest(integer, timestamptz, timestamptz, integer)")
     op.execute("drop function contract_order(text)")

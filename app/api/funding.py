@@ -104,7 +104,8 @@ async def asset_funding(
     if hours is None or kind == "predicted":
         wrong = ("per", per) if hours is None else ("kind", kind)
         raise bad_value(*wrong, "a mean is of settled rates on one basis: per=1h, 8h or 1y and kind=settled")
-    mean = Mean(weighted, hours, STEPS[interval], duration(max_age), min_coverage, detail is not None)
+    then = window.at is not None
+    mean = Mean(weighted, hours, STEPS[interval], duration(max_age), min_coverage, detail is not None, then)
     return await _mean(db, common, asked, window, per, mean)
 
 

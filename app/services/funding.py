@@ -16,7 +16,10 @@ MAX_AGE = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """How a weighted mean is asked for: its weight, the hours a rate is of, and how fresh and complete it has to be."""
+    """How a weighted mean is asked for: its weight, the hours a rate is of, and how fresh and complete it has to be.
+
+    `then`: one instant is looked up, with intervals as the settlements by then tell, not as they are judged now.
+    """
 
     weight: Weight = "oi"
     per_hours: float = 8.0
@@ -24,6 +27,7 @@ class Mean:
     max_age: timedelta = MAX_AGE
     min_coverage: float = 0.0
     contributors: bool = False
+    then: bool = False
 
 
 def history(perps: Perps, start: datetime, end: datetime, per_hours: float | None) -> Query:
@@ -78,7 +82,15 @@ async def weighted(db: Database, perps: Perps, first: datetime, last: datetime, 
         sql("funding", "weighted"),
         (
             *(perps.entity_id, first, last, mean.step, mean.per_hours, mean.weight, mean.max_age),
-            *(perps.exchanges, perps.margin, perps.known_at, perps.source, mean.min_coverage, mean.contributors),
+            *(
+                perps.exchanges,
+                perps.margin,
+                perps.known_at,
+                perps.source,
+                mean.min_coverage,
+                mean.contributors,
+                mean.then,
+            ),
         ),
     )
 
@@ -86,6 +98,6 @@ async def weighted(db: Database, perps: Perps, first: datetime, last: datetime, 
 async def _in_rollup(db: Database, perps: Perps, first: datetime, last: datetime, mean: Mean) -> bool:
     on_the_hour = (first.minute, first.second, first.microsecond) == (0, 0, 0)
     plain = (mean.weight, mean.step, mean.max_age, mean.contributors) == ("oi", HOUR, MAX_AGE, False)
-    if not (on_the_hour and plain and perps.everything):
+    if mean.then or not (on_the_hour and plain and perps.everything):
         return False
     return await db.reads.fetchval(sql("rollup", "is_ready"), perps.entity_id, last, perps.known_at)

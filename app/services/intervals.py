@@ -4,6 +4,8 @@ Rules (domain rules, section 2): the interval is the spacing to the settlement b
 A shorter spacing is a change at once. A longer one is a gap when a shorter one follows that it is a multiple of, and
 the interval stays; seen twice running it is a change. The first settlement, and one after a gap, takes its
 neighbour's interval as assumed, and a last long spacing is left open until a later row settles it.
+
+So an interval may be owed to later settlements; `intervals_then` says what the settlements up to each one tell.
 """
 
 from dataclasses import dataclass
@@ -108,3 +110,54 @@ def _is_interval(spacing: Hours, i: int, gap: float, current: float | None) -> b
 def _next_usual(spacing: Hours, i: int) -> float | None:
     """The next spacing that is one exchanges use; the others are gaps and say nothing."""
     return next((float(s) for s in spacing[i + 1 :] if s in USUAL_HOURS), None)
+
+
+def intervals_then(times: Times, declared: Hours, span: Times | None = None, *, cut: bool = False) -> Intervals:
+    """The interval of each settlement as those up to it tell: the last of `intervals` of every beginning of `times`.
+
+    `times`, `declared`: as `intervals` takes them, of one instrument or of several (`span`: which, rising). NaN hours,
+    assumed, where no settlement tells one yet. `cut`: there are earlier ones; NaN also where these have a say.
+    """
+    span = np.zeros(len(times), dtype=np.int64) if span is None else span
+    said = ~np.isnan(declared)
+    told = np.where(said, declared, _usual(np.diff(times, prepend=times[:1]) / HOUR_US, span))
+    telling = np.flatnonzero(~np.isnan(told))
+    hours, known = _held_then(told[telling], said[telling], span[telling], cut)
+    last = np.searchsorted(telling, np.arange(len(times)), side="right") - 1
+    there = last >= 0
+    there[there] = span[telling[last[there]]] == span[there]
+    found = Intervals(np.full(len(times), np.nan), np.full(len(times), ASSUMED, dtype=np.int16))
+    found.hours[there] = hours[last[there]]
+    found.known[telling] = known
+    return found
+
+
+def _usual(spacing: Hours, span: Times) -> Hours:
+    """The spacings to the settlement before that exchanges use, else NaN."""
+    follows = np.diff(span, prepend=span[:1] - 1) == 0
+    return np.where(follows & np.isin(spacing, list(USUAL_HOURS)), spacing, np.nan)
+
+
+def _held_then(told: Hours, said: NDArray[np.bool_], span: Times, cut: bool) -> tuple[Hours, Known]:
+    """Of what each telling settlement tells, what could be held of it then.
+
+    Back from it, each that is a multiple of the one after it was a gap by then. The first that is not holds on where
+    what is told now is a multiple of it.
+    """
+    now = np.arange(len(told))
+    before, following = now - 1, now.copy()
+    while True:
+        there = (before >= 0) & (span[before] == span)
+        skipped = there & ~said[before] & _multiple(told[before], told[following])
+        if not skipped.any():
+            break
+        following = np.where(skipped, before, following)
+        before = before - skipped
+    open_still = there & ~said & _multiple(told, told[before])
+    known = np.where(said, DECLARED, np.where(open_still, ASSUMED, INFERRED))
+    hours = np.where(open_still, told[before], told)
+    return np.where(cut & ~there & ~said, np.nan, hours), known.astype(np.int16)
+
+
+def _multiple(longer: Hours, shorter: Hours) -> NDArray[np.bool_]:
+    return (longer > shorter) & (longer % shorter == 0)

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.db import Database
+from app.services.intervals import intervals_then
 from app.services.queries import sql
 
 HOUR_US = 3_600_000_000
 APART_US = 48 * HOUR_US
 """To begin another span costs about as much as to read two days of hourly settlements."""
+LONG_US = 72 * HOUR_US
+"""What settled before is in force nowhere: no exchange lets two days pass between settlements."""
 HOURS_A_READ = 1_000_000
 """How much is read at once, in hours of history: about 50 MB where settlements are hourly."""
 SINCE_2000_US = 946_684_800_000_000
@@ -27,7 +30,7 @@ ROW = np.dtype(
         ("columns", ">i2"),
         *(
             (f"{name}{part}", kind)
-            for name, value in (("span", ">i4"), ("ts", ">i8"), ("rate", ">f8"), ("hours", ">f8"))
+            for name, value in (("span", ">i4"), ("ts", ">i8"), ("rate", ">f8"), ("declared", ">f8"))
             for part, kind in (("_size", ">i4"), ("", value))
         ),
     ]
@@ -87,7 +90,9 @@ async def in_force(db: Database, asked: Asked, series: Sequence[Sequence[int]], 
         for rows in _reads(asked, pending):
             spans = _spans(told_by[asked.contract[rows]], asked.time[rows])
             settled = await _settled(db, spans, known_at)
-            await asyncio.to_thread(_fill, found, rows, asked.time[rows], spans, settled)
+            last = await asyncio.to_thread(_last, asked.time[rows], spans, settled)
+            await _ask_hours(db, last, spans.series[spans.of], asked.time[rows], known_at)
+            await asyncio.to_thread(_fill, found, rows, last)
         pending = pending[np.isnan(found.rate[pending])]
     return found
 
@@ -132,18 +137,43 @@ async def _settled(db: Database, spans: Spans, known_at: datetime | None) -> NDA
     return np.frombuffer(told, ROW, (len(told) - HEAD - TAIL) // ROW.itemsize, HEAD)
 
 
-def _fill(found: InForce, rows: Places, time: Times, spans: Spans, settled: NDArray[np.void]) -> None:
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last settlement at or before each of some instants: `of` their places; hours NaN where too few were read."""
+
+    of: Places
+    age: Times
+    rate: NDArray[np.float64]
+    hours: NDArray[np.float64]
+
+
+async def _ask_hours(db: Database, last: Last, series: Times, time: Times, known_at: datetime | None) -> None:
+    """The intervals that what was read does not tell: right after a listing, a gap or a change."""
+    open_still = np.flatnonzero(np.isnan(last.hours) & (last.age <= LONG_US))
+    if len(open_still):
+        of = last.of[open_still]
+        told = await db.reads.fetch(sql("lookup", "intervals"), series[of].tolist(), time[of].tolist(), known_at)
+        last.hours[open_still] = [hours for (hours,) in told]
+
+
+def _last(time: Times, spans: Spans, settled: NDArray[np.void]) -> Last:
     """Search the settlements of spans, laid end to end on one line, for the last before each instant."""
     span, settled_at = settled["span"].astype(np.intp) - 1, settled["ts"].astype(np.int64) + SINCE_2000_US
+    order = np.lexsort((settled_at, span))
+    span, settled_at, settled = span[order], settled_at[order], settled[order]
+    hours = intervals_then(settled_at, settled["declared"].astype(np.float64), span, cut=True).hours
     begins = np.cumsum(spans.last - spans.first + 1) - (spans.last - spans.first + 1)
     line = begins[span] + np.maximum(settled_at - spans.first[span], 0)
-    order = np.argsort(line, kind="stable")
-    at = np.searchsorted(line[order], begins[spans.of] + time - spans.first[spans.of], side="right") - 1
-    rows, time, of, at = (column[at >= 0] for column in (rows, time, spans.of, at))
-    at = order[at]
-    hours = settled["hours"][at].astype(np.float64)
-    age = time - settled_at[at]
-    valid = (span[at] == of) & (age <= np.rint(1.5 * hours * HOUR_US))
-    found.age_s[rows[valid]] = age[valid] / 1e6
-    found.rate[rows[valid]] = settled["rate"][at[valid]]
-    found.interval_hours[rows[valid]] = hours[valid]
+    at = np.searchsorted(line, begins[spans.of] + time - spans.first[spans.of], side="right") - 1
+    of = np.flatnonzero(at >= 0)
+    of = of[span[at[of]] == spans.of[of]]
+    at = at[of]
+    return Last(of, time[of] - settled_at[at], settled["rate"][at].astype(np.float64), hours[at])
+
+
+def _fill(found: InForce, rows: Places, last: Last) -> None:
+    valid = last.age <= np.rint(1.5 * last.hours * HOUR_US)
+    at = rows[last.of[valid]]
+    found.age_s[at] = last.age[valid] / 1e6
+    found.rate[at] = last.rate[valid]
+    found.interval_hours[at] = last.hours[valid]

@@ -19,7 +19,7 @@ async def ask(db: Database, first: datetime, last: datetime, **changed: object) 
     entity = await db.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
     given = {
         "step": HOUR, "per": 8.0, "weight": "oi", "max_age": 2 * HOUR, "exchanges": None, "margin": None,
-        "known_at": None, "source": None, "min_coverage": 0.0, "detail": False, **changed,
+        "known_at": None, "source": None, "min_coverage": 0.0, "detail": False, "then": False, **changed,
     }  # fmt: skip
     return [dict(row) for row in await db.reads.fetch(sql("funding", "weighted"), entity, first, last, *given.values())]
 

@@ -32,11 +32,8 @@ with told as (
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
-  join source o on o.id = s.source_id,
-  lateral (
-    select k.ts, k.rate, k.interval_hours, k.interval_known from funding_known($8) k
-    where k.series_id = s.id and k.ts <= $2 order by k.ts desc limit 1
-  ) f
+  join source o on o.id = s.source_id
+  cross join lateral funding_last(s.id, $2, $8) f
   where i.entity_id = $1 and i.kind = 'perp' and $3::timestamptz is not null
     and ($5::text[] is null or e.slug = any($5))
     and ($6::text is null or coalesce(i.margin, 'stable') = $6)
@@ -78,7 +75,8 @@ from (
 ) summed
 
 -- name: weighted
--- One row an instant from $2 to $3 every $4: the mean of the rates in force per $5 hours, weighted by $6.
+-- One row an instant from $2 to $3 every $4: the mean of the rates in force per $5 hours, weighted by $6. Intervals are
+-- as judged to this day; where one instant is looked up ($14; $2 = $3), as the settlements by then tell.
 with member as materialized (
   select s.id as series_id, i.id as instrument_id, i.symbol as instrument, e.slug as exchange, s.preference
   from instrument i
@@ -92,8 +90,9 @@ with member as materialized (
 ), settled as (
   select m.*, f.ts, f.rate, f.interval_hours, lead(f.ts) over (partition by m.series_id order by f.ts) as next_ts
   from member m, lateral (
-    (select k.ts, k.rate, k.interval_hours from funding_known($10) k
-     where k.series_id = m.series_id and k.ts <= $2 order by k.ts desc limit 1)
+    select k.ts, k.rate, k.interval_hours from funding_newest(m.series_id, $2, $10, 1) k where not $14::boolean
+    union all
+    select k.ts, k.rate, k.interval_hours from funding_last(m.series_id, $2, $10) k where $14
     union all
     (select k.ts, k.rate, k.interval_hours from funding_known($10) k
      where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3)
@@ -238,10 +237,7 @@ with told as (
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
-  join lateral (
-    select k.ts, k.rate, k.interval_hours from funding_known($6) k
-    where k.series_id = s.id and k.ts <= $5 order by k.ts desc limit 1
-  ) f on $5 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
+  join lateral funding_last(s.id, $5, $6) f on $5 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
   left join lateral (
     select k.rate, k.interval_hours, k.for_time from predicted_funding_known($6) k
     where k.series_id = s.id and k.ts <= $5 and k.ts > $5 - interval '1 day' order by k.ts desc limit 1

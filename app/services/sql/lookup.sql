@@ -11,16 +11,26 @@ left join (select s.id, s.instrument_id, s.preference, o.slug as source from ser
 order by asked.n, contract_order(i.symbol) collate "C", s.preference, s.id
 
 -- name: settled
--- One row a settlement of a span: of series $1 from $2 to $3 (epoch microseconds) as known at $4, with the last before.
-select span.n::int as span, f.ts, f.rate, f.interval_hours
+-- One row a settlement of a span: of series $1 from $2 to $3 (epoch microseconds) as known at $4, with the three last
+-- before, which tell of the intervals in it. `declared`: NaN where the exchange did not say.
+select span.n::int as span, f.ts, f.rate,
+  case when f.interval_known = 2 then f.interval_hours else 'NaN' end as declared
 from unnest($1::int[], $2::bigint[], $3::bigint[]) with ordinality as span(series_id, first_us, last_us, n),
 lateral (
   select to_timestamp(0) + first_us * interval '1 microsecond' as first,
     to_timestamp(0) + last_us * interval '1 microsecond' as last
 ) t,
 lateral (
-  select l.ts, l.rate, l.interval_hours from funding_last(span.series_id, t.first, $4) l
+  select l.ts, l.rate, l.interval_hours, l.interval_known from funding_newest(span.series_id, t.first, $4, 3) l
   union all
-  select k.ts, k.rate, k.interval_hours from funding_known($4) k
+  select k.ts, k.rate, k.interval_hours, k.interval_known from funding_known($4) k
   where k.series_id = span.series_id and k.ts > t.first and k.ts <= t.last
 ) f
+
+-- name: intervals
+-- One row each of series $1 and instants $2 (epoch microseconds), in order: the interval of the last settlement by then,
+-- as known at $3.
+select f.interval_hours
+from unnest($1::int[], $2::bigint[]) with ordinality as asked(series_id, us, n)
+left join lateral funding_last(asked.series_id, to_timestamp(0) + us * interval '1 microsecond', $3) f on true
+order by asked.n

@@ -1,0 +1,71 @@
+"""The last settlement at an instant, with the interval that the settlements by then tell: SQL against plain Python."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from app.db import Database
+from app.records import FundingInterval
+from app.services import reference
+from app.services.intervals import intervals
+from tests.db import facts
+
+SPACINGS, SAID = (1, 2, 4, 6, 8, 8, 1, 3, 0.5, 16), (None, None, None, None, None, 1, 2, 3, 8)
+LAST = """
+select extract(epoch from ts - $4)::float8 / 3600, interval_hours, interval_known from funding_last($1, $2, $3)
+"""
+
+
+async def last(db: Database, series: int, hour: float, known_at: datetime | None = None) -> tuple[float, float, int]:
+    return tuple(await db.reads.fetchrow(LAST, series, facts.at(hour), known_at, facts.DAY))
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_is_what_the_settlements_by_then_tell(clean_database: Database, seed: int) -> None:
+    """Also as it was known: the history told in an order of its own, some of it after the moment asked about."""
+    dice = np.random.default_rng(seed)
+    series = await facts.series(clean_database, "binance", "BTCUSDT")
+    hours = np.cumsum(dice.choice(SPACINGS, 40)).tolist()
+    told = {hour: dice.choice(np.array(SAID, dtype=object)) for hour in hours}
+    order = dice.permutation(hours).tolist()
+    first, later = sorted(order[:30]), sorted(order[30:])
+    for hour in first:
+        await facts.settle(clean_database, series, {hour: 1e-4}, told[hour])
+    then = await clean_database.reads.fetchval("select clock_timestamp()")
+    for hour in later:
+        await facts.settle(clean_database, series, {hour: 2e-4}, told[hour])
+    for known, known_at in ((first, then), (hours, None), (hours, await clean_database.reads.fetchval("select now()"))):
+        for n in range(1, len(known) + 1):
+            times = np.array([round(hour * 3_600_000_000) for hour in known[:n]])
+            said = np.array([np.nan if told[hour] is None else told[hour] for hour in known[:n]], dtype=float)
+            judged = intervals(times, said, fallback=8)
+            expected = (known[n - 1], judged.hours[-1], judged.known[-1])
+            assert await last(clean_database, series, known[n - 1] + 0.3, known_at) == expected
+    assert await clean_database.reads.fetchrow(LAST, series, facts.at(-1), None, facts.DAY) is None
+
+
+async def test_alone_it_is_of_what_was_declared_by_then(clean_database: Database) -> None:
+    """An interval declared later, or not known then, has no say: then the exchange's usual one."""
+    series = await facts.series(clean_database, "binance", "BTCUSDT")
+    await facts.settle(clean_database, series, {0: 1e-4})
+    assert await last(clean_database, series, 1) == (0, 8, 0)
+    await reference.put_instruments(clean_database, "binance", [FundingInterval("BTCUSDT", 4)])
+    await clean_database.reads.execute(
+        "update instrument_fact set valid_from = $1 where fact = 'funding_interval_hours'", facts.at(2)
+    )
+    known_at = await clean_database.reads.fetchval(
+        "select known_at from instrument_fact where fact = 'funding_interval_hours'"
+    )
+    assert await last(clean_database, series, 1) == (0, 8, 0)
+    assert await last(clean_database, series, 2) == (0, 4, 0)
+    assert await last(clean_database, series, 2, known_at) == (0, 4, 0)
+    assert await last(clean_database, series, 2, known_at - timedelta(microseconds=1)) == (0, 8, 0)
+
+
+async def test_what_tells_nothing_for_a_hundred_settlements_is_over(clean_database: Database) -> None:
+    series = await facts.series(clean_database, "binance", "BTCUSDT")
+    odd = {3.0 * n: 1e-4 for n in range(1, 150)}
+    await facts.settle(clean_database, series, {-4: 1e-4, -2: 1e-4, 0: 1e-4} | odd)
+    assert await last(clean_database, series, 3 * 90) == (270, 2, 0)
+    assert await last(clean_database, series, 3 * 149) == (447, 8, 0)
