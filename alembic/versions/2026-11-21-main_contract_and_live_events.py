@@ -64,17 +64,18 @@ $$
 # What the settlements up to an instant tell of the interval of the last of them (`services.intervals.intervals_then`, of
 # the last hundred): each that is declared, or spaced as exchanges do, tells one. Back from the newest, each that is a
 # multiple of the one after it was a gap by then; the first that is not holds on where the newest is a multiple of it.
-# Where none tells: what the exchange had declared by then, else what is assumed of it.
+# Where none tells: what the exchange had declared by then, else what is assumed of it. `told_at`: the settlement that tells
+# it; it is that of those after it too, and what is stored of those before it is owed to no settlement after the instant.
 INTERVAL_THEN = """
 create function interval_then(series integer, instant timestamptz, moment timestamptz)
-returns table (interval_hours float8, interval_known integer)
+returns table (interval_hours float8, interval_known integer, told_at timestamptz)
 language sql stable parallel safe as $$
   with spaced as (
     select n.ts, case when n.interval_known = 2 then n.interval_hours end as said,
       extract(epoch from n.ts - lead(n.ts) over newest)::float8 / 3600 as spacing, row_number() over newest as place
     from funding_newest(series, instant, moment, 100) n window newest as (order by n.ts desc)
   ), telling as (
-    select place, said, hours, lag(hours) over (order by place) as following
+    select ts, place, said, hours, lag(hours) over (order by place) as following
     from (select *, coalesce(said, case when spacing in (1, 2, 4, 6, 8) then spacing end) as hours from spaced) told
     where hours is not null
   ), now as (
@@ -94,7 +95,8 @@ language sql stable parallel safe as $$
       from series s join instrument i on i.id = s.instrument_id join exchange e on e.id = i.exchange_id
       where s.id = series
     )),
-    case when now.place > 1 or v.open then 0 when now.said is not null then 2 when now.place = 1 then 1 else 0 end
+    case when now.place > 1 or v.open then 0 when now.said is not null then 2 when now.place = 1 then 1 else 0 end,
+    coalesce(now.ts, '-infinity')
   from (select) one left join now on true left join held on true
   cross join lateral (
     select now.said is null and now.hours > held.hours and mod(now.hours::numeric, held.hours::numeric) = 0 as open
@@ -106,9 +108,9 @@ $$
 # settlements up to it tell: the one stored may be owed to later ones. Two equal spacings running need no further look.
 FUNDING_LAST = """
 create function funding_last(series integer, instant timestamptz, moment timestamptz)
-returns table (ts timestamptz, rate float8, interval_hours float8, interval_known integer)
+returns table (ts timestamptz, rate float8, interval_hours float8, interval_known integer, told_at timestamptz)
 language sql stable parallel safe as $$
-  select l.ts, l.rate, v.hours, v.known
+  select l.ts, l.rate, v.hours, v.known, v.told_at
   from (
     select n.ts, n.rate, n.interval_hours, n.interval_known,
       extract(epoch from n.ts - lead(n.ts) over newest)::float8 / 3600 as spacing,
@@ -122,10 +124,10 @@ language sql stable parallel safe as $$
   ) is_
   cross join lateral (
     select case when is_.declared then l.interval_hours else l.spacing end as hours,
-      case when is_.declared then 2 else 1 end as known
+      case when is_.declared then 2 else 1 end as known, l.ts as told_at
     where is_.declared or is_.steady
     union all
-    select t.interval_hours, t.interval_known from interval_then(series, instant, moment) t
+    select t.interval_hours, t.interval_known, t.told_at from interval_then(series, instant, moment) t
     where not (is_.declared or is_.steady)
   ) v
 $$

@@ -116,9 +116,8 @@ async def asset_spreads(
     legs = await named(db, asked, pairs, short, long)
     instants = grid(window, STEPS[interval], common, dense=False)
     contracts = Contracts.of(asked.perps(window))
-    query = spreads.over_time(
-        contracts, instants.first, instants.last, instants.step, hours, legs or pairs or "best", min_spread
-    )
+    over, chosen = (instants.first, instants.last, instants.step), legs or pairs or "best"
+    query = spreads.over_time(contracts, *over, hours, chosen, min_spread, then=window.at is not None)
 
     async def why() -> str:
         found = await why_empty(db, "funding", asked, window)

@@ -74,8 +74,13 @@ def over_time(
     per_hours: float,
     pairs: Literal["best", "all"] | Named,
     min_spread: float | None = None,
+    *,
+    then: bool = False,
 ) -> Query:
-    """Pairs at every step from `first` to `last`, both included; spreads of `min_spread` or more, per `per_hours`."""
+    """Pairs at every step from `first` to `last`, both included; spreads of `min_spread` or more, per `per_hours`.
+
+    `then`: one instant is looked up, with intervals as the settlements by then tell, not as they are judged now.
+    """
     named = pairs if isinstance(pairs, Named) else None
     legs = (named.short, named.long) if named else (None, None)
     return Query(
@@ -85,6 +90,7 @@ def over_time(
             *(contracts.exchanges, contracts.margin, contracts.source, contracts.known_at),
             *(min_spread, "named" if named else pairs),
             *(part for leg in legs for part in (leg and leg.exchange, leg and leg.symbol)),
+            then,
         ),
         start=1,
         end=2,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Times = Iterable[Moment] | NDArray[Any]
 
-LOOK_BACK = 72 * HOUR_US
-"""What settled so long before the first instant may still be in force: 1.5 intervals, with room."""
+LOOK_BACK = 14 * 24 * HOUR_US
+"""What settled so long before the first instant may still be in force, or tell the interval of what is."""
 
 
 class NotLoaded(LookupError):
@@ -37,7 +37,8 @@ class BestSpread(NamedTuple):
 class Backtest:
     """Rates per 8 h as fractions, of a server or of the files of `perpstore export funding --parquet`.
 
-    A rate is in force from its settlement (which counts) for 1.5 of its intervals. Where an exchange has several
+    A rate is in force from its settlement (which counts) for 1.5 of its intervals, and these are as the settlements by
+    then tell, whatever was learned of them later. Where an exchange has several
     contracts of an asset, its main one among those with a rate in force is meant: the one in USDT before that in USDC
     before all others, the shortest symbol first. Of several sources the exchange itself
     is preferred, then imports, then others.

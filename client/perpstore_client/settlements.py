@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from perpstore_client.client import PerpstoreClient
 from perpstore_client.frames import FACTS
+from perpstore_client.intervals import Told, intervals_then
 from perpstore_client.problems import Ambiguous, NotFound
 from perpstore_client.times import EPOCH, HOUR_US, MICROSECOND
 
@@ -56,11 +58,13 @@ def from_server(client: PerpstoreClient[Any], assets: Sequence[str] | None, want
     Raises a `PerpstoreError`.
     """
     start, end = wanted.bounds()
+    exchanges = client.arrow.exchanges()
+    assumed = dict(zip(_plain(exchanges, "exchange"), _plain(exchanges, "funding_interval_hours"), strict=True))
     found: dict[str, Settled] = {}
     for asset in assets if assets is not None else _listed(client, wanted):
         path = f"/funding/{asset}"
         batches = client.batches(path, start=start, end=end, exchanges=wanted.exchanges, per="native")
-        found[asset] = _gathered(batches, "rate_native").get(None, {})
+        found[asset] = _gathered(batches, "rate_native", assumed).get(None, {})
     return found
 
 
@@ -85,8 +89,8 @@ def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> d
     for column, values in (("asset", ids and list(ids.values())), ("exchange", wanted.exchanges)):
         if values is not None:
             chosen &= ds.field(column).cast(pa.string()).isin(list(values))
-    columns = ["time", "exchange", "instrument", "source", "asset", "rate", "interval_hours"]
-    found = _gathered(ds.dataset(files, format="parquet").to_batches(columns=columns, filter=chosen), "rate")
+    columns = ["time", "exchange", "instrument", "source", "asset", "rate", "interval_hours", "interval_known"]
+    found = _gathered(ds.dataset(files, format="parquet").to_batches(columns=columns, filter=chosen), "rate", {})
     if ids is None:
         return {asset: settled for asset, settled in found.items() if asset is not None}
     return {asset: found.get(canonical, {}) for asset, canonical in ids.items()}
@@ -122,22 +126,34 @@ def _canonical(asset: str, symbols: Mapping[str, str]) -> str:
     return found[0]
 
 
-def _gathered(batches: Iterable[pa.RecordBatch], rate: str) -> dict[str | None, Settled]:
-    """Rows by asset (None: they do not say) and series."""
-    found: dict[str | None, Settled] = defaultdict(lambda: defaultdict(list))
+def _gathered(batches: Iterable[pa.RecordBatch], rate: str, assumed: Mapping[str, float]) -> dict[str | None, Settled]:
+    """Rows by asset (None: they do not say) and series. `assumed`: hours where none are known, by exchange."""
+    told: dict[str | None, dict[Series, list[Told]]] = defaultdict(lambda: defaultdict(list))
     for batch in batches:
-        for asset, exchange, instrument, source, us, native, hours in _rows(batch, rate):
-            fact = us, native * PER_HOURS / hours, round(IN_FORCE * hours * HOUR_US)
-            found[asset][Series(exchange, instrument, source)].append(fact)
-    return found
+        for asset, exchange, instrument, source, *fact in _rows(batch, rate):
+            told[asset][Series(exchange, instrument, source)].append(Told(*fact))
+    return {
+        asset: {one: _rated(facts, assumed.get(one.exchange, PER_HOURS)) for one, facts in several.items()}
+        for asset, several in told.items()
+    }
+
+
+def _rated(told: list[Told], assumed: float) -> list[tuple[int, float, int]]:
+    """Rates per 8 h by the intervals that were known when they were in force."""
+    told.sort(key=itemgetter(0))
+    return [
+        (fact.us, fact.rate * PER_HOURS / hours, round(IN_FORCE * hours * HOUR_US))
+        for fact, hours in zip(told, intervals_then(told, assumed), strict=True)
+    ]
 
 
 def _rows(batch: pa.RecordBatch, rate: str) -> Iterator[tuple[Any, ...]]:
     names = batch.schema.names
     words = [_plain(batch, name) if name in names else [None] * len(batch) for name in ("asset", *Series._fields)]
     times = batch["time"].cast(TIME).cast(pa.int64()).to_pylist()
-    return zip(*words, times, _plain(batch, rate), _plain(batch, "interval_hours"), strict=True)
+    facts = (_plain(batch, name) for name in (rate, "interval_hours", "interval_known"))
+    return zip(*words, times, *facts, strict=True)
 
 
-def _plain(batch: pa.RecordBatch, name: str) -> list[Any]:
-    return cast("list[Any]", batch[name].to_pylist())
+def _plain(told: pa.RecordBatch | pa.Table, name: str) -> list[Any]:
+    return cast("list[Any]", told[name].to_pylist())

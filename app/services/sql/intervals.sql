@@ -1,19 +1,25 @@
 -- name: history
 -- One row a stretch of settlements up to $3 of a perpetual ($1, $2) with equal intervals, of each the preferred source's,
--- as known at $4; beside it what its exchange declared by its last settlement (of the stretch now: by now). Where nothing
+-- as known at $4 (at an instant: as the settlements by then tell); beside it what its exchange declared by its last settlement (of the stretch now: by now). Where nothing
 -- has settled, one row a declaration.
 with contract as materialized (
   select i.id from instrument i join exchange x on x.id = i.exchange_id
   where x.slug = $1 and lower(i.symbol) = lower($2) and i.kind = 'perp'
 ), told as (
-  select distinct on (f.ts) f.ts, f.interval_hours, f.interval_known, s.id as series_id, o.slug as source
+  select distinct on (f.ts) f.ts, v.interval_hours, v.interval_known, s.id as series_id, o.slug as source
   from contract c
   join series s on s.instrument_id = c.id
   join source o on o.id = s.source_id
+  left join lateral funding_last(s.id, $3, $4) l on true
   cross join lateral (
     select * from funding_known($4) k
     where k.series_id = s.id and ($3::timestamptz is null or k.ts <= $3) offset 0
   ) f
+  cross join lateral (
+    select f.interval_hours, f.interval_known where f.ts < l.told_at or l.told_at is null
+    union all
+    select l.interval_hours, n.interval_known from funding_last(s.id, f.ts, $4) n where f.ts >= l.told_at
+  ) v
   order by f.ts, s.preference, s.id
 ), spaced as (
   select *, extract(epoch from ts - lag(ts) over w)::float8 / 3600 as spacing,
@@ -42,14 +48,15 @@ left join lateral (
   select * from declared where s.next is null or valid_from <= s.last order by valid_from desc limit 1
 ) d on true
 cross join lateral (
-  select min(version.known_at) as known_at
+  select coalesce(min(version.known_at) filter (where version.interval_hours = s.hours), min(version.known_at))
+    as known_at
   from (
     select f.known_at, f.interval_hours from funding f where f.series_id = s.series_id and f.ts = s.first
     union all
     select r.known_at, (r.said->>'interval_hours')::float8 from revision r
     where r.fact = 'funding' and r.series_id = s.series_id and r.ts = s.first and not r.repeats
   ) version
-  where version.interval_hours = s.hours and ($4::timestamptz is null or version.known_at <= $4)
+  where $4::timestamptz is null or version.known_at <= $4
 ) learned
 union all
 select valid_from, lead(valid_from) over (order by valid_from), hours, 'declared', 0, 0, null, null, source, known_at,

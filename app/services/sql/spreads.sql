@@ -2,7 +2,8 @@
 -- One row a pair of perpetuals of an asset and instant from $2 to $3 every $4: the rates in force per $5 hours.
 -- $11: `best` is the widest pair, `all` every pair with the higher rate short; `named` the main contract of the
 -- exchange $12 (or its contract $13) less that of $14 (or $15). Days on which nothing is $10 apart are not stepped
--- through. What is three days old is in force nowhere: no exchange lets two days pass between settlements.
+-- through. What is three days old is in force nowhere: no exchange lets two days pass between settlements. Intervals are
+-- as judged to this day; where one instant is looked up ($16; $2 = $3), as the settlements by then tell.
 -- Filters are cases, which a plan made for any arguments takes to leave half; of `is null or` it thinks nothing is left.
 with member as materialized (
   select s.id as series_id, i.id as instrument_id, i.entity_id, s.preference,
@@ -26,8 +27,11 @@ with member as materialized (
     least($3, f.ts + 1.5 * f.interval_hours * interval '1 hour',
       lead(f.ts) over (partition by m.series_id order by f.ts) - interval '1 microsecond') as until
   from member m, lateral (
-    (select k.ts, k.rate, k.interval_hours, k.interval_known from funding_known($9) k
-     where k.series_id = m.series_id and k.ts <= $2 and k.ts > $2 - interval '3 days' order by k.ts desc limit 1)
+    select k.ts, k.rate, k.interval_hours, k.interval_known
+    from funding_newest(m.series_id, $2, $9, 1) k where not $16::boolean and k.ts > $2 - interval '3 days'
+    union all
+    select k.ts, k.rate, k.interval_hours, k.interval_known
+    from funding_last(m.series_id, $2, $9) k where $16 and k.ts > $2 - interval '3 days'
     union all
     (select k.ts, k.rate, k.interval_hours, k.interval_known from funding_known($9) k
      where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3)
@@ -95,15 +99,13 @@ with member as materialized (
     and case when $5::text[] is null then true else e.slug = any($5) end
     and case when $6::text is null then true else coalesce(i.margin, 'stable') = $6 end
 ), told as (
-  select m.*, l.funding_ts as ts, l.rate, l.interval_hours, l.interval_known, l.oi_ts, l.oi_usd, l.oi_base
+  select m.*, l.funding_ts as ts, l.rate, l.interval_hours, l.interval_known, null as told_at, l.oi_ts, l.oi_usd,
+    l.oi_base
   from member m join latest l using (series_id) where $2::boolean
   union all
-  select m.*, f.ts, f.rate, f.interval_hours, f.interval_known, o.ts, o.oi_usd, o.oi_base
+  select m.*, f.ts, f.rate, f.interval_hours, f.interval_known, f.told_at, o.ts, o.oi_usd, o.oi_base
   from member m
-  left join lateral (
-    select * from funding_known($7) k
-    where k.series_id = m.series_id and k.ts <= $1 and k.ts > $1 - interval '3 days' order by k.ts desc limit 1
-  ) f on true
+  left join lateral funding_last(m.series_id, $1, $7) f on true
   left join lateral (
     select * from open_interest_known($7) k
     where k.series_id = m.series_id and k.ts <= $1 and k.ts >= $1 - interval '2 hours' order by k.ts desc limit 1
@@ -149,16 +151,17 @@ with member as materialized (
   from priced
   order by entity_id, case when $16 then short_id end, case when $16 then long_id end, net desc, short_place, long_place
 ), settled as (
-  select m.instrument_id, m.preference, m.series_id, f.ts, f.rate, f.rate * $3 / f.interval_hours as rate_per,
-    f.ts + 1.5 * f.interval_hours * interval '1 hour' as in_force_to,
-    least($1, lead(f.ts) over (partition by m.series_id order by f.ts) - interval '1 microsecond') as until
+  select t.instrument_id, t.preference, t.series_id, f.ts, f.rate, f.rate * $3 / v.hours as rate_per,
+    f.ts + 1.5 * v.hours * interval '1 hour' as in_force_to,
+    least($1, lead(f.ts) over (partition by t.series_id order by f.ts) - interval '1 microsecond') as until
   from (select short_id from chosen union select long_id from chosen) involved(instrument_id)
-  join member m using (instrument_id),
-  lateral (
+  join told t using (instrument_id)
+  cross join lateral (
     select k.ts, k.rate, k.interval_hours from funding_known($7) k
-    where k.series_id = m.series_id and k.ts <= $1 and k.ts > $1 - interval '3 days' - $11::int * interval '1 hour'
+    where k.series_id = t.series_id and k.ts <= $1 and k.ts > $1 - interval '3 days' - $11::int * interval '1 hour'
     offset 0
   ) f
+  cross join lateral (select case when f.ts >= t.told_at then t.interval_hours else f.interval_hours end as hours) v
 ), hour as (
   select distinct on (instrument_id, g.ts) instrument_id, g.ts, case when g.ts <= in_force_to then rate_per end as rate
   from settled, generate_series(
