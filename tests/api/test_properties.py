@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
+from app.records import FundingInterval
+from app.services import reference
 from app.services.store import put
 from tests.db import facts
 
@@ -42,6 +45,9 @@ added = st.lists(
 )
 
 
+spacings = st.lists(st.sampled_from([1, 1, 2, 2, 3, 4, 8, 8, 16]), min_size=2, max_size=12)
+
+
 @pytest.fixture
 async def series(clean_database: Database) -> dict[str, int]:
     """Two days of settlements, open interest and minute candles of two exchanges; their series."""
@@ -68,15 +74,19 @@ async def store(db: Database, series: dict[str, int], told: Sequence[Fact], *, d
 
 
 async def answers(client: httpx.AsyncClient, at: float, known_at: str | None = None) -> list[Any]:
-    """What is said of an instant: rates, their mean, open interest, candles and look-ups."""
+    """What is said of an instant: rates, their mean, estimates, spreads, open interest, candles and look-ups."""
     moment = facts.at(at).isoformat()
     asked = {"at": moment} | ({"known_at": known_at} if known_at else {})
     paths: list[tuple[str, dict[str, str]]] = [
         ("/funding/BTC", {}),
         ("/funding", {}),
         ("/funding/BTC", {"weighted": "oi", "detail": "contributors"}),
+        ("/funding/BTC", {"kind": "predicted"}),
+        ("/spreads", {"pairs": "all"}),
+        ("/spreads/BTC", {"pairs": "all"}),
         ("/open-interest/BTC", {}),
         ("/candles/BTC", {"interval": "1m"}),
+        *((f"/instruments/{venue}/BTCUSDT/funding-intervals", {}) for venue in VENUES),
     ]
     found = [
         (await client.get(path, params={**asked, **more})).raise_for_status().json()["data"] for path, more in paths
@@ -96,6 +106,37 @@ async def test_no_answer_changes_when_later_facts_are_added(
     later = [(kind, venue, at + after + (MINUTE if kind != "candle" else 0), v) for kind, venue, after, v in told]
     await store(clean_database, series, later, declared=True)
     assert await answers(client, at) == before
+
+
+@settings(FEW, max_examples=24)
+@given(at=st.integers(0, 40).map(float), steps=st.tuples(spacings, spacings), nth=st.integers(0, 20))
+async def test_no_interval_is_owed_to_later_settlements(
+    client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], at: float, steps: Any, nth: int
+) -> None:
+    """Nobody declares one: first settlements, gaps, changes, and what only later settlements tell apart."""
+    for fact in ("funding", "predicted_funding", "revision", "latest"):
+        await clean_database.reads.execute(f"delete from {fact}")
+    for venue, spacing in zip(VENUES, steps, strict=True):
+        hours = [float(hour) for hour in accumulate(spacing)]
+        at = hours[min(nth, len(hours) - 1)] + at % 2 if venue == "binance" else at
+        await estimate(clean_database, series[venue], hours)
+        known = {hour: (1 + hour) * 1e-6 for hour in hours if hour <= at}
+        await facts.settle(clean_database, series[venue], known)
+    before = await answers(client, at)
+    assert before[0]
+    for venue, spacing in zip(VENUES, steps, strict=True):
+        later = {float(hour): (1 + hour) * 1e-6 for hour in accumulate(spacing) if hour > at}
+        await facts.settle(clean_database, series[venue], later)
+    await reference.put_instruments(clean_database, "binance", [FundingInterval("BTCUSDT", 2)])
+    assert await answers(client, at) == before
+    [one] = [row for row in before[0] if row["exchange"] == "binance"]
+    assert (before[-1]["rate"][0], before[-1]["interval_hours"][0]) == (one["rate"], one["interval_hours"])
+
+
+async def estimate(db: Database, series: int, hours: list[float]) -> None:
+    """What was expected before each settlement, by somebody who does not say of which interval."""
+    rows = [{"series_id": series, "ts": facts.at(hour - 0.5), "rate": 1e-4} for hour in hours]
+    await put(db, "predicted_funding", [facts.batch("predicted_funding", rows)])
 
 
 @FEW
