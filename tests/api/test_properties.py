@@ -108,7 +108,7 @@ async def test_no_answer_changes_when_later_facts_are_added(
     assert await answers(client, at) == before
 
 
-@settings(FEW, max_examples=24)
+@settings(FEW, max_examples=12)
 @given(at=st.integers(0, 40).map(float), steps=st.tuples(spacings, spacings), nth=st.integers(0, 20))
 async def test_no_interval_is_owed_to_later_settlements(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], at: float, steps: Any, nth: int

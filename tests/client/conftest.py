@@ -31,6 +31,7 @@ async def filled(server: str) -> AsyncIterator[Database]:
         await migrate(db)
         await reference.seed(db)
         assert (await bring(db, "funding", *market.written())).rejected == ()
+        assert (await bring(db, "funding", *market.unsaid())).rejected == ()
         held = {"time": market.DAY.isoformat(), "exchange": "binance", "instrument": "BTCUSDT", "asset": "BTC"}
         await bring(db, "open-interest", {**held, "oi_base": 10.0, "oi_usd": 9e5})
         await bring(db, "candles", candle(**held))

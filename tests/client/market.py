@@ -49,6 +49,13 @@ def written() -> list[dict[str, Any]]:
     return [{**row, "time": row["time"].isoformat()} for row in rows()]
 
 
+def unsaid() -> list[dict[str, Any]]:
+    """Settlements of a perpetual whose exchange does not say in which interval: gaps, changes, and a first one."""
+    hours = (0, 8, 16, 20, 24, 25, 26, 34, 42, 45, 46, 54, 58, 60, 61, 62, 78, 79, 81, 83)
+    row = {"exchange": "okx", "instrument": "LTC-USDT-SWAP", "asset": "litecoin", "source": "okx"}
+    return [{**row, "time": (DAY + timedelta(hours=h)).isoformat(), "rate": 1e-5 * (1 + h)} for h in hours]
+
+
 def contract_order(symbol: str) -> tuple[int, int, str]:
     return 0 if "USDT" in symbol.upper() else 1 if "USDC" in symbol.upper() else 2, len(symbol), symbol
 

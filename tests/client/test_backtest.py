@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.services.intervals import HOUR_US, IntervalKnown, intervals
 from perpstore_client import Ambiguous, Backtest, NotFound, NotLoaded, PerpstoreClient
 from tests.client import market
 from tests.client.conftest import there
@@ -64,6 +66,41 @@ def test_the_best_pair_is_that_of_the_server(backtest: Backtest, client: Perpsto
         pairs = [(row["short_exchange"], row["long_exchange"], row["spread"]) for row in told]
         best = backtest.best_spread(at, "BTC")
         assert pairs == ([best] if best else [])
+
+
+def test_intervals_nobody_declared_are_those_of_a_look_up(client: PerpstoreClient[Any], exported: Path) -> None:
+    every = [market.DAY + hour * HOUR / 2 for hour in range(market.HOURS * 2)]
+    asked = [(at, "okx", "LTC") for at in every]
+    expected = client.arrow.lookup(asked)["rate"].to_pylist()
+    for origin in (client, exported):
+        loaded = Backtest(origin).load(market.DAY, END, "LTC")
+        assert [loaded.funding_rate(*one) for one in asked] == expected
+    assert None in expected
+    first = market.DAY + 63 * HOUR
+    assert Backtest(client).load(first, END, "LTC").funding_rate(first, "okx", "LTC") == expected[126] is not None
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    spacings=st.lists(st.sampled_from([1, 1, 2, 3, 4, 6, 8, 8, 16]), min_size=1, max_size=12),
+    minute=st.integers(0, 4000),
+)
+def test_no_interval_is_owed_to_later_settlements(spacings: list[int], minute: int) -> None:
+    at = market.DAY + timedelta(minutes=minute)
+    hours = list(accumulate(spacings))
+    by_then = [hour for hour in hours if market.DAY + hour * HOUR <= at]
+    assert _answers(_judged(hours), at) == _answers(_judged(by_then), at)
+
+
+def _judged(hours: list[int]) -> list[market.Row]:
+    """Settlements as the server stores them where it knows these."""
+    found = intervals(np.array(hours, dtype=np.int64) * HOUR_US, np.full(len(hours), np.nan), 8.0)
+    row = {"exchange": "a", "instrument": "BTCUSDT", "asset": "bitcoin", "source": "a", "rate": 1e-4}
+    known = [IntervalKnown(known).name.lower() for known in found.known]
+    return [
+        {**row, "time": market.DAY + hour * HOUR, "interval_hours": every, "interval_known": how}
+        for hour, every, how in zip(hours, found.hours.tolist(), known, strict=True)
+    ]
 
 
 def test_times_in_every_form(backtest: Backtest) -> None:
@@ -135,7 +172,7 @@ def test_names_in_files(exported: Path, tmp_path: Path) -> None:
 
 def _write(folder: Path, facts: Iterable[market.Row], symbols: dict[str, str] | None = None) -> None:
     """One file as an export makes it."""
-    table = pa.Table.from_pylist([{**row, "kind": "settled"} for row in facts], SCHEMA)
+    table = pa.Table.from_pylist([{"interval_known": "declared", **row, "kind": "settled"} for row in facts], SCHEMA)
     told = {"perpstore": f'{{"assets": {symbols or {"bitcoin": "BTC"}}}}'.replace("'", '"')}
     pq.write_table(table.replace_schema_metadata(told), folder / "settled.parquet")
 
@@ -146,6 +183,7 @@ SCHEMA = pa.schema(
         **dict.fromkeys(("exchange", "instrument", "asset", "source", "kind"), pa.string()),
         "rate": pa.float64(),
         "interval_hours": pa.float64(),
+        "interval_known": pa.string(),
     }
 )
 
