@@ -121,9 +121,10 @@ def intervals_then(times: Times, declared: Hours, span: Times | None = None, *, 
     span = np.zeros(len(times), dtype=np.int64) if span is None else span
     said = ~np.isnan(declared)
     told = np.where(said, declared, _usual(np.diff(times, prepend=times[:1]) / HOUR_US, span))
-    telling = np.flatnonzero(~np.isnan(told))
+    tells = ~np.isnan(told)
+    telling = np.flatnonzero(tells)
     hours, known = _held_then(told[telling], said[telling], span[telling], cut)
-    last = np.searchsorted(telling, np.arange(len(times)), side="right") - 1
+    last = np.cumsum(tells) - 1
     there = last >= 0
     there[there] = span[telling[last[there]]] == span[there]
     found = Intervals(np.full(len(times), np.nan), np.full(len(times), ASSUMED, dtype=np.int16))
@@ -160,4 +161,6 @@ def _held_then(told: Hours, said: NDArray[np.bool_], span: Times, cut: bool) -> 
 
 
 def _multiple(longer: Hours, shorter: Hours) -> NDArray[np.bool_]:
-    return (longer > shorter) & (longer % shorter == 0)
+    found = longer > shorter
+    found[found] = longer[found] % shorter[found] == 0
+    return found

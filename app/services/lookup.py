@@ -160,15 +160,15 @@ def _last(time: Times, spans: Spans, settled: NDArray[np.void]) -> Last:
     """Search the settlements of spans, laid end to end on one line, for the last before each instant."""
     span, settled_at = settled["span"].astype(np.intp) - 1, settled["ts"].astype(np.int64) + SINCE_2000_US
     order = np.lexsort((settled_at, span))
-    span, settled_at, settled = span[order], settled_at[order], settled[order]
-    hours = intervals_then(settled_at, settled["declared"].astype(np.float64), span, cut=True).hours
+    span, settled_at, declared = span[order], settled_at[order], settled["declared"].astype(np.float64)[order]
+    hours = intervals_then(settled_at, declared, span, cut=True).hours
     begins = np.cumsum(spans.last - spans.first + 1) - (spans.last - spans.first + 1)
     line = begins[span] + np.maximum(settled_at - spans.first[span], 0)
     at = np.searchsorted(line, begins[spans.of] + time - spans.first[spans.of], side="right") - 1
     of = np.flatnonzero(at >= 0)
     of = of[span[at[of]] == spans.of[of]]
     at = at[of]
-    return Last(of, time[of] - settled_at[at], settled["rate"][at].astype(np.float64), hours[at])
+    return Last(of, time[of] - settled_at[at], settled["rate"][order[at]].astype(np.float64), hours[at])
 
 
 def _fill(found: InForce, rows: Places, last: Last) -> None:
