@@ -107,7 +107,9 @@ def _held(row: Mapping[str, Any]) -> dict[str, Any]:
 def _rate(kind: str, row: Mapping[str, Any], contract: Contract, market: Market) -> dict[str, Any]:
     """A settlement or a sample. The interval of a sample, if untold, is that of the settlement before."""
     hours: float | None = row["interval_hours"]
-    known = "inferred" if hours is None else "declared" if kind == "predicted" else KNOWN[row["interval_known"]]
+    known: str = (
+        "inferred" if hours is None else "declared" if kind == "predicted" else KNOWN[int(row["interval_known"])]
+    )
     if hours is None:
         settled = market.rates.get(contract.series_id)
         hours = settled.hours if settled else contract.listed_hours

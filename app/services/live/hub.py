@@ -22,7 +22,7 @@ from app.services.live.market import Market
 from app.services.live.ring import Ring
 from app.services.queries import sql
 
-CAPACITY = 16_384
+CAPACITY = 32_768
 PACE_SECONDS = 0.04
 """Between two looks into the outbox: what comes faster goes to all readers at once."""
 LOOK_SECONDS = 1.0

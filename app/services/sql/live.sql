@@ -41,7 +41,7 @@ returning id, pg_notify($1, id::text)
 
 -- name: between
 -- One row an event from number $1 to $2, the oldest first: $3 of them, and $4 rows in them, or one more event.
-select id, iso(at) as at, fact, rows
+select id, iso(at) as at, fact, rows::text as rows
 from (
   select *, sum(jsonb_array_length(rows)) over (order by id) - jsonb_array_length(rows) as rows_before
   from (select * from live_event where id between $1 and $2 order by id limit $3) page
