@@ -105,14 +105,16 @@ class Hub:
     async def _begin(self, connection: Driver) -> None:
         if not self._ready.is_set():
             number = await outbox.newest(connection)
+            await self._reload(connection)
             self.key = (number, LAST)
             self.ring = Ring(CAPACITY, self.key)
-        elif not await outbox.complete_since(connection, self.key[0]):
+            self._ready.set()
+            return
+        if not await outbox.complete_since(connection, self.key[0]):
             self.key = (await outbox.newest(connection), LAST)
             told = frames.reset("the database was out of reach for too long", now(), self.id)
             self._tell([Frame(self.key, "reset", None, told)])
         await self._reload(connection)
-        self._ready.set()
 
     async def _read_on(self, connection: Driver) -> None:
         while True:
