@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import time
 from array import array
@@ -10,6 +11,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 PATIENCE = 20.0
+EVENT = re.compile(rb"event: ([a-z]+)\nid: (\d+)\.(\d+)")
+AT = re.compile(rb'"at":"([^"]+)"')
 
 
 @dataclass
@@ -22,19 +25,16 @@ class Heard:
     last: tuple[int, int] = (0, 0)
     late: "array[float]" = field(default_factory=lambda: array("f"))
 
-    def take(self, frame: bytes, now: float) -> None:
-        """One event: `event: funding`, its id, its data that ends with the time of its commit."""
-        if not frame.startswith(b"event: "):
-            return
-        number, within, _ = frame.split(b"id: ", 1)[1].split(b"\n", 1)[0].split(b".")
-        place = (int(number), int(within))
-        self.wrong += place <= self.last
-        self.last = place
-        if frame.startswith(b"event: funding"):
-            self.updates += 1
-            self.late.append(now - datetime.fromisoformat(frame[frame.rindex(b'"at":"') + 6 : -2].decode()).timestamp())
-        else:
-            self.others += 1
+    def take(self, block: bytes, now: float) -> None:
+        """Whole events: `event: funding`, its id, its data with the time of its commit. How late the oldest came."""
+        for name, number, within in EVENT.findall(block):
+            place = (int(number), int(within))
+            self.wrong += place <= self.last
+            self.last = place
+            self.updates += name == b"funding"
+            self.others += name != b"funding"
+        if found := AT.search(block):
+            self.late.append(now - datetime.fromisoformat(found[1].decode()).timestamp())
 
 
 async def follow(url: str, updates: int, ready: asyncio.Barrier) -> Heard:
@@ -54,9 +54,8 @@ async def follow(url: str, updates: int, ready: asyncio.Barrier) -> Heard:
             if not block:
                 break
             now = time.time()
-            *frames, rest = (rest + block).split(b"\n\n")
-            for frame in frames:
-                heard.take(frame.rpartition(b"\r\n")[2], now)
+            whole, _, rest = (rest + block).rpartition(b"\n\n")
+            heard.take(whole, now)
     except TimeoutError:
         pass
     finally:

@@ -23,7 +23,7 @@ from app.services.live.ring import Ring
 from app.services.queries import sql
 
 CAPACITY = 32_768
-PACE_SECONDS = 0.04
+PACE_SECONDS = 0.1
 """Between two looks into the outbox: what comes faster goes to all readers at once."""
 LOOK_SECONDS = 1.0
 """Between two looks where nothing was announced."""
