@@ -88,8 +88,6 @@ NEW: Sequence[tuple[str, Callable[[Client], pd.DataFrame], set[str]]] = (
     ("/spreads/{asset}", lambda c: c.spreads("BTC", short="bybit", long="binance", **WINDOW), {"short_rate"}),
     ("/funding/{asset}/prediction-error", lambda c: c.prediction_error("BTC", **WINDOW), set()),
     ("/quality/disagreements", lambda c: c.disagreements(**WINDOW), set()),
-    ("/quality/coverage", lambda c: c.coverage(asset="BTC"), set()),
-    ("/quality/gaps", lambda c: c.gaps(asset="BTC"), set()),
 )
 
 
