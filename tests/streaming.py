@@ -40,7 +40,7 @@ class Listener:
     status: int
     headers: Mapping[str, str]
     last_id: str | None = None
-    heard: list[Told] = field(default_factory=list)
+    heard: list[Told] = field(default_factory=list[Told])
 
     async def raw(self) -> bytes:
         """The next event as it came, without what the chunked encoding put around it."""

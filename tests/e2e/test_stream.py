@@ -286,25 +286,25 @@ async def test_an_id_of_another_database_is_a_reset(live: Live, monkeypatch: pyt
 async def test_a_slow_reader_is_dropped_with_the_reason_and_others_go_on(
     clean_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "CAPACITY", 500)
+    monkeypatch.setattr(hub, "CAPACITY", 300)
     batch = await many(clean_database, 100)
     async with serving(clean_database, send_buffer=8192) as (url, followed):
         slow = await listening(url, "?topics=predicted", buffer=4096)
         fast = await listening(url, "?topics=predicted")
-        for _ in range(30):
+        for _ in range(12):
             await predict(clean_database, dict.fromkeys(batch, 1e-4))
             assert len({place(told) for told in await fast.events(100)}) == 100
         heard: list[Told] = []
         while not heard or heard[-1].event == "funding":
             heard.append(await slow.event())
-        assert (heard[-1].event, len(heard) < 1500) == ("dropped", True)
-        assert "500 events behind" in heard[-1].data["reason"]
+        assert (heard[-1].event, len(heard) < 1200) == ("dropped", True)
+        assert "300 events behind" in heard[-1].data["reason"]
         with pytest.raises(asyncio.IncompleteReadError):
             await slow.event()
         assert followed.readers == 1
         resumed = await listening(url, "?topics=predicted", Last_Event_ID=str(slow.last_id))
-        rest = await resumed.events(3000 - len(heard) + 1)
-        assert [place(told) for told in [*heard[:-1], *rest]] == [(e, n) for e in range(1, 31) for n in range(1, 101)]
+        rest = await resumed.events(1200 - len(heard) + 1)
+        assert [place(told) for told in [*heard[:-1], *rest]] == [(e, n) for e in range(1, 13) for n in range(1, 101)]
 
 
 async def test_a_reader_that_takes_nothing_is_closed(clean_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

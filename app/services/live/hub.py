@@ -23,7 +23,7 @@ from app.services.live.ring import Ring
 from app.services.queries import sql
 
 CAPACITY = 32_768
-PACE_SECONDS = 0.1
+PACE_SECONDS = 0.05
 """Between two looks into the outbox: what comes faster goes to all readers at once."""
 LOOK_SECONDS = 1.0
 """Between two looks where nothing was announced."""
@@ -45,7 +45,7 @@ class Hub:
         self.key = self.ring.floor
         self._wanted, self._ready = asyncio.Event(), asyncio.Event()
         self._told, self._news = asyncio.Event(), asyncio.Event()
-        self._loaded, self._nameless = 0.0, set[int]()
+        self._loaded, self._nameless, self._heard = 0.0, set[int](), 0
         self._catching_up = asyncio.Semaphore(2)
 
     @property
@@ -113,20 +113,23 @@ class Hub:
         if not await outbox.complete_since(connection, self.key[0]):
             self.key = (await outbox.newest(connection), LAST)
             told = frames.reset("the database was out of reach for too long", now(), self.id)
-            self._tell([Frame(self.key, "reset", None, told)])
+            self.ring.add([Frame(self.key, "reset", None, told)])
         await self._reload(connection)
 
     async def _read_on(self, connection: Driver) -> None:
         while True:
             self._news.clear()
-            while events := await outbox.between(connection, self.key[0] + 1):
-                await self._know_all(connection, events)
-                for event in events:
-                    self._publish(event)
-                    await asyncio.sleep(0)  # the readers take it meanwhile
+            events = await outbox.between(connection, self.key[0] + 1)
+            await self._know_all(connection, events)
+            for event in events:
+                self._publish(event)
+                await asyncio.sleep(0)  # requests are answered meanwhile
             if time.monotonic() - self._loaded > RELOAD_SECONDS:
                 await self._reload(connection)
             self._compare(self.market.expired(time.time()), now())
+            self._wake()
+            if events:
+                self._news.set()  # there may be more than a page
             await asyncio.sleep(PACE_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -152,7 +155,7 @@ class Hub:
         for series, rate in settled.items():
             self.market.settle(series, rate)
         self.key = (event.id, len(event.rows))
-        self._tell(told)
+        self.ring.add(told)
         contracts = (self.market.contracts.get(series) for series in settled)
         self._compare({contract.entity_id for contract in contracts if contract}, event.at)
 
@@ -161,11 +164,12 @@ class Hub:
         for entity in self.market.compare(entities, time.time(), at):
             self.key = (self.key[0], self.key[1] + 1)
             told.append(Frame(self.key, "spreads", entity, frames.spread(*self.market.pairs[entity], self.id)))
-        self._tell(told)
+        self.ring.add(told)
 
-    def _tell(self, told: list[Frame]) -> None:
-        if told:
-            self.ring.add(told)
+    def _wake(self) -> None:
+        """Have the readers take what is new in the ring, all of it at once."""
+        if self._heard < self.ring.end:
+            self._heard = self.ring.end
             self._told.set()
             if not self.ended:
                 self._told.clear()
