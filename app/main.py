@@ -33,6 +33,7 @@ from app.api import (
     quality,
     reference,
     spreads,
+    stream,
     writing,
 )
 from app.api.forms import MEDIA
@@ -45,6 +46,7 @@ from app.ingest.engine import started
 from app.ingest.orders import plan_order
 from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
+from app.services import live
 from app.services import reference as seeds
 from app.services.metrics import put_catalogue
 from app.settings import Settings
@@ -63,6 +65,7 @@ READING = (
     reference.router,
     quality.router,
     disagreements.router,
+    stream.router,
 )
 """Routers that anybody may read, unless reading needs a key."""
 
@@ -89,6 +92,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings, app.state.metrics, app.state.memory = settings, metrics, Memory()
+    app.state.hub = live.Hub()
     _install(app, metrics)
     return app
 
@@ -114,6 +118,7 @@ def _lifespan(settings: Settings, database: Database | None) -> Callable[[FastAP
             app.state.database = database or await _opened(settings, stack)
             reads = app.state.database.reads.get_max_size()
             app.state.streams = Semaphore(max(1, reads - 2))
+            await stack.enter_async_context(live.running(app.state.hub, app.state.database))
             await _schedule(app, settings, stack)
             _settle()
             yield

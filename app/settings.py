@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     )
     read_connections: int = Field(default=6, ge=1, le=64, description="Database connections for reads.")
     write_connections: int = Field(default=6, ge=3, le=64, description="Database connections for pulls and writes.")
+    stream_readers: int = Field(default=500, ge=1, description="How many may follow `/stream` at once, per process.")
+    stream_heartbeat_s: float = Field(
+        default=15.0, gt=0, le=3600, description="Seconds of silence on `/stream` after which a comment is sent."
+    )
     max_body_mb: int = Field(default=512, ge=1, description="Largest request body, after decompression, in MiB.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -35,6 +35,7 @@ TAGS = [
     {"name": "Open interest", "description": "One-sided open interest in coins and USD."},
     {"name": "Candles", "description": "Prices and volumes."},
     {"name": "Fundamentals", "description": "Metrics of entities, by source and side by side."},
+    {"name": "Live", "description": "What becomes known, as it is stored."},
     {"name": "Reference", "description": "What exists: entities, exchanges, sources, datasets, instruments."},
     {"name": "Writing", "description": "Bring your own facts."},
     {"name": "Quality", "description": "How fresh and how complete the data is."},

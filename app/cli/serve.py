@@ -121,6 +121,7 @@ async def _serve(listener: socket.socket, found: "Server", *, json: bool) -> int
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             self.ended_by = sig
+            app.state.hub.end()  # else each open stream would be waited for
             super().handle_exit(sig, frame)
 
     async with session(found, seed=True, replica=True) as opened:

@@ -228,21 +228,23 @@ async def advance(copy: Driver, fact: str) -> int:
 async def latest(copy: Driver, fact: str, holder: str) -> None:
     """The newest touched row of each series into `latest`, unless a newer one is there. Not every fact has a place.
 
+    What `latest` says already is not written again, so that its rows of this transaction are the news.
     `holder`: a table that has these rows as they are stored, the fact's own or the staging table.
     """
     to = LATEST.get(fact)
     if to is None:
         return
-    names = ", ".join(to.values.values())
     picked = ", ".join(f"f.{column}" for column in to.values)
+    old, told = (", ".join(f"{row}.{name}" for name in to.values.values()) for row in ("latest", "excluded"))
     narrow = "f.ts between (select min(last) from touched) and (select max(last) from touched)"
     new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
     await copy.execute(
-        f"""insert into latest (series_id, {to.time}, {names})
+        f"""insert into latest (series_id, {to.time}, {", ".join(to.values.values())})
         select t.series_id, f.ts, {picked}
         from touched t join {holder} f on f.series_id = t.series_id and f.ts = t.last
         where {narrow if holder == fact else "true"}
         order by t.series_id
         on conflict (series_id) do update set {new}
-        where latest.{to.time} is null or latest.{to.time} <= excluded.{to.time}"""
+        where latest.{to.time} is null or latest.{to.time} < excluded.{to.time}
+          or latest.{to.time} = excluded.{to.time} and ({old}) is distinct from ({told})"""
     )

@@ -5,7 +5,7 @@ Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes le
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +13,12 @@ from pgpq import ArrowToPostgresBinaryEncoder
 
 from app.db import Database, Driver, driver, writing
 from app.records import HOUR_COLUMNS
-from app.services import merge, partitions, rollup, settlements
+from app.services import merge, outbox, partitions, rollup, settlements
 from app.services.queries import sql
 
 TIME = pa.timestamp("us", "UTC")
 DAY_US = 86_400_000_000
 ROWS_A_WRITE = 8_192
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
 
 
@@ -86,8 +85,7 @@ async def put(
     """
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
-        is_pull = batch is None and make is _nothing_to_make
-        written = await _put_poll(db, copy, fact, batches) if is_pull else None
+        written = await _put_poll(db, copy, fact, batches) if batch is None and make is _nothing_to_make else None
         if written is None:
             put_into = _put_settlements if fact == "funding" else _put_staged
             written, holder = await put_into(db, copy, fact, batches, make, batch)
@@ -99,6 +97,8 @@ async def put(
             await rollup.lower(copy, fact)
         if at_the_end:
             await at_the_end(copy, written)
+        if written.inserted + written.updated and not dry_run:
+            await outbox.tell(copy, fact)
     return written
 
 
@@ -215,7 +215,7 @@ async def _each(batches: Batches) -> AsyncIterator[pa.RecordBatch]:
 
 def _days(batch: pa.RecordBatch) -> set[datetime]:
     days = np.unique(batch.column("ts").cast(pa.int64()).to_numpy() // DAY_US)
-    return {EPOCH + timedelta(days=int(day)) for day in days}
+    return {settlements.EPOCH + timedelta(days=int(day)) for day in days}
 
 
 def _goes_on(batch: pa.RecordBatch, newest: dict[int, int]) -> bool:

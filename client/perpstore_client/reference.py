@@ -110,14 +110,6 @@ class Reference(Asking[Answer]):
         """How old the newest fact of every dataset of every source is."""
         return self._ask(question("quality", "freshness", source=source, dataset=dataset))
 
-    def coverage(self, *, asset: Words = None, exchange: Words = None, dataset: Words = None) -> Answer:
-        """From when to when there is data of what."""
-        return self._ask(question("quality", "coverage", asset=asset, exchange=exchange, dataset=dataset))
-
-    def gaps(self, *, asset: Words = None, exchange: Words = None, dataset: Words = None) -> Answer:
-        """Where data is missing, and why."""
-        return self._ask(question("quality", "gaps", asset=asset, exchange=exchange, dataset=dataset))
-
     def disagreements(
         self,
         *,

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import uvicorn
 from pydantic import SecretStr
@@ -69,9 +68,3 @@ async def exported(filled: Database, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("exported")
     await export(filled, DATASETS["funding"], folder / "funding", "parquet", Wanted())
     return folder
-
-
-def there(url: str, path: str) -> None:
-    """Skip the test where the server has no such path."""
-    if path not in httpx.get(f"{url}/openapi.json").json()["paths"]:
-        pytest.skip(f"this server has no {path}")

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from app.services.intervals import HOUR_US, IntervalKnown, intervals
 from perpstore_client import Ambiguous, Backtest, NotFound, NotLoaded, PerpstoreClient
 from tests.client import market
-from tests.client.conftest import there
 
 END = market.DAY + timedelta(hours=market.HOURS + 24)
 ASSETS = {"BTC": "bitcoin", "ETH": "ethereum"}
@@ -59,7 +58,6 @@ def test_a_rate_that_settled_before_the_window_is_in_force_in_it(
 
 
 def test_the_best_pair_is_that_of_the_server(backtest: Backtest, client: PerpstoreClient[Any], url: str) -> None:
-    there(url, "/spreads/{asset}")
     for hour in (0, 9, 40, 52.5, 70, 100):
         at = market.DAY + hour * HOUR
         told = client.arrow.spreads("BTC", at=at).to_pylist()

@@ -15,7 +15,6 @@ from pandas.testing import assert_frame_equal
 from app.db import Database
 from perpstore_client import Ambiguous, AsyncPerpstoreClient, BadRequest, NotFound, PerpstoreClient, Unavailable
 from tests.client import market
-from tests.client.conftest import there
 from tests.db.importing import bring
 
 WINDOW = {"start": market.DAY, "end": market.DAY + timedelta(days=4)}
@@ -82,28 +81,24 @@ def test_freshness_is_a_frame(client: Client) -> None:
     assert {"source", "dataset", "age_s"} <= {*client.freshness().columns}
 
 
-NEW: Sequence[tuple[str, Callable[[Client], pd.DataFrame], set[str]]] = (
-    ("/spreads", lambda c: c.spreads(at=market.DAY + timedelta(hours=9), fees="none"), {"short_exchange", "net_apr"}),
-    ("/spreads/{asset}", lambda c: c.spreads("BTC", min_spread=1e-6, **WINDOW), {"long_exchange", "spread"}),
-    ("/spreads/{asset}", lambda c: c.spreads("BTC", short="bybit", long="binance", **WINDOW), {"short_rate"}),
-    ("/funding/{asset}/prediction-error", lambda c: c.prediction_error("BTC", **WINDOW), set()),
-    ("/quality/disagreements", lambda c: c.disagreements(**WINDOW), set()),
-    ("/quality/coverage", lambda c: c.coverage(asset="BTC"), set()),
-    ("/quality/gaps", lambda c: c.gaps(asset="BTC"), set()),
+OF_SEVERAL_EXCHANGES: Sequence[tuple[Callable[[Client], pd.DataFrame], set[str]]] = (
+    (lambda c: c.spreads(at=market.DAY + timedelta(hours=9), fees="none"), {"short_exchange", "net_apr"}),
+    (lambda c: c.spreads("BTC", min_spread=1e-6, **WINDOW), {"long_exchange", "spread"}),
+    (lambda c: c.spreads("BTC", short="bybit", long="binance", **WINDOW), {"short_rate"}),
+    (lambda c: c.prediction_error("BTC", **WINDOW), set()),
+    (lambda c: c.disagreements(**WINDOW), set()),
 )
 
 
-@pytest.mark.parametrize(("path", "ask", "columns"), NEW)
-def test_questions_that_a_server_may_not_know_yet(
-    url: str, client: Client, path: str, ask: Callable[[Client], pd.DataFrame], columns: set[str]
+@pytest.mark.parametrize(("ask", "columns"), OF_SEVERAL_EXCHANGES)
+def test_spreads_errors_and_disagreements_are_frames(
+    client: Client, ask: Callable[[Client], pd.DataFrame], columns: set[str]
 ) -> None:
-    there(url, path)
     assert columns <= {*ask(client).columns}
 
 
 @pytest.mark.parametrize("shape", ["tuples", "pandas", "polars", "arrow", "dictionaries"])
 async def test_many_look_ups_in_one_call(url: str, client: Client, shape: str) -> None:
-    there(url, "/lookup")
     times = [market.DAY + timedelta(minutes=37 * n) for n in range(150)]
     told = [(time, "Binance" if n % 2 else "bybit", "BTC") for n, time in enumerate(times)]
     columns = dict(zip(("time", "exchange", "asset"), map(list, zip(*told, strict=True)), strict=True))
@@ -124,7 +119,6 @@ async def test_many_look_ups_in_one_call(url: str, client: Client, shape: str) -
 
 
 async def test_what_just_became_known(url: str, filled: Database) -> None:
-    there(url, "/stream")
     sample = {"exchange": "bybit", "instrument": "SOLUSDT", "asset": "SOL", "kind": "predicted", "rate": 1e-5}
     async with AsyncPerpstoreClient(url) as awaiting, aclosing(awaiting.events(["funding:SOL"])) as heard:
         event = asyncio.ensure_future(anext(heard))

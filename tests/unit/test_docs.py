@@ -8,7 +8,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ROOT
 
-NO_JSON = {"metrics"}
+NO_JSON = {"metrics", "stream"}
 
 
 def test_nothing_generated_is_stale() -> None:

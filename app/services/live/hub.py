@@ -1,0 +1,204 @@
+"""The one follower of the outbox in a process: frames for all its readers.
+
+It listens on a connection of its own, from the first reader on. What was told while that connection was lost is read
+from the outbox once there is another.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+from secrets import token_hex
+
+import asyncpg
+
+from app.db import DATABASE_ERRORS, SESSION, Database, Driver, driver
+from app.logs import tell_of_death
+from app.services import outbox
+from app.services.live import frames
+from app.services.live.frames import LAST, Frame, now
+from app.services.live.market import Market
+from app.services.live.ring import Ring
+from app.services.queries import sql
+
+CAPACITY = 32_768
+PACE_SECONDS = 0.05
+"""Between two looks into the outbox: what comes faster goes to all readers at once."""
+LOOK_SECONDS = 1.0
+"""Between two looks where nothing was announced."""
+RELOAD_SECONDS = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+PATIENCE_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Hub:
+    """What a process knows of the market now, and its newest frames. `name` tells its ids from those of others."""
+
+    def __init__(self) -> None:
+        self.name = token_hex(4)
+        self.market, self.ring = Market(), Ring(CAPACITY)
+        self.readers = 0
+        self.ended = False
+        self.key = self.ring.floor
+        self._wanted, self._ready = asyncio.Event(), asyncio.Event()
+        self._told, self._news = asyncio.Event(), asyncio.Event()
+        self._loaded, self._nameless, self._heard = 0.0, set[int](), 0
+        self._catching_up = asyncio.Semaphore(2)
+
+    @property
+    def id(self) -> str:
+        """The id of an event that says: all that was told so far."""
+        return f"{self.key[0]}.{self.key[1]}.{self.name}"
+
+    async def ready(self) -> None:
+        """Wait until it follows the outbox. Raises TimeoutError where the database does not answer."""
+        self._wanted.set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._ready.wait()
+
+    def end(self) -> None:
+        """Have all readers finish."""
+        self.ended = True
+        self._told.set()
+
+    async def changed(self, until: float) -> bool:
+        """Wait for frames, until that time of the loop at the latest; whether there are any."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                return await self._told.wait()
+        return False
+
+    async def reached(self, number: int) -> bool:
+        """Whether there is an event of that number; waits for it a little, since another process may be ahead."""
+        until = asyncio.get_running_loop().time() + 2 * LOOK_SECONDS
+        while self.key[0] < number and not self.ended:
+            if not await self.changed(until):
+                break
+        return self.key[0] >= number
+
+    async def kept(self, db: Database, first: int) -> list[outbox.Event] | None:
+        """Events from a number on up to those of the ring, a page; None where some of them are not kept any more."""
+        async with self._catching_up, db.engine.connect() as connection:
+            copy = await driver(connection)
+            if not await outbox.complete_since(copy, first):
+                return None
+            return await outbox.between(copy, first, self.ring.floor[0])
+
+    async def follow(self, db: Database) -> None:
+        """Follow the outbox for ever, from when somebody wants to hear of it."""
+        await self._wanted.wait()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                async with _listening(db.dsn, self._news) as connection:
+                    await self._begin(connection)
+                    pause = FIRST_PAUSE
+                    await self._read_on(connection)
+            except DATABASE_ERRORS as error:
+                logger.warning("stream: the database does not answer: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _begin(self, connection: Driver) -> None:
+        if not self._ready.is_set():
+            number = await outbox.newest(connection)
+            await self._reload(connection)
+            self.key = (number, LAST)
+            self.ring = Ring(CAPACITY, self.key)
+            self._ready.set()
+            return
+        if not await outbox.complete_since(connection, self.key[0]):
+            self.key = (await outbox.newest(connection), LAST)
+            told = frames.reset("the database was out of reach for too long", now(), self.id)
+            self.ring.add([Frame(self.key, "reset", None, told)])
+        await self._reload(connection)
+
+    async def _read_on(self, connection: Driver) -> None:
+        while True:
+            self._news.clear()
+            events = await outbox.between(connection, self.key[0] + 1)
+            await self._know_all(connection, events)
+            for event in events:
+                self._publish(event)
+                await asyncio.sleep(0)  # requests are answered meanwhile
+            if time.monotonic() - self._loaded > RELOAD_SECONDS:
+                await self._reload(connection)
+            self._compare(self.market.expired(time.time()), now())
+            self._wake()
+            if events:
+                self._news.set()  # there may be more than a page
+            await asyncio.sleep(PACE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._news.wait()
+
+    async def _know_all(self, connection: Driver, events: list[outbox.Event]) -> None:
+        """Contracts that are new are looked up, once."""
+        named = {row["series_id"] for event in events for row in event.rows}
+        if named - self.market.contracts.keys() - self._nameless:
+            await self._reload(connection)
+            self._nameless |= named - self.market.contracts.keys()
+
+    async def _reload(self, connection: Driver) -> None:
+        """Contracts and rates as they are stored, with what was renamed, preferred or taken back meanwhile."""
+        self.market.load(await connection.fetch(sql("live", "contracts")))
+        self._loaded, self._nameless = time.monotonic(), set()
+        self._compare(self.market.entities(), now())
+
+    def _publish(self, event: outbox.Event) -> None:
+        """The frames of an event: its rows, then the best pairs they change."""
+        settled = dict(frames.settlements(event))
+        told = list(frames.facts(event, self.market, self.name))
+        for series, rate in settled.items():
+            self.market.settle(series, rate)
+        self.key = (event.id, len(event.rows))
+        self.ring.add(told)
+        contracts = (self.market.contracts.get(series) for series in settled)
+        self._compare({contract.entity_id for contract in contracts if contract}, event.at)
+
+    def _compare(self, entities: Iterable[int], at: str) -> None:
+        told: list[Frame] = []
+        for entity in self.market.compare(entities, time.time(), at):
+            self.key = (self.key[0], self.key[1] + 1)
+            told.append(Frame(self.key, "spreads", entity, frames.spread(*self.market.pairs[entity], self.id)))
+        self.ring.add(told)
+
+    def _wake(self) -> None:
+        """Have the readers take what is new in the ring, all of it at once."""
+        if self._heard < self.ring.end:
+            self._heard = self.ring.end
+            self._told.set()
+            if not self.ended:
+                self._told.clear()
+
+
+@asynccontextmanager
+async def _listening(dsn: str, news: asyncio.Event) -> AsyncGenerator[Driver]:
+    """A connection that sets `news` when something was told, and when it is lost."""
+
+    def told(*_: object) -> None:
+        news.set()
+
+    connection: Driver = await asyncpg.connect(dsn, server_settings=SESSION, timeout=10, command_timeout=30)
+    try:
+        connection.add_termination_listener(told)
+        await connection.add_listener(outbox.CHANNEL, told)
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@asynccontextmanager
+async def running(hub: Hub, db: Database) -> AsyncGenerator[None]:
+    """Let a hub follow this database until the end."""
+    task = asyncio.create_task(hub.follow(db), name="stream")
+    task.add_done_callback(tell_of_death)
+    try:
+        yield
+    finally:
+        hub.end()
+        task.cancel()
+        await asyncio.wait([task])
