@@ -28,8 +28,8 @@ setup: .venv/dev ## install everything, for running and for developing, into .ve
 run: .venv/run ## serve on 127.0.0.1:8000, with a PostgreSQL of its own under ./data
 	$(BIN)/perpstore serve
 
-test: .venv/dev ## all tests but the soaks
-	$(BIN)/python -m pytest
+test: .venv/dev ## all tests but the soaks, two at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: .venv/dev ## long runs: kill loops
 	$(BIN)/python -m pytest -m soak
