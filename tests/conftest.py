@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -118,14 +118,24 @@ def short_tmp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[str]:
-    """DSN of a running server with rights to create databases."""
-    kind = request.param
-    if kind == GIVEN:
-        yield plain_dsn(os.environ["TEST_DATABASE_URL"])
-        return
-    with {EMBEDDED: _embedded, SYSTEM: _system}[kind](short_tmp / kind) as dsn:
+def servers(short_tmp: Path) -> Iterator[Callable[[str], str]]:
+    """Starts each kind of server when it is first wanted, and ends all together: whose turn it is may alternate."""
+    running: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+
+        def dsn(kind: str) -> str:
+            if kind not in running:
+                started = {EMBEDDED: _embedded, SYSTEM: _system}[kind](short_tmp / kind)
+                running[kind] = stack.enter_context(started)
+            return running[kind]
+
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, servers: Callable[[str], str]) -> str:
+    """DSN of a running server with rights to create databases."""
+    return plain_dsn(os.environ["TEST_DATABASE_URL"]) if request.param == GIVEN else servers(request.param)
 
 
 def database_dsn(dsn: str, name: str) -> str:
@@ -171,14 +181,28 @@ end $$
 
 
 @pytest.fixture(scope="session")
-async def database(server: str) -> AsyncIterator[Database]:
+async def databases(servers: Callable[[str], str]) -> AsyncIterator[Callable[[str], Awaitable[Database]]]:
+    """A migrated and seeded database on each server, made when it is first wanted."""
+    opened: dict[str, Database] = {}
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def on(server: str) -> Database:
+            if server not in opened:
+                dsn = await create_database(server, f"perpstore_test_{os.getpid()}")
+                db = await stack.enter_async_context(connected(dsn))
+                await migrate(db)
+                await reference.seed(db)
+                await db.reads.execute(KEEP)
+                opened[server] = db
+            return opened[server]
+
+        yield on
+
+
+@pytest.fixture(scope="session")
+async def database(server: str, databases: Callable[[str], Awaitable[Database]]) -> Database:
     """A migrated and seeded database."""
-    dsn = await create_database(server, f"perpstore_test_{os.getpid()}")
-    async with connected(dsn) as db:
-        await migrate(db)
-        await reference.seed(db)
-        await db.reads.execute(KEEP)
-        yield db
+    return await databases(server)
 
 
 @pytest.fixture
