@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from app.db import Database, connected, migrate, plain_dsn
-from app.services import reference
+from app.services.seed import put_seed
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -176,7 +176,7 @@ async def database(server: str) -> AsyncIterator[Database]:
     dsn = await create_database(server, f"perpstore_test_{os.getpid()}")
     async with connected(dsn) as db:
         await migrate(db)
-        await reference.seed(db)
+        await put_seed(db)
         await db.reads.execute(KEEP)
         yield db
 

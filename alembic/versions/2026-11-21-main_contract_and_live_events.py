@@ -198,32 +198,30 @@ join source y on y.id = b.source_id
 """
 
 # A source whose samples are of exchanges that nobody else vouches for is heard when it is asked for by name.
-ON_REQUEST = """
-create function on_request(source text)
-returns boolean
-language sql immutable strict parallel safe as $$ select source = 'coingecko' $$
-"""
 ONLY_ON_REQUEST = """
 create function only_on_request(contract int)
 returns boolean
 language sql stable strict parallel safe as $$
-  select exists (select from source_product p where p.instrument_id = contract and on_request(p.source))
+  select exists (
+      select from source_product p join source o on o.slug = p.source where p.instrument_id = contract and o.on_request
+    )
     and exists (select from instrument i where i.id = contract and i.margin is null)
     and not exists (
-      select from series s join source o on o.id = s.source_id where s.instrument_id = contract and not on_request(o.slug)
+      select from series s join source o on o.id = s.source_id where s.instrument_id = contract and not o.on_request
     )
 $$
 """
 
 DEFINITIONS = (
     *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
-    *(ON_REQUEST, ONLY_ON_REQUEST),
+    ONLY_ON_REQUEST,
 )
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute(UNDATED_SIDES)
+    op.add_column("source", sa.Column("on_request", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     for definition in DEFINITIONS:
         op.execute(definition)
     op.create_table(
@@ -256,7 +254,7 @@ def downgrade() -> None:
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
     op.execute("drop function only_on_request(int)")
-    op.execute("drop function on_request(text)")
+    op.drop_column("source", "on_request")
     op.drop_table("source_exchange")
     op.drop_column("coin_1h_ready", "computed_at")
     op.execute("drop function funding_last(integer, timestamptz, timestamptz)")

@@ -118,6 +118,7 @@ class Scheduled(Out):
     """One dataset a source tells of."""
 
     dataset: str = column("Which dataset.")
+    facts: list[str] = column("What it is stored as: itself, or the datasets it is the answer to at once.")
     scope: str = column("market: one request for all contracts; instrument: one each.")
     every_s: float = column("How often it is asked for, in seconds.")
     history: bool = column("Whether the past can be asked for.")
