@@ -20,8 +20,20 @@ language sql immutable strict parallel safe as $$
 $$
 """
 
-# Noted when it was seen, which was after Bybit changed; it is noted anew, with the date, when contracts are listed next.
-UNDATED_SIDES = "delete from instrument_fact where fact = 'oi_sides' and source = 'bybit'"
+# Facts of contracts as known at a moment (null: as they are now). What is told later holds from its date on: a fact that
+# one learned later dates back past is not told any more. It stays stored, and is what was known then.
+FACT_KNOWN = """
+create function instrument_fact_known(moment timestamptz)
+returns table (instrument_id int, fact text, valid_from timestamptz, value text, source text, known_at timestamptz)
+language sql stable parallel safe as $$
+  select f.instrument_id, f.fact, f.valid_from, f.value, f.source, f.known_at
+  from instrument_fact f
+  where (moment is null or f.known_at <= moment) and not exists (
+    select from instrument_fact later
+    where later.instrument_id = f.instrument_id and later.fact = f.fact and later.valid_from <= f.valid_from
+      and later.known_at > f.known_at and (moment is null or later.known_at <= moment))
+$$
+"""
 
 # Estimates of what will be paid, told in [first, last): samples, and the rates an aggregator tells as they stood at the
 # end of an hour, known then and normalised to 8 hours.
@@ -214,13 +226,12 @@ $$
 
 DEFINITIONS = (
     *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
-    ONLY_ON_REQUEST,
+    *(ONLY_ON_REQUEST, FACT_KNOWN),
 )
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(UNDATED_SIDES)
     op.add_column("source", sa.Column("on_request", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     for definition in DEFINITIONS:
         op.execute(definition)
@@ -253,6 +264,7 @@ def downgrade() -> None:
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
+    op.execute("drop function instrument_fact_known(timestamptz)")
     op.execute("drop function only_on_request(int)")
     op.drop_column("source", "on_request")
     op.drop_table("source_exchange")

@@ -182,7 +182,10 @@ class InstrumentRow(Row):
     active: bool = column("Whether it trades now.")
     listed_at: OutTime | None = column("When it was listed; null: not told.")
     delisted_at: OutTime | None = column("When it was taken off; null: it is listed, or not told.")
-    oi_sides: int | None = column("1: its exchange tells one side of open interest, 2: only both (stored is one).")
+    oi_sides: int | None = column(
+        "1: its exchange tells one side of open interest, 2: only both (stored is one); "
+        "null: which it counts is not known, and what it tells is stored as it is."
+    )
 
 
 class FactRow(Row):
