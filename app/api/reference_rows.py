@@ -111,6 +111,7 @@ class ExchangeRow(Row):
     name: str = column("Its own name.")
     funding_interval_hours: float = column("What is assumed where nothing better is known.", "hours")
     instruments: int = column("How many of its contracts are listed now.")
+    sources: list[str] = column("Who tells of its contracts; where several tell the same, the first is preferred.")
     docs_url: str | None = column("Its API's documentation.")
 
 
