@@ -47,8 +47,9 @@ from app.ingest.orders import plan_order
 from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
 from app.services import live
-from app.services import reference as seeds
+from app.services import reference as reference_data
 from app.services.metrics import put_catalogue
+from app.services.seed import put_seed
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -133,8 +134,8 @@ async def _opened(settings: Settings, stack: AsyncExitStack) -> Database:
     sizes = {"reads": settings.read_connections, "writes": settings.write_connections}
     db = await stack.enter_async_context(connected(url, read_url=replica, **sizes))
     await migrate(db)
-    await seeds.seed(db)
-    await seeds.prefer(db, settings.source_preference)
+    await put_seed(db)
+    await reference_data.prefer(db, settings.source_preference)
     return db
 
 
@@ -163,6 +164,7 @@ def describe(source: Source, settings: Settings) -> dict[str, Any]:
 def _feed(feed: Feed) -> dict[str, Any]:
     return {
         "dataset": feed.dataset,
+        "facts": list(feed.facts),
         "scope": feed.scope,
         "every_s": feed.every.total_seconds(),
         "history": feed.history,
@@ -195,6 +197,7 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     app.state.scheduled = settings.scheduler
     db = app.state.database
     for source in everything.values():
+        await reference_data.put_source(db, source.id, on_request=source.on_request)
         await put_catalogue(db, source.id, source.metrics)
     engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded))
     app.state.plan_backfill = partial(plan_order, engine, everything)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from app.db import Database, connected, migrate, plain_dsn
-from app.services import reference
+from app.services.seed import put_seed
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -191,7 +191,7 @@ async def databases(servers: Callable[[str], str]) -> AsyncIterator[Callable[[st
                 dsn = await create_database(server, f"perpstore_test_{os.getpid()}")
                 db = await stack.enter_async_context(connected(dsn))
                 await migrate(db)
-                await reference.seed(db)
+                await put_seed(db)
                 await db.reads.execute(KEEP)
                 opened[server] = db
             return opened[server]

@@ -20,8 +20,20 @@ language sql immutable strict parallel safe as $$
 $$
 """
 
-# Noted when it was seen, which was after Bybit changed; it is noted anew, with the date, when contracts are listed next.
-UNDATED_SIDES = "delete from instrument_fact where fact = 'oi_sides' and source = 'bybit'"
+# Facts of contracts as known at a moment (null: as they are now). What is told later holds from its date on: a fact that
+# one learned later dates back past is not told any more. It stays stored, and is what was known then.
+FACT_KNOWN = """
+create function instrument_fact_known(moment timestamptz)
+returns table (instrument_id int, fact text, valid_from timestamptz, value text, source text, known_at timestamptz)
+language sql stable parallel safe as $$
+  select f.instrument_id, f.fact, f.valid_from, f.value, f.source, f.known_at
+  from instrument_fact f
+  where (moment is null or f.known_at <= moment) and not exists (
+    select from instrument_fact later
+    where later.instrument_id = f.instrument_id and later.fact = f.fact and later.valid_from <= f.valid_from
+      and later.known_at > f.known_at and (moment is null or later.known_at <= moment))
+$$
+"""
 
 # Estimates of what will be paid, told in [first, last): samples, and the rates an aggregator tells as they stood at the
 # end of an hour, known then and normalised to 8 hours.
@@ -198,32 +210,29 @@ join source y on y.id = b.source_id
 """
 
 # A source whose samples are of exchanges that nobody else vouches for is heard when it is asked for by name.
-ON_REQUEST = """
-create function on_request(source text)
-returns boolean
-language sql immutable strict parallel safe as $$ select source = 'coingecko' $$
-"""
 ONLY_ON_REQUEST = """
 create function only_on_request(contract int)
 returns boolean
 language sql stable strict parallel safe as $$
-  select exists (select from source_product p where p.instrument_id = contract and on_request(p.source))
+  select exists (
+      select from source_product p join source o on o.slug = p.source where p.instrument_id = contract and o.on_request
+    )
     and exists (select from instrument i where i.id = contract and i.margin is null)
     and not exists (
-      select from series s join source o on o.id = s.source_id where s.instrument_id = contract and not on_request(o.slug)
+      select from series s join source o on o.id = s.source_id where s.instrument_id = contract and not o.on_request
     )
 $$
 """
 
 DEFINITIONS = (
     *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
-    *(ON_REQUEST, ONLY_ON_REQUEST),
+    *(ONLY_ON_REQUEST, FACT_KNOWN),
 )
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute(UNDATED_SIDES)
+    op.add_column("source", sa.Column("on_request", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     for definition in DEFINITIONS:
         op.execute(definition)
     op.create_table(
@@ -255,8 +264,9 @@ def downgrade() -> None:
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
+    op.execute("drop function instrument_fact_known(timestamptz)")
     op.execute("drop function only_on_request(int)")
-    op.execute("drop function on_request(text)")
+    op.drop_column("source", "on_request")
     op.drop_table("source_exchange")
     op.drop_column("coin_1h_ready", "computed_at")
     op.execute("drop function funding_last(integer, timestamptz, timestamptz)")

@@ -65,7 +65,7 @@ async def asset_open_interest(
         Duration, Query(description="Oldest sample that counts on a grid: 90s, 30m, 2h, 1d, or seconds.")
     ] = "2h",
 ) -> Response:
-    """Open interest of an asset, always one-sided, in coins and in USD."""
+    """Open interest of an asset in coins and USD, one-sided; as told where `oi_sides` of the contract is null."""
     perps, oldest = asked.perps(window), duration(max_age)
     without = await venues.left_out(db, perps)
     instants = grid(window, STEPS[interval or "1h"], common, dense=aggregate == "sum")

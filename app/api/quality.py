@@ -15,7 +15,6 @@ from app.services import quality
 
 router = APIRouter()
 TAG = "Quality"
-STORED_AS = {"perp_snapshot": ("predicted_funding", "open_interest")}
 
 SourcesParam = Annotated[Slugs, Query(description="Only of these sources; comma list or repeated.")]
 DatasetsParam = Annotated[Slugs, Query(description="Only of these datasets; comma list or repeated.")]
@@ -86,11 +85,7 @@ def expected(request: Request) -> list[tuple[str, str, float]]:
     """
     sources: list[dict[str, Any]] = request.app.state.sources
     pulled = [(source["source"], feed) for source in sources if source["pulled"] for feed in source["schedule"]]
-    return [
-        (source, fact, feed["every_s"])
-        for source, feed in pulled
-        for fact in STORED_AS.get(feed["dataset"], (feed["dataset"],))
-    ]
+    return [(source, fact, feed["every_s"]) for source, feed in pulled for fact in feed["facts"]]
 
 
 @router.get("/quality/freshness", **documented(Freshness, tag=TAG))

@@ -111,6 +111,7 @@ class ExchangeRow(Row):
     name: str = column("Its own name.")
     funding_interval_hours: float = column("What is assumed where nothing better is known.", "hours")
     instruments: int = column("How many of its contracts are listed now.")
+    sources: list[str] = column("Who tells of its contracts; where several tell the same, the first is preferred.")
     docs_url: str | None = column("Its API's documentation.")
 
 
@@ -118,6 +119,7 @@ class Scheduled(Out):
     """One dataset a source tells of."""
 
     dataset: str = column("Which dataset.")
+    facts: list[str] = column("What it is stored as: itself, or the datasets it is the answer to at once.")
     scope: str = column("market: one request for all contracts; instrument: one each.")
     every_s: float = column("How often it is asked for, in seconds.")
     history: bool = column("Whether the past can be asked for.")
@@ -181,7 +183,10 @@ class InstrumentRow(Row):
     active: bool = column("Whether it trades now.")
     listed_at: OutTime | None = column("When it was listed; null: not told.")
     delisted_at: OutTime | None = column("When it was taken off; null: it is listed, or not told.")
-    oi_sides: int | None = column("1: its exchange tells one side of open interest, 2: only both (stored is one).")
+    oi_sides: int | None = column(
+        "1: its exchange tells one side of open interest, 2: only both (stored is one); "
+        "null: which it counts is not known, and what it tells is stored as it is."
+    )
 
 
 class FactRow(Row):

@@ -103,6 +103,7 @@ async def session(found: Server, *, seed: bool = False, replica: bool = False) -
 
     from app.db import connected, migrate
     from app.services import reference
+    from app.services.seed import put_seed
 
     limits = found.settings
     async with AsyncExitStack() as stack:
@@ -113,7 +114,7 @@ async def session(found: Server, *, seed: bool = False, replica: bool = False) -
             db = await stack.enter_async_context(connected(found.url, read_url=read_from, **sizes))
             await migrate(db)
             if seed or not await db.reads.fetchval("select exists (select from entity)"):
-                await reference.seed(db)
+                await put_seed(db)
                 await reference.prefer(db, limits.source_preference)
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
             raise Failure(_unreachable(found, error)) from error

@@ -21,7 +21,7 @@ from app.ingest.snapshots import list_venues, pull_snapshots
 from app.ingest.spec import Source
 from app.ingest.work import Job, Order, Progress, list_contracts, pull_facts
 from app.logs import redact
-from app.services import log
+from app.services import log, reference
 
 STALE = timedelta(minutes=70)  # an hour, and the time a scheduled listing may take
 AGAIN = timedelta(minutes=2)
@@ -120,6 +120,7 @@ def _job(engine: Engine, source: Source, dataset: str, order: Order) -> Job:
 
 
 async def _begin(job: Job) -> None:
+    await reference.put_source(job.engine.db, job.source.id, on_request=job.source.on_request)
     job.number = await log.begin(job.engine.db, job.source.id, job.dataset)
 
 

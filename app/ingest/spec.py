@@ -5,8 +5,8 @@ answer looks like (`answer`, a wire model) and which records it holds (`rows`). 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +17,8 @@ from app.ingest.asking import get as get
 from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
+from app.ingest.window import Aim as Aim
+from app.ingest.window import Window as Window
 from app.ingest.wire import DOLLARS as DOLLARS
 from app.ingest.wire import ArrayRow as ArrayRow
 from app.ingest.wire import Bad as Bad
@@ -35,7 +37,7 @@ from app.ingest.wire import in_usd as in_usd
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Instrument, Metric, Record, Venue
+from app.records import Metric, Record
 
 Dataset = Literal[
     "instruments",
@@ -80,78 +82,6 @@ def told(
     return Problem(Trouble.UNAVAILABLE if broken else Trouble.REFUSED, str(code), message)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What to ask for: `[start, end)`, of one instrument or (None) of all markets, from `cursor` on.
-
-    `instruments` are all contracts of the source known so far, by symbol, for feeds that answer for many at once. A
-    batch names what it is about itself: `subjects` in the source's own words, on these `exchanges` (our slugs), and
-    which `columns` of them.
-    """
-
-    start: datetime
-    end: datetime
-    instrument: Instrument | None = None
-    instruments: Mapping[str, Instrument] = field(default_factory=dict[str, Instrument])
-    cursor: str | None = None
-    subjects: tuple[str, ...] = ()
-    exchanges: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-
-    @property
-    def one(self) -> Instrument:
-        """The one instrument asked for."""
-        if self.instrument is None:
-            raise ValueError("this window is for all markets")
-        return self.instrument
-
-    @property
-    def symbol(self) -> str:
-        """The native symbol of the one instrument asked for."""
-        return self.one.symbol
-
-    @property
-    def upstream_id(self) -> str:
-        """What the exchange calls the one instrument asked for, where that is not its symbol."""
-        if self.one.upstream_id is None:
-            raise ValueError(f"{self.symbol} was listed without an id")
-        return self.one.upstream_id
-
-    @property
-    def start_ms(self) -> int:
-        """First instant asked for, epoch milliseconds."""
-        return round(self.start.timestamp() * 1000)
-
-    @property
-    def last_ms(self) -> int:
-        """Last millisecond inside the window, for upstreams whose end is inclusive."""
-        return round(self.end.timestamp() * 1000) - 1
-
-    def holds(self, time: datetime) -> bool:
-        """Whether `time` is inside, for upstreams whose answers reach past what was asked for."""
-        return self.start <= time < self.end
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What a batch feed is to cover: `[start, end)` of these things of its source.
-
-    `live`: how things stand now is wanted, or the newest full periods; else history. `assets` are the ids that are of
-    an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals; `venues` the
-    exchanges whose perpetuals are to be listed; `metrics` the names the catalogue has of the source. `keyed`: there is
-    a key.
-    """
-
-    start: datetime
-    end: datetime
-    live: bool
-    assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    pairs: frozenset[tuple[str, str]] = frozenset()
-    venues: tuple[Venue, ...] = ()
-    metrics: tuple[str, ...] = ()
-    keyed: bool = False
-
-
 def always(request: Request) -> Callable[[Window], Request]:
     """The same request whatever the window, for upstreams that tell only how things stand now."""
 
@@ -189,6 +119,11 @@ class Feed:
     next_cursor: Callable[[Any], str | None] | None = None
     pieces: Callable[[Aim], Iterable[Window]] | None = None
     needs_key: bool = False
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is stored as."""
+        return ("predicted_funding", "open_interest") if self.dataset == "perp_snapshot" else (self.dataset,)
 
     def cut(self, aim: Aim) -> list[Window]:
         """The requests that cover an aim, the most wanted first; none of a feed that is not asked in batches."""
@@ -230,7 +165,8 @@ class Source:
 
     `key` names the setting of its key, without which it is not asked at all if `key_required`; `signed` is a request
     with the key in it, made as it is sent and shown to nobody. `answers` says what bodies hold: JSON, or text that
-    goes to the wire model as it is. `metrics` are those it is known to tell.
+    goes to the wire model as it is. `metrics` are those it is known to tell. What an `on_request` source tells is left
+    out of answers that do not ask for it by name.
     """
 
     id: str
@@ -245,6 +181,7 @@ class Source:
     signed: Callable[[Request, str | None], Request] = _unsigned
     answers: Literal["json", "text"] = "json"
     metrics: tuple[Metric, ...] = ()
+    on_request: bool = False
     problem: Callable[[int, Json], Problem | None] = _no_problem
 
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:

@@ -53,12 +53,13 @@ class Exchange(Base):
 
 
 class Source(Base):
-    """Who told us: an exchange itself, an aggregator, or an import."""
+    """Who told us: an exchange itself, an aggregator, or an import. `on_request`: heard only if asked for by name."""
 
     __tablename__ = "source"
 
     id: Mapped[Id]
     slug: Mapped[str] = mapped_column(unique=True)
+    on_request: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Instrument(Base):

@@ -23,8 +23,8 @@ class Instrument:
     `base` is the coin as spelled there (`1000PEPE`, `kPEPE`), `contract_size` is coins (or USD, for coin
     margin) a contract with the multiplier left out, `funding_interval_hours` what the exchange declares today
     (None: it does not say). `underlying` tells a stock from a coin of the same ticker. `oi_sides` is 1 where one side
-    of open interest is told, 2 where only both together are; before `oi_sides_since` it was `oi_sides_before`.
-    `upstream_id` is what its exchange wants to be asked by, where that is not the symbol.
+    of open interest is told, 2 where only both together are, None where it does not say which; before `oi_sides_since`
+    it was `oi_sides_before`. `upstream_id` is what its exchange wants to be asked by, where that is not the symbol.
     """
 
     symbol: str
@@ -39,7 +39,7 @@ class Instrument:
     active: bool = True
     listed_at: datetime | None = None
     delisted_at: datetime | None = None
-    oi_sides: int = 1
+    oi_sides: int | None = 1
     oi_sides_since: datetime | None = None
     oi_sides_before: int | None = None
     upstream_id: str | None = None

@@ -29,11 +29,15 @@ ROWS = 16_384
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 SYMBOLS = "select canonical_id, symbol from entity"
+SOURCES = """
+select o.slug from exchange x join instrument i on i.exchange_id = x.id join series s on s.instrument_id = i.id
+join source o on o.id = s.source_id where x.slug = $1 group by o.slug order by min(s.preference), min(s.id)
+"""
 
 Symbols = Mapping[str, str]
 Column: TypeAlias = "pa.Array[Any]"
 Write = Callable[[pa.RecordBatch], None]
-Writer = Callable[[IO[bytes], Facts, Symbols], AbstractContextManager[Write]]
+Writer = Callable[[IO[bytes], Facts, "Told"], AbstractContextManager[Write]]
 Progress = Callable[[str, int], None]
 
 
@@ -46,6 +50,14 @@ class Wanted:
     sources: Sequence[str] | None = None
     start: datetime = EARLIEST
     end: datetime = LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is stated of a file: symbols by canonical id, and the sources of its exchange, the preferred first."""
+
+    symbols: Symbols
+    sources: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +85,9 @@ async def export(
     done = Exported()
     for kind in facts:
         for exchange, month in await _months(db, kind, wanted):
+            told = Told(symbols, [row["slug"] for row in await db.reads.fetch(SOURCES, exchange)])
             path = folder / f"exchange={exchange}" / f"month={month:%Y-%m}" / f"{kind.name}.{suffix}"
-            done += await _file(db, kind, exchange, _within(month, wanted), path, symbols, progress)
+            done += await _file(db, kind, exchange, _within(month, wanted), path, told, progress)
     return done
 
 
@@ -90,7 +103,7 @@ def _within(month: datetime, wanted: Wanted) -> Wanted:
 
 
 async def _file(
-    db: Database, kind: Facts, exchange: str, wanted: Wanted, path: Path, symbols: Symbols, progress: Progress | None
+    db: Database, kind: Facts, exchange: str, wanted: Wanted, path: Path, told: Told, progress: Progress | None
 ) -> Exported:
     """One file, unless there is no row for it."""
     rows = 0
@@ -99,7 +112,7 @@ async def _file(
         if first is None:
             return Exported()
         with _whole(path) as file:
-            with FORMATS[path.suffix[1:]](file, kind, symbols) as write:
+            with FORMATS[path.suffix[1:]](file, kind, told) as write:
                 batch: pa.RecordBatch | None = first
                 while batch is not None:
                     write(batch)
@@ -141,7 +154,7 @@ def _whole(path: Path) -> Generator[IO[bytes]]:
 
 
 @contextmanager
-def _parquet(file: IO[bytes], kind: Facts, symbols: Symbols) -> Generator[Write]:
+def _parquet(file: IO[bytes], kind: Facts, told: Told) -> Generator[Write]:
     """What the columns are is stated at the end, with the assets that were written."""
     written: set[str | None] = set()
     with pq.ParquetWriter(file, kind.schema, compression="zstd") as writer:
@@ -151,11 +164,12 @@ def _parquet(file: IO[bytes], kind: Facts, symbols: Symbols) -> Generator[Write]
             writer.write_batch(batch)
 
         yield write
-        writer.add_key_value_metadata(stated(kind, {asset: symbols[asset] for asset in symbols if asset in written}))
+        symbols = {asset: symbol for asset, symbol in told.symbols.items() if asset in written}
+        writer.add_key_value_metadata(stated(kind, symbols, told.sources))
 
 
 @contextmanager
-def _csv(file: IO[bytes], kind: Facts, symbols: Symbols) -> Generator[Write]:
+def _csv(file: IO[bytes], kind: Facts, told: Told) -> Generator[Write]:
     """Times as RFC 3339 text; floats in the fewest digits that give the same float again."""
     schema = kind.schema
     spelled = pa.schema({n: pa.string() if k == TIME else k for n, k in zip(schema.names, schema.types, strict=True)})

@@ -1,7 +1,7 @@
 """What the files of an export hold: their columns with units and meaning, stated in every Parquet file as well."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -92,8 +92,9 @@ MEANINGS: Mapping[str, str] = {
 }
 
 
-def stated(facts: Facts, symbols: Mapping[str, str]) -> dict[str, str]:
-    """Key-value metadata of a Parquet file: its columns, and the symbols of its assets by canonical id, as JSON."""
+def stated(facts: Facts, symbols: Mapping[str, str], sources: Sequence[str]) -> dict[str, str]:
+    """Key-value metadata of a Parquet file, as JSON: its columns, the symbols of its assets by canonical id, and the
+    sources of its exchange, the preferred first."""
     columns = {name: {"unit": UNITS.get(name), "meaning": MEANINGS[name]} for name in facts.schema.names}
-    told = {"facts": facts.name, "columns": columns, "assets": dict(sorted(symbols.items()))}
+    told = {"facts": facts.name, "columns": columns, "assets": dict(sorted(symbols.items())), "sources": [*sources]}
     return {STATED: json.dumps(told, ensure_ascii=False)}

@@ -9,7 +9,10 @@ from app.services.queries import Query, sql
 
 EXCHANGES = """
 select x.slug as exchange, x.name, x.funding_interval_hours, x.docs_url,
-  (select count(*) from instrument i where i.exchange_id = x.id and i.active) as instruments
+  (select count(*) from instrument i where i.exchange_id = x.id and i.active) as instruments,
+  array(
+    select o.slug from instrument i join series s on s.instrument_id = i.id join source o on o.id = s.source_id
+    where i.exchange_id = x.id group by o.slug order by min(s.preference), min(s.id)) as sources
 from exchange x
 """
 

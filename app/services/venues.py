@@ -68,4 +68,7 @@ async def left_out(db: Database, perps: Perps) -> tuple[str, ...]:
     alone: list[str] = row["alone"] or []
     more = f" and {len(alone) - SHOWN} more" if len(alone) > SHOWN else ""
     only = f", the only source of {', '.join(alone[:SHOWN])}{more}" if alone else ""
-    return (f"left out: {row['perpetuals']} perpetuals as told by coingecko{only}; source=coingecko gives them",)
+    sources: list[str] = row["sources"]
+    ask = " or ".join(f"source={source}" for source in sources)
+    given = "gives" if len(sources) == 1 else "give"
+    return (f"left out: {row['perpetuals']} perpetuals as told by {', '.join(sources)}{only}; {ask} {given} them",)

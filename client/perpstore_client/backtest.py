@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from perpstore_client.client import PerpstoreClient
-from perpstore_client.settlements import Series, Settled, Wanted, from_folder, from_server
+from perpstore_client.settlements import Read, Series, Settled, Wanted, from_folder, from_server
 from perpstore_client.steps import Steps, combined, first, in_force
 from perpstore_client.times import HOUR_US, Moment, many_microseconds, microseconds, rfc_3339
 
@@ -38,10 +38,10 @@ class Backtest:
     """Rates per 8 h as fractions, of a server or of the files of `perpstore export funding --parquet`.
 
     A rate is in force from its settlement (which counts) for 1.5 of its intervals, and these are as the settlements by
-    then tell, whatever was learned of them later. Where an exchange has several
-    contracts of an asset, its main one among those with a rate in force is meant: the one in USDT before that in USDC
-    before all others, the shortest symbol first. Of several sources the exchange itself
-    is preferred, then imports, then others.
+    then tell, whatever was learned of them later. Where an exchange has several contracts of an asset, its main one
+    among those with a rate in force is meant: the one in USDT before that in USDC before all others, the shortest
+    symbol first. Of several sources it is the one that the server prefers, as files state too: by default the exchange
+    itself, then imports, then others.
 
     Times are datetimes (also those of pandas and numpy), epoch seconds or milliseconds, or RFC 3339; without an offset
     they are UTC. Names are taken in any case.
@@ -49,11 +49,12 @@ class Backtest:
 
     def __init__(self, origin: "PerpstoreClient[Any] | str | PathLike[str]") -> None:
         self._origin = origin if isinstance(origin, PerpstoreClient) else Path(origin)
-        self._begin(1, 0, None, {})
+        self._begin(1, 0, None, Read({}, {}))
 
-    def _begin(self, start: int, end: int, exchanges: tuple[str, ...] | None, settled: dict[str, Settled]) -> None:
+    def _begin(self, start: int, end: int, exchanges: tuple[str, ...] | None, read: Read) -> None:
         self._start, self._end, self._exchanges = start, end, exchanges
-        self._settled = {asset.lower(): found for asset, found in settled.items()}
+        self._settled = {asset.lower(): found for asset, found in read.settled.items()}
+        self._sources = read.sources
         self._rates: dict[tuple[str, str], Steps[float]] = {}
         self._arrays: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._best: dict[str, Steps[BestSpread]] = {}
@@ -137,9 +138,17 @@ class Backtest:
         settled, slug = self._of(asset), exchange.lower()
         if self._exchanges is not None and slug not in self._exchanges:
             raise NotLoaded(f"{exchange} was not loaded; there are {', '.join(self._exchanges)}")
-        series = sorted((one for one in settled if one.exchange == slug), key=_rank)
+        series = sorted(
+            (one for one in settled if one.exchange == slug), key=lambda one: (*_rank(one), *self._preference(one))
+        )
         steps = self._rates[exchange, asset] = _preferred(settled, series)
         return steps
+
+    def _preference(self, series: Series) -> tuple[int, int, str]:
+        """The place of its source; of one whose place was not told the exchange itself, then imports, then others."""
+        order = [*self._sources.get(series.exchange, ())]
+        place = order.index(series.source) if series.source in order else len(order)
+        return place, 0 if series.source == series.exchange else 1 if series.source == "import" else 2, series.source
 
     def _array(self, exchange: str, asset: str) -> tuple[Any, Any]:
         import numpy as np
@@ -151,7 +160,7 @@ class Backtest:
 
     def _widest(self, asset: str) -> Steps[BestSpread]:
         settled = self._of(asset)
-        series = sorted(settled, key=lambda one: (one.exchange, one.instrument, *_preference(one)))
+        series = sorted(settled, key=lambda one: (one.exchange, one.instrument, *self._preference(one)))
         contracts = [list(several) for _, several in groupby(series, key=lambda one: one[:2])]
         names = [several[0].exchange for several in contracts]
         rates = [_preferred(settled, several) for several in contracts]
@@ -163,16 +172,11 @@ def _words(told: str | Sequence[str] | None) -> list[str] | None:
     return None if told is None else told.split(",") if isinstance(told, str) else list(told)
 
 
-def _preference(series: Series) -> tuple[int, str]:
-    """The exchange itself, then what was imported, then others."""
-    return 0 if series.source == series.exchange else 1 if series.source == "import" else 2, series.source
-
-
-def _rank(series: Series) -> tuple[int, int, str, int, str]:
+def _rank(series: Series) -> tuple[int, int, str]:
     """The main contract first: by its symbol alone."""
     symbol = series.instrument
     quote = 0 if "USDT" in symbol.upper() else 1 if "USDC" in symbol.upper() else 2
-    return quote, len(symbol), symbol, *_preference(series)
+    return quote, len(symbol), symbol
 
 
 def _preferred(settled: Settled, series: Sequence[Series]) -> Steps[float]:

@@ -40,6 +40,14 @@ Settled: TypeAlias = "dict[Series, list[tuple[int, float, int]]]"
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Settlements by asset, called as it was asked for, and the sources of each exchange, the preferred first."""
+
+    settled: Mapping[str, Settled]
+    sources: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Settlements from `start` to `end` (epoch microseconds, both included), of these exchanges (None: all)."""
 
@@ -52,8 +60,8 @@ class Wanted:
         return EPOCH + self.start * MICROSECOND, EPOCH + (self.end + 1) * MICROSECOND
 
 
-def from_server(client: PerpstoreClient[Any], assets: Sequence[str] | None, wanted: Wanted) -> dict[str, Settled]:
-    """Settlements by asset, called as it was asked for; of several sources of one the server has picked.
+def from_server(client: PerpstoreClient[Any], assets: Sequence[str] | None, wanted: Wanted) -> Read:
+    """Settlements by asset; of several sources that tell of one the server has picked.
 
     Raises a `PerpstoreError`.
     """
@@ -65,7 +73,8 @@ def from_server(client: PerpstoreClient[Any], assets: Sequence[str] | None, want
         path = f"/funding/{asset}"
         batches = client.batches(path, start=start, end=end, exchanges=wanted.exchanges, per="native")
         found[asset] = _gathered(batches, "rate_native", assumed).get(None, {})
-    return found
+    told = _plain(exchanges, "sources") if "sources" in exchanges.schema.names else []
+    return Read(found, dict(zip(_plain(exchanges, "exchange"), told, strict=False)))
 
 
 def _listed(client: PerpstoreClient[Any], wanted: Wanted) -> list[str]:
@@ -74,14 +83,14 @@ def _listed(client: PerpstoreClient[Any], wanted: Wanted) -> list[str]:
     return [asset for asset in cast("list[str | None]", pc.unique(listed["asset"]).to_pylist()) if asset is not None]
 
 
-def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> dict[str, Settled]:
+def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> Read:
     """Settlements by asset, from Parquet files under the folder that an export was made in, or its `funding`.
 
     Assets are called as asked for: by canonical id, or by symbol. Raises NotFound and Ambiguous as a server would, and
     FileNotFoundError where there are no files.
     """
     files = _files(folder)
-    symbols = {} if assets is None else _symbols(files)
+    symbols, sources = _stated(files)
     ids = None if assets is None else {asset: _canonical(asset, symbols) for asset in assets}
     start, end = wanted.bounds()
     chosen = (ds.field("kind") == "settled") & (ds.field("time") >= pa.scalar(start, TIME))
@@ -92,8 +101,8 @@ def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> d
     columns = ["time", "exchange", "instrument", "source", "asset", "rate", "interval_hours", "interval_known"]
     found = _gathered(ds.dataset(files, format="parquet").to_batches(columns=columns, filter=chosen), "rate", {})
     if ids is None:
-        return {asset: settled for asset, settled in found.items() if asset is not None}
-    return {asset: found.get(canonical, {}) for asset, canonical in ids.items()}
+        return Read({asset: settled for asset, settled in found.items() if asset is not None}, sources)
+    return Read({asset: found.get(canonical, {}) for asset, canonical in ids.items()}, sources)
 
 
 def _files(folder: Path) -> list[str]:
@@ -104,13 +113,16 @@ def _files(folder: Path) -> list[str]:
     return files
 
 
-def _symbols(files: Iterable[str]) -> dict[str, str]:
-    """The symbol of each asset, by canonical id, as the files' metadata tell it."""
-    symbols: dict[str, str] = {}
+def _stated(files: Iterable[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What the metadata tell: the symbol of each asset by canonical id, the sources of each exchange in order."""
+    symbols, sources = dict[str, str](), dict[str, list[str]]()
     for file in files:
-        told: Mapping[bytes, bytes] = pq.read_metadata(file).metadata or {}
-        symbols |= json.loads(told.get(FACTS, b"{}")).get("assets", {})
-    return symbols
+        metadata: Mapping[bytes, bytes] = pq.read_metadata(file).metadata or {}
+        told = json.loads(metadata.get(FACTS, b"{}"))
+        symbols |= told.get("assets", {})
+        if "sources" in told:
+            sources[Path(file).parent.parent.name.removeprefix("exchange=")] = told["sources"]
+    return symbols, sources
 
 
 def _canonical(asset: str, symbols: Mapping[str, str]) -> str:

@@ -114,3 +114,26 @@ async def test_pages_of_a_grid_with_holes_lose_nothing(client: httpx.AsyncClient
         if cursor is None:
             break
     assert pages == whole
+
+
+async def test_which_sources_are_left_out_is_what_they_say_of_themselves(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    """Not a name: any source may be heard on request only, and the notice names those that are."""
+    db, asked = clean_database, {"start": iso(at(0)), "end": iso(at(6))}
+    own = await series(db, "binance", "A")
+    await hold(db, own, {0.1: 1.0})
+    for number, teller in enumerate(("second", "third"), 2):
+        await reference.put_source(db, teller, on_request=True)
+        await hold(db, (await reference.series_of(db, teller, "binance"))["A"].id, {0.2: float(number)})
+    answer = await read(client, "/open-interest/BTC", **asked)
+    assert [row["oi_usd"] for row in answer["data"]] == [1]  # type: ignore[attr-defined]
+    assert answer["meta"]["notices"] == [  # type: ignore[index]
+        "left out: 1 perpetuals as told by second, third; source=second or source=third give them"
+    ]
+    await reference.put_source(db, "second", on_request=False)
+    answer = await read(client, "/open-interest/BTC", **asked)
+    assert [row["oi_usd"] for row in answer["data"]] == [1, 2]  # type: ignore[attr-defined]
+    assert answer["meta"]["notices"] == [  # type: ignore[index]
+        "left out: 1 perpetuals as told by third; source=third gives them"
+    ]

@@ -126,6 +126,11 @@ async def test_resolve_of_one_source(client: httpx.AsyncClient, listed: Database
 async def test_exchanges(client: httpx.AsyncClient, listed: Database) -> None:
     found = {row["exchange"]: row for row in await data(client, "/exchanges")}
     assert (found["binance"]["instruments"], found["hyperliquid"]["funding_interval_hours"]) == (3, 1)
+    await reference.series_of(listed, "velo", "binance")
+    for order, sources in ((), ["binance", "velo"]), (("velo", "exchange"), ["velo", "binance"]):
+        await reference.prefer(listed, order or ("exchange", "import"))
+        found = {row["exchange"]: row for row in await data(client, "/exchanges")}
+        assert (found["binance"]["sources"], found["okx"]["sources"]) == (sources, [])
 
 
 async def test_sources(client: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app import embedded
 from app.db import connected, migrate
-from app.services import reference
+from app.services.seed import put_seed
 from tests.bench import backtest, hours, importing, lookup, memory, serving, spreads
 from tests.bench.report import Line, show
 
@@ -17,7 +17,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
     """All benchmarks on one database server."""
     async with connected(dsn) as db:
         await migrate(db)
-        await reference.seed(db)
+        await put_seed(db)
         lines = [await importing.funding(db)]
         lines += await serving.weighted(db, dsn)
         lines += [await serving.snapshot(db, dsn)]

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from app.db import Database, connected, migrate
 from app.main import create_app
-from app.services import reference
 from app.services.export import DATASETS, Wanted, export
+from app.services.seed import put_seed
 from app.settings import Settings
 from perpstore_client import PerpstoreClient
 from tests.client import market
@@ -28,7 +28,7 @@ async def filled(server: str) -> AsyncIterator[Database]:
     dsn = await create_database(server, f"perpstore_client_{os.getpid()}")
     async with connected(dsn) as db:
         await migrate(db)
-        await reference.seed(db)
+        await put_seed(db)
         assert (await bring(db, "funding", *market.written())).rejected == ()
         assert (await bring(db, "funding", *market.unsaid())).rejected == ()
         held = {"time": market.DAY.isoformat(), "exchange": "binance", "instrument": "BTCUSDT", "asset": "BTC"}

@@ -15,9 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.db import Database
+from app.services import reference
+from app.services.export import DATASETS, Wanted, export
 from app.services.intervals import HOUR_US, IntervalKnown, intervals
 from perpstore_client import Ambiguous, Backtest, NotFound, NotLoaded, PerpstoreClient
 from tests.client import market
+from tests.db import facts
 
 END = market.DAY + timedelta(hours=market.HOURS + 24)
 ASSETS = {"BTC": "bitcoin", "ETH": "ethereum"}
@@ -166,6 +170,19 @@ def test_names_in_files(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(Ambiguous) as several:
         Backtest(tmp_path).load(market.DAY, END, "Same")
     assert several.value.candidates == ("bitcoin", "ethereum")
+
+
+async def test_of_several_sources_it_is_the_one_the_server_prefers(clean_database: Database, tmp_path: Path) -> None:
+    own = await facts.series(clean_database, "binance", "BTCUSDT")
+    other = (await reference.series_of(clean_database, "velo", "binance"))["BTCUSDT"].id
+    for to, rate in ((own, 1e-4), (other, 2e-4)):
+        await facts.settle(clean_database, to, {0: rate}, hours=8)
+    for order, rate in (("exchange", "import"), 1e-4), (("velo", "exchange"), 2e-4):
+        await reference.prefer(clean_database, order)
+        await export(clean_database, DATASETS["funding"], tmp_path, "parquet", Wanted())
+        loaded = Backtest(tmp_path).load(facts.at(0), facts.at(4), "BTC")
+        assert loaded.funding_rate(facts.at(1), "binance", "BTC") == rate
+        assert loaded.best_spread(facts.at(1), "BTC") is None
 
 
 def _write(folder: Path, facts: Iterable[market.Row], symbols: dict[str, str] | None = None) -> None:

@@ -11,6 +11,7 @@ from app.records import Instrument, SourceAsset
 from app.services import entities, entity_edit, entity_merge, reference, rollup
 from app.services.entities import UnknownName, find_asset
 from app.services.entity_edit import SourceId
+from app.services.seed import put_seed
 from app.services.source_assets import ids_of, put_source_assets
 from tests.db import facts
 
@@ -84,13 +85,13 @@ async def test_seeding_again_undoes_nothing(clean_database: Database) -> None:
     await entity_merge.merge(db, bonk, doge)
     await db.reads.execute("delete from entity_source_id where source = 'artemis' and entity_id = $1", doge)
     edited = await shown(db)
-    await reference.seed(db)
+    await put_seed(db)
     seeded = await shown(db)
     assert set(edited) <= set(seeded)  # what was deleted comes back, and goes to the survivor
     added = set(seeded) - set(edited)
     assert added
     assert all("'dogecoin'" in row and "'artemis'" in row for row in added)
-    await reference.seed(db)
+    await put_seed(db)
     assert await shown(db) == seeded
 
 

@@ -1,6 +1,7 @@
 """Migrations: up, down and up again, by several processes at once, and equal to the models."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -9,7 +10,10 @@ from sqlalchemy import Connection, text
 
 from app.db import Database, connected, migrate
 from app.models import Base
-from app.services import partitions
+from app.records import Instrument
+from app.services import partitions, reference
+
+LISTED = datetime(2020, 3, 15, tzinfo=UTC)
 
 
 async def tables(db: Database) -> set[str]:
@@ -54,3 +58,39 @@ async def test_tables_of_the_minute_are_cut_by_time(database: Database) -> None:
     else:
         found = await database.reads.fetch("select relname from pg_class where relkind = 'p'")
     assert {row[0] for row in found} == set(partitions.SPANS)
+
+
+SIDES = "select value, valid_from, known_at from {} where fact = 'oi_sides' order by valid_from"
+OLD = """
+with x as (insert into exchange (slug, name) values ('bybit', 'Bybit') returning id), i as (
+  insert into instrument (exchange_id, symbol, kind, margin, oi_sides, listed_at)
+  select id, 'BTCUSDT', 'perp', 'stable', 2, '2020-03-15Z' from x returning id)
+insert into instrument_fact (instrument_id, fact, valid_from, value, source, known_at)
+select id, 'oi_sides', '2026-10-01Z', '2', 'bybit', '2026-10-01Z' from i
+"""
+
+
+async def test_what_was_noted_undated_stays_what_was_known_then(empty_dsn: str) -> None:
+    """Bybit tells one side since June. That it tells two was noted in October: corrected, up and down, and kept."""
+    changed, noted = datetime(2026, 6, 11, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
+    listed = Instrument(
+        "BTCUSDT", "BTC", "USDT", listed_at=LISTED, oi_sides=1, oi_sides_since=changed, oi_sides_before=2
+    )
+    async with connected(empty_dsn) as db:
+        await migrate(db, "base")
+        await migrate(db, "0004")
+        await db.reads.execute(OLD)
+        before = await db.reads.fetch(SIDES.format("instrument_fact"))
+        await migrate(db)
+        for _ in range(2):
+            await reference.put_instruments(db, "bybit", [listed])
+        now = await db.reads.fetch(SIDES.format("instrument_fact_known(null)"))
+        assert [(row["value"], row["valid_from"]) for row in now] == [("2", LISTED), ("1", changed)]
+        then = await db.reads.fetch(SIDES.format("instrument_fact_known($1)"), noted)
+        assert then == before
+        assert [row["value"] for row in before] == ["2"]
+        kept = await db.reads.fetch(SIDES.format("instrument_fact"))
+        await migrate(db, "0004")
+        assert await db.reads.fetch(SIDES.format("instrument_fact")) == kept
+        await migrate(db)
+        assert await db.reads.fetch(SIDES.format("instrument_fact_known(null)")) == now

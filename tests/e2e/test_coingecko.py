@@ -83,6 +83,8 @@ async def test_a_round_ends_in_what_will_be_paid(engine: Engine, client: httpx.A
     assert (of_1h["interval_hours"], of_1h["rate"]) == (1, 8 * NATIVE)
     assert (of_none["interval_hours"], of_none["rate"], of_none["instrument"]) == (None, None, "PF_XBTUSD")
     assert {row["time"] for row in rows.values()} == {iso(clock.now)}
+    (listed,) = (await told(client, "/instruments/kraken/PF_XBTUSD"))["data"]
+    assert listed["oi_sides"] is None
     once = await told(client, "/funding/BTC", at=iso(clock.now), kind="predicted", source="coingecko")
     assert {(row["exchange"], row["rate"]) for row in once["data"]} == {(n, row["rate"]) for n, row in rows.items()}
 

@@ -84,6 +84,7 @@ async def test_a_round_ends_in_answers_about_lighter(
     held = await told("/open-interest/BTC", at=at)
     assert held["oi_base"] == pytest.approx(world.coins(market, clock.now))
     assert held["oi_usd"] == pytest.approx(world.usd(market, clock.now))
+    assert (await told("/instruments/lighter/BTC"))["oi_sides"] is None
     last = time - HOUR
     hour = await told("/candles/BTC", interval="1h", start=last.isoformat(), end=time.isoformat())
     first, high, low, close, volume = world.candle(market, last, HOUR)

@@ -190,6 +190,7 @@ SOURCE = spec.Source(
     terms="https://www.coingecko.com/en/api_terms",
     key="COINGECKO_API_KEY",
     key_required=False,
+    on_request=True,
     signed=signed,
     problem=problem,
 )

@@ -99,6 +99,7 @@ def instrument(row: Market, window: Window) -> Instrument | None:
         funding_interval_hours=1,
         active=row.trades,
         listed_at=row.createdAt,
+        oi_sides=None,
     )
 
 

@@ -96,6 +96,7 @@ def instrument(row: Market, window: Window) -> Instrument | None:
         "USDC",
         underlying=underlying(row.symbol),
         funding_interval_hours=1,
+        oi_sides=None,
         upstream_id=str(row.market_id),
     )
 

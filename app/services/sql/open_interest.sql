@@ -11,7 +11,7 @@ with told as (
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
     and ($5::text is null or coalesce(i.margin, 'stable') = $5)
-    and case when $6::text is null then not on_request(t.slug) else t.slug = $6 end
+    and case when $6::text is null then not t.on_request else t.slug = $6 end
 )
 select time, exchange, instrument, oi_base, oi_usd from told where place = 1
 
@@ -26,7 +26,7 @@ with member as materialized (
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
     and ($5::text is null or coalesce(i.margin, 'stable') = $5)
-    and case when $6::text is null then not on_request(t.slug) else t.slug = $6 end
+    and case when $6::text is null then not t.on_request else t.slug = $6 end
 ), held as (
   select *, lead(cell) over (partition by series_id order by cell) as next_cell
   from (
@@ -52,7 +52,7 @@ with member as materialized (
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
     and ($5::text is null or coalesce(i.margin, 'stable') = $5)
-    and case when $6::text is null then not on_request(t.slug) else t.slug = $6 end
+    and case when $6::text is null then not t.on_request else t.slug = $6 end
 ), held as (
   select *, lead(cell) over (partition by series_id order by cell) as next_cell
   from (

@@ -11,7 +11,7 @@ with member as materialized (
   where i.entity_id = $1 and i.kind = 'perp'
     and ($5::text[] is null or e.slug = any($5))
     and ($6::text is null or coalesce(i.margin, 'stable') = $6)
-    and case when $7::text is null then not on_request(o.slug) else o.slug = $7 end
+    and case when $7::text is null then not o.on_request else o.slug = $7 end
 ), told as (
   select m.exchange, m.instrument, m.source, p.ts, p.rate as rate_native, p.for_time, v.hours, v.how, f.ts as settled_at,
     case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as rate,
@@ -53,7 +53,7 @@ with told as (
   where i.entity_id = $1 and i.kind = 'perp'
     and ($4::text[] is null or e.slug = any($4))
     and ($5::text is null or coalesce(i.margin, 'stable') = $5)
-    and case when $6::text is null then not on_request(o.slug) else o.slug = $6 end
+    and case when $6::text is null then not o.on_request else o.slug = $6 end
     and coalesce(p.for_time > $2, p.ts + v.hours * interval '1 hour' >= $2, true)
 ), preferred as (
   select distinct on (instrument_id) *, case when $3::float8 is null then rate else rate * $3 / hours end as converted

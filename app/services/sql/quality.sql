@@ -4,7 +4,7 @@ select i.kind, f.fact, f.value, f.valid_from as "from",
   lead(f.valid_from) over (partition by i.id, f.fact order by f.valid_from) as "to", f.source
 from instrument i
 join exchange x on x.id = i.exchange_id
-join instrument_fact f on f.instrument_id = i.id
+join instrument_fact_known(null) f on f.instrument_id = i.id
 where x.slug = $1 and lower(i.symbol) = lower($2)
 
 -- name: freshness

@@ -3,7 +3,7 @@
 -- What only others tell of has no margin; the exchange is not asked for it.
 select i.symbol, coalesce(i.base, '') as base, coalesce(i.quote, '') as quote, i.kind,
   coalesce(i.margin, 'stable') as margin, coalesce(i.contract_size, 1) as contract_size, i.multiplier,
-  i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, coalesce(i.oi_sides, 1) as oi_sides,
+  i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, i.oi_sides,
   (select f.value from instrument_fact f where f.instrument_id = i.id and f.fact = 'upstream_id'
     order by f.valid_from desc limit 1) as upstream_id
 from instrument i
@@ -30,9 +30,10 @@ from series s join instrument i on i.id = s.instrument_id join exchange e on e.i
 where s.source_id = :source and e.slug = :exchange and i.kind = 'perp'
 
 -- name: dated_sides
--- A fact for how many sides of open interest an exchange told since when, and before, where its documents date that.
-insert into instrument_fact (instrument_id, fact, valid_from, value, source)
-select i.id, 'oi_sides', f.valid_from, f.value::text, :source
+-- A fact for how many sides of open interest an exchange told since when, and before, where its documents date that. All
+-- are known from one moment on: what was noted undated before is not told any more, but stays.
+insert into instrument_fact (instrument_id, fact, valid_from, value, source, known_at)
+select i.id, 'oi_sides', f.valid_from, f.value::text, :source, now()
 from unnest(cast(:kinds as text[]), cast(:symbols as text[]), cast(:since as timestamptz[]), cast(:before as int[]))
   as t(kind, symbol, since, before)
 join instrument i on i.exchange_id = :exchange and i.kind = t.kind and i.symbol = t.symbol,
@@ -54,7 +55,7 @@ cross join lateral (values
   ('upstream_id', u.id)
 ) as f(fact, value)
 where i.exchange_id = :exchange and f.value is not null and f.value is distinct from (
-  select p.value from instrument_fact p
+  select p.value from instrument_fact_known(null) p
   where p.instrument_id = i.id and p.fact = f.fact order by p.valid_from desc limit 1)
 
 -- name: rank_series

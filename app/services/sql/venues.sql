@@ -30,12 +30,13 @@ where i.active
 order by told.venue, told.symbol, v.seen_at desc
 
 -- name: left_out
--- How many perpetuals of an asset are told of by a source that is heard on request only, and where those are that
--- nobody else tells of.
-select count(*) as perpetuals, array_agg(distinct e.slug) filter (where only_on_request(i.id)) as alone
+-- How many perpetuals of an asset are told of by sources that are heard on request only, by which, and where those are
+-- that nobody else tells of.
+select count(distinct i.id) as perpetuals, array_agg(distinct o.slug) as sources,
+  array_agg(distinct e.slug) filter (where only_on_request(i.id)) as alone
 from instrument i
 join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id
+join source o on o.id = s.source_id and o.on_request
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
-  and exists (
-    select from series s join source o on o.id = s.source_id where s.instrument_id = i.id and on_request(o.slug))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,10 @@ def test_every_recorded_body_is_read_or_named() -> None:
     }
 
 
+def by_digits(percent: float) -> float:
+    return float(Decimal(repr(percent)).scaleb(-2))
+
+
 def test_recorded_derivatives_of_2021() -> None:
     at = datetime(2021, 5, 18, 14, 1, 28, tzinfo=UTC)
     path, raw = recorded("derivatives_2021-05-18.json")
@@ -194,7 +199,7 @@ def test_recorded_derivatives_of_2021() -> None:
     assert sum(item is None for item in items) == sum(row["contract_type"] == "futures" for row in raw) == 337
     for row, item in zip(raw, items, strict=True):
         if isinstance(item, PerpSnapshot):
-            said = (row["market"], row["symbol"], row["funding_rate"] / 100, row["open_interest"])
+            said = (row["market"], row["symbol"], by_digits(row["funding_rate"]), row["open_interest"])
             assert (item.exchange, item.symbol, item.rate, item.oi_usd) == said
 
 

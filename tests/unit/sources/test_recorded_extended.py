@@ -20,7 +20,7 @@ def test_contracts(recorded: Any, ms: Any) -> None:
     [item], [row] = recorded.read(body, "instruments", "market"), body["data"]
     assert (item.symbol, item.base, item.quote) == (row["name"], row["assetName"], row["collateralAssetName"])
     assert (item.kind, item.margin, item.underlying, item.funding_interval_hours) == ("perp", "stable", "coin", 1)
-    assert (item.contract_size, item.multiplier, item.oi_sides, item.active) == (1, 1, 1, row["active"])
+    assert (item.contract_size, item.multiplier, item.oi_sides, item.active) == (1, 1, None, row["active"])
     assert ms(item.listed_at) == row["createdAt"]
 
 

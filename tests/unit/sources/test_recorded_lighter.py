@@ -25,7 +25,7 @@ def test_contracts(recorded: Any) -> None:
         assert item.upstream_id == str(row["market_id"])
         assert item.active == (row["status"] == "active")
         assert (item.kind, item.margin, item.underlying, item.funding_interval_hours) == ("perp", "stable", "coin", 1)
-        assert (item.contract_size, item.multiplier, item.oi_sides, item.listed_at) == (1, 1, 1, None)
+        assert (item.contract_size, item.multiplier, item.oi_sides, item.listed_at) == (1, 1, None, None)
 
 
 def test_open_interest(recorded: Any) -> None:
