@@ -85,6 +85,15 @@ class AmbiguousAsset(ApiError):
     status, code = 409, "ambiguous_asset"
 
 
+class TooSlow(ApiError):
+    """A body that does not come."""
+
+    status, code = 408, "body_too_slow"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Connection": "close"})
+
+
 class Conflict(ApiError):
     """It is already being done, or done differently."""
 

@@ -118,8 +118,11 @@ async def _rates(
     without = () if kind == "settled" else await venues.left_out(db, perps)
     if window.at is not None:
         query = told.at(perps, window.at, hours)
+    elif kind == "settled":
+        query = funding.history(perps, window.start, window.end, hours)
     else:
-        query = told.history(perps, window.start, window.end, hours)
+        newest_first = common.order == "desc"
+        query = predictions.history(perps, window.start, window.end, hours, newest_first=newest_first)
 
     async def why() -> str:
         if kind == "predicted":

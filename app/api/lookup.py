@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from app.api.bodies import MIB, spooled
 from app.api.deps import DatabaseDep
-from app.api.errors import TooLarge, UnsupportedMedia
+from app.api.errors import Unavailable, UnsupportedMedia
 from app.api.funding import PER_HOURS
 from app.api.funding_rows import FRACTION, PER
 from app.api.known import known_source
@@ -30,9 +31,10 @@ from app.services.lookup import Asked, InForce
 JSON = "application/json"
 SECOND = timedelta(seconds=1)
 LATE = "rows in the future are answered as of now"
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 64 * MIB
 AT_ONCE = 2
 """Look-ups answered at once; each may need some 200 MB."""
+WAIT_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -74,7 +76,7 @@ def _documented() -> dict[str, Any]:
     return {
         "tags": ["Funding"],
         "response_model": ColumnsEnvelope[columns_model(LookedUp)],
-        "responses": problems(400, 401, 404, 409, 413, 415),
+        "responses": problems(400, 401, 404, 408, 409, 413, 415, 503),
         "openapi_extra": {"requestBody": {"required": True, "content": body}},
     }
 
@@ -87,8 +89,8 @@ async def look_up(request: Request, db: DatabaseDep, time_format: TimeFormatPara
     same as arrays. Answered as columns in the order asked, null where nothing is in force; no later fact is used.
     """
     _json_only(request)
-    async with request.app.state.lookups:
-        asked = await asyncio.to_thread(question, await _body(request))
+    async with spooled(request, MAX_BYTES, f"Ask in parts of {MAX_ROWS:,} rows") as body, _turn(request):
+        asked = await asyncio.to_thread(lambda: question(body.read_bytes()))
         await known_source(db, asked.source, "body.source")
         rows = await asyncio.to_thread(told, asked)
         return await _answer(request, db, asked, rows, time_format)
@@ -101,14 +103,19 @@ def _json_only(request: Request) -> None:
         raise UnsupportedMedia(f"{JSON} is expected, as it is", headers={"Accept-Post": JSON})
 
 
-async def _body(request: Request) -> bytes:
-    parts, size = list[bytes](), 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BYTES:
-            raise TooLarge(f"The body is too large: more than {MAX_BYTES >> 20} MiB. Ask in parts of {MAX_ROWS:,} rows")
-        parts.append(part)
-    return b"".join(parts)
+@asynccontextmanager
+async def _turn(request: Request) -> AsyncGenerator[None]:
+    """One of the look-ups answered at once. Raises Unavailable where none is free for a while."""
+    turns: asyncio.Semaphore = request.app.state.lookups
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await turns.acquire()
+    except TimeoutError as error:
+        raise Unavailable(f"{AT_ONCE} look-ups are being answered, as many as may", code="busy") from error
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 async def _answer(request: Request, db: Database, asked: Question, rows: Told, time_format: TimeFormat) -> Response:

@@ -5,16 +5,13 @@ import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from anyio import open_file
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import Field
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from app.api.bodies import MIB, spooled
 from app.api.deps import DatabaseDep, Slug, WriterDep, lower, writer
 from app.api.errors import BadRequest, TooLarge, UnsupportedMedia, Wrong, bad_value
 from app.api.schemas import Out, problems
@@ -24,7 +21,6 @@ from app.services.importing import Body, Format, Options
 from app.services.keys import Key
 
 MAX_ROWS = 1_000_000
-MIB = 1 << 20
 SETTLE_SECONDS = 2.0
 """How long after a write the rollups are brought up to it: many writes in a row cost one computation."""
 
@@ -160,7 +156,7 @@ def _writes(dataset: str) -> dict[str, Any]:
     return {
         "tags": ["Writing"],
         "response_model": ImportAnswer,
-        "responses": problems(400, 401, 403, 413, 415),
+        "responses": problems(400, 401, 403, 408, 413, 415),
         "openapi_extra": {"requestBody": _body_schema(dataset)},
     }
 
@@ -191,7 +187,7 @@ async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep, k
 
 async def _write(dataset: str, request: Request, db: Database, told: Told, key: Key) -> Response:
     options = told.options(dataset)
-    async with _spooled(request) as body, request.app.state.imports:
+    async with _received(request) as body, request.app.state.imports:
         options = replace(options, writer=importing.Writer(key.name, "api", _described(body)))
         answer = await _imported(db, dataset, body, options)
     if answer.inserted + answer.updated and not options.dry_run:
@@ -215,8 +211,8 @@ async def _imported(db: Database, dataset: str, body: Body, options: Options) ->
 
 
 @asynccontextmanager
-async def _spooled(request: Request) -> AsyncGenerator[Body]:
-    """The body in a file, as it came; unpacking is left to the reader. Raises UnsupportedMedia and TooLarge."""
+async def _received(request: Request) -> AsyncGenerator[Body]:
+    """The body in a file, as it came; unpacking is left to the reader. Raises UnsupportedMedia, and as `spooled`."""
     try:
         headers = request.headers
         kind, gzipped = importing.format_of(headers.get("content-type", ""), headers.get("content-encoding", ""))
@@ -224,20 +220,5 @@ async def _spooled(request: Request) -> AsyncGenerator[Body]:
         accepted = ", ".join(kind.value for kind in Format)
         raise UnsupportedMedia(str(error), headers={"Accept-Post": accepted, "Accept-Encoding": "gzip"}) from error
     limit = request.app.state.settings.max_body_mb * MIB
-    with TemporaryDirectory(prefix="perpstore-import-") as folder:
-        path = Path(folder) / "body"
-        await _spool(request, path, limit)
+    async with spooled(request, limit, "Send it in parts") as path:
         yield Body(path, kind, gzipped, limit)
-
-
-async def _spool(request: Request, path: Path, limit: int) -> None:
-    size, declared = 0, int(request.headers.get("content-length") or 0)
-    try:
-        async with await open_file(path, "wb") as file:
-            async for block in request.stream():
-                size += len(block)
-                if max(size, declared) > limit:
-                    raise TooLarge(f"The body is too large: more than {limit // MIB} MiB. Send it in parts")
-                await file.write(block)
-    except ClientDisconnect as error:
-        raise BadRequest("The body broke off", code="bad_body") from error

@@ -8,10 +8,16 @@ from app.services.perps import Perps
 from app.services.queries import Query, sql
 
 
-def history(perps: Perps, start: datetime, end: datetime, per_hours: float | None) -> Query:
-    """Estimates told in `[start, end)`, each with what was then paid; rates per `per_hours` (None: as told)."""
-    arguments = (perps.entity_id, start, end, per_hours, *_narrow(perps))
-    return Query(sql("predictions", "history"), arguments, start=1, end=2)
+def history(
+    perps: Perps, start: datetime, end: datetime, per_hours: float | None, *, newest_first: bool = False
+) -> Query:
+    """Estimates told in `[start, end)`, each with what was then paid; rates per `per_hours` (None: as told).
+
+    `newest_first`: the order in which they are wanted, in which pages cost least.
+    """
+    text = sql("predictions", "history")
+    text = text.replace("order by time", "order by time desc") if newest_first else text
+    return Query(text, (perps.entity_id, start, end, per_hours, *_narrow(perps)), start=1, end=2)
 
 
 def at(perps: Perps, moment: datetime, per_hours: float | None) -> Query:

@@ -133,13 +133,14 @@ async def test_the_exchange_s_own_estimates_are_preferred(client: httpx.AsyncCli
     hours = [((datetime.fromisoformat(row["time"]) - DAY) / timedelta(hours=1), row["source"]) for row in rows]
     # told by the exchange at 1:00 and 2:30: Velo's 1:00, 2:00 and 3:00 come within the hour after
     assert hours == [(1, "binance"), (2.5, "binance"), *((h, "velo") for h in (4, 5, 6, 7, 8))]
-    paged: list[dict[str, Any]] = []
-    asked = {"kind": "predicted", "limit": "2", **WINDOW}
-    for _ in range(4):
-        answer = (await client.get("/funding/BTC", params=asked)).json()
-        paged += answer["data"]
-        asked["cursor"] = answer["page"]["next_cursor"]
-    assert (paged, asked["cursor"]) == (rows, None)
+    for order, expected in (("asc", rows), ("desc", rows[::-1])):
+        paged: list[dict[str, Any]] = []
+        asked = {"kind": "predicted", "limit": "2", "order": order, **WINDOW}
+        for _ in range(4):
+            answer = (await client.get("/funding/BTC", params=asked)).json()
+            paged += answer["data"]
+            asked["cursor"] = answer["page"]["next_cursor"]
+        assert (paged, asked["cursor"]) == (expected, None)
 
 
 def due(hour: float) -> datetime:

@@ -117,7 +117,7 @@ async def _must_equal(answer: bytes, merged: pd.DataFrame, by_time: pd.DataFrame
 async def arrow(client: httpx.AsyncClient, db: Database, dsn: str) -> Line:
     """A year of one coin on seven exchanges: the answer read into a table, against `fetch` of the same statement."""
     entity = await db.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
-    query = funding.history(Perps(entity), START, START + HOURS * HOUR, 8.0, "settled")
+    query = funding.history(Perps(entity), START, START + HOURS * HOUR, 8.0)
     statement = f'select * from ({query.text}) rows order by time, exchange collate "C", instrument collate "C"'
     connection = await asyncpg.connect(dsn, server_settings=SESSION)
     window = {"start": f"{START:%Y-%m-%d}", "end": f"{START + HOURS * HOUR:%Y-%m-%d}", "format": "arrow"}

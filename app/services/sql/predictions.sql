@@ -1,6 +1,7 @@
 -- name: history
 -- One row an estimate told in [$2, $3) of what a perpetual of an asset will pay, per $4 hours, with what it paid where
 -- that is known. Those of a source only where none that is preferred to it told one in the hour before.
+-- Sorted before anything is looked up for each, and still so at the end: a page looks it up for its own rows only.
 with member as materialized (
   select s.id as series_id, i.id as instrument_id, e.slug as exchange, i.symbol as instrument, o.slug as source,
     s.preference
@@ -13,14 +14,9 @@ with member as materialized (
     and ($6::text is null or coalesce(i.margin, 'stable') = $6)
     and case when $7::text is null then not o.on_request else o.slug = $7 end
 ), told as (
-  select m.exchange, m.instrument, m.source, p.ts, p.rate as rate_native, p.for_time, v.hours, v.how, f.ts as settled_at,
-    case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as rate,
-    case when $4::float8 is null then f.rate * (v.hours / f.interval_hours) else f.rate * $4 / f.interval_hours end
-      as settled_rate
+  select m.*, p.ts as time, p.rate, p.interval_hours, p.for_time
   from member m
   cross join lateral (select * from estimate_known($8, $2, $3) k where k.series_id = m.series_id offset 0) p
-  left join lateral interval_at(m.instrument_id, m.series_id, p.interval_hours, p.ts, $8) v on true
-  left join lateral settled_for(m.instrument_id, p.ts, p.for_time, null, $8) f on true
   where not exists (
     select from member o
     cross join lateral (
@@ -28,12 +24,21 @@ with member as materialized (
       where k.series_id = o.series_id limit 1
     ) preferred
     where o.instrument_id = m.instrument_id and (o.preference, o.series_id) < (m.preference, m.series_id))
+  order by time
 )
-select ts as time, exchange, instrument, rate, rate_native, hours as interval_hours,
-  (array['assumed', 'inferred', 'declared'])[how + 1] as interval_known, 'predicted' as kind, source, for_time,
-  extract(epoch from coalesce(for_time, settled_at) - ts)::float8 / 60 as minutes_before, settled_rate,
-  rate - settled_rate as error
-from told
+select time, exchange, instrument, r.rate, t.rate as rate_native, v.hours as interval_hours,
+  (array['assumed', 'inferred', 'declared'])[v.how + 1] as interval_known, 'predicted' as kind, source, for_time,
+  extract(epoch from coalesce(for_time, f.ts) - time)::float8 / 60 as minutes_before, r.settled_rate,
+  r.rate - r.settled_rate as error
+from told t
+left join lateral interval_at(t.instrument_id, t.series_id, t.interval_hours, time, $8) v on true
+left join lateral settled_for(t.instrument_id, time, t.for_time, null, $8) f on true
+cross join lateral (
+  select case when $4::float8 is null then t.rate else t.rate * $4 / v.hours end as rate,
+    case when $4::float8 is null then f.rate * (v.hours / f.interval_hours) else f.rate * $4 / f.interval_hours end
+      as settled_rate
+) r
+order by time
 
 -- name: at
 -- One row a perpetual of an asset: the last estimate told by $2 of a settlement still to come then. One that does not say
