@@ -77,6 +77,9 @@ async def _done(
         if number is None:
             ordered = await backfills.order(session.db, source.id, asked, plan.pieces, asked_by="command line")
             number = ordered.id
+            note(f"back-fill {number}: {_size(_plan(plan))}")
+        else:
+            note(f"back-fill {number} was begun before: it goes on with what is left")
         async with working(engine, {source.id: source}):
             return await _watched(session, number)
 
@@ -129,10 +132,14 @@ def _plan(plan: "Plan") -> dict[str, Any]:
     return {**facts, "windows": len(plan.pieces), "requests": plan.requests, "rows": plan.rows, "time_s": plan.seconds}
 
 
+def _size(plan: dict[str, Any]) -> str:
+    time = span(plan["time_s"])
+    return f"{plan['windows']:,} windows, {plan['requests']:,} requests, at most {plan['rows']:,} rows, {time}"
+
+
 def _show(done: dict[str, Any]) -> None:
     if "state" not in done:
-        time = span(done["time_s"])
-        return say(f"{done['windows']:,} windows, {done['requests']:,} requests, at most {done['rows']:,} rows, {time}")
+        return say(_size(done))
     say(f"back-fill {done['id']}: {done['state']}")
     say(table([name.upper() for name in COUNTS], [[done[name] for name in COUNTS]]))
     for error in done["errors"]:

@@ -50,7 +50,7 @@ def _has_history(feed: Feed) -> bool:
 
 async def plan(db: Database, wish: Wish) -> Plan:
     """The chunks of a wish, the most wanted first. Raises NothingToAsk."""
-    wanted, found = _wanted(wish), list[tuple[int, Feed, Sequence[Window | Aim]]]()
+    wanted, found = datasets_of(wish), list[tuple[int, Feed, Sequence[Window | Aim]]]()
     for number, feed in enumerate(wish.source.feeds):
         if not _has_history(feed) or feed.dataset not in wanted or (feed.needs_key and not key_of(wish.source)):
             continue
@@ -68,7 +68,7 @@ def _planned(wish: Wish, found: Iterable[tuple[int, Feed, Sequence[Window | Aim]
     pages = _pages_a_chunk(each)
     pieces = tuple(piece for number, feed, asked in cut for piece in chunked(number, feed, asked, pages))
     requests, rows = sum(piece.requests for piece in pieces), sum(piece.rows for piece in pieces)
-    return Plan(source.id, _wanted(wish), wish.start, wish.end, pieces, requests, rows, _seconds(source, each))
+    return Plan(source.id, datasets_of(wish), wish.start, wish.end, pieces, requests, rows, _seconds(source, each))
 
 
 def _cut(feed: Feed, asked: Iterable[Window | Aim]) -> list[Window]:
@@ -90,12 +90,14 @@ def _pages_a_chunk(asked: Collection[tuple[Feed, Window]]) -> int:
     return pages
 
 
-def _wanted(wish: Wish) -> tuple[str, ...]:
+def datasets_of(wish: Wish) -> tuple[str, ...]:
+    """Which datasets are wished for; all with a history where none is named. Raises NothingToAsk."""
     there = datasets_with_history(wish.source)
     strange = [one for one in wish.datasets if one not in there]
-    if strange or not there:
-        has = f"it has {', '.join(there)}" if there else "it has none"
-        raise NothingToAsk(f"{wish.source.id} has no history of {', '.join(strange) or 'anything'}; {has}")
+    if not there:
+        raise NothingToAsk(f"{wish.source.id} has no history: how things stand now is sampled while the service runs")
+    if strange:
+        raise NothingToAsk(f"{wish.source.id} has no history of {', '.join(strange)}; it has {', '.join(there)}")
     return wish.datasets or there
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.ingest.chunks import Wish, plan
+from app.ingest.chunks import Wish, datasets_of, plan
 from app.ingest.engine import Engine
 from app.ingest.jobs import run
 from app.ingest.runner import why_disabled
@@ -23,6 +23,8 @@ async def plan_order(engine: Engine, sources: Mapping[str, Source], wish: Mappin
     source = sources[wish["source"]]
     if reason := why_disabled(source):
         raise NothingToAsk(f"{source.id} is disabled: {reason}")
+    asked = Wish(source, **{name: wish[name] for name in WISHED})
+    datasets_of(asked)  # before anybody is asked in vain
     if source.feed("instruments") and not await log.last_success(engine.db, source.id, "instruments"):
         await run(engine, source, "instruments", Order())
-    return await plan(engine.db, Wish(source, **{name: wish[name] for name in WISHED}))
+    return await plan(engine.db, asked)

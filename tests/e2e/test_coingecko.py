@@ -10,8 +10,10 @@ import pytest
 from app.db import Database
 from app.ingest import jobs
 from app.ingest.engine import Engine
+from app.ingest.orders import plan_order
 from app.ingest.work import Order
 from app.services import reference, store
+from app.services.backfills import NothingToAsk
 from tests.api.test_funding import iso
 from tests.db.facts import batch
 from tests.db.importing import bring
@@ -135,7 +137,9 @@ async def test_it_stands_in_as_a_weight_where_nobody_else_is_fresh(
 
 
 @pytest.mark.usefixtures("exchanges")
-async def test_what_counts_and_what_is_refused_by_name(engine: Engine, clock: Clock) -> None:
+async def test_what_counts_and_what_is_refused_by_name(
+    engine: Engine, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """Exchanges that tell themselves what they list have no second instrument; coins go by CoinGecko's id."""
     now = clock.now
     replayed.mood.percent["kraken_futures", "PF_ETHUSD"] = 58.196744826794
@@ -166,6 +170,13 @@ async def test_what_counts_and_what_is_refused_by_name(engine: Engine, clock: Cl
         "select received, inserted, rejected from pull where dataset = 'perp_snapshot'"
     )
     assert [(r["received"], r["inserted"]) for r in counts] == [(r["inserted"] + r["rejected"], 24) for r in counts]
+    once = await rejects(engine.db)
+    clock.now += timedelta(minutes=30)
+    caplog.clear()
+    await pulled(engine)
+    assert await rejects(engine.db) >= once  # one row each, however often
+    assert await engine.db.reads.fetchval("select count(*) from reject") == len(await rejects(engine.db))
+    assert not caplog.records
     rows = await engine.db.reads.fetch(
         """select x.slug, i.symbol, e.canonical_id, i.multiplier, s.preference from series s
         join source o on o.id = s.source_id and o.slug = 'coingecko' join instrument i on i.id = s.instrument_id
@@ -214,3 +225,10 @@ async def test_an_asset_alone_does_not_mean_what_only_coingecko_tells_of(engine:
         where x.slug = 'murky-dex' and e.canonical_id = 'bitcoin' group by i.symbol"""
     )
     assert {r["symbol"]: r["sources"] for r in rows} == {"BTC": ["import"], "BTC-USD": ["coingecko", "import"]}
+
+
+async def test_history_is_refused_before_anybody_is_asked(engine: Engine, replay: Replay, clock: Clock) -> None:
+    wish = {"source": "coingecko", "datasets": (), "entities": None, "exchanges": None}
+    with pytest.raises(NothingToAsk, match="coingecko has no history: how things stand now is sampled while"):
+        await plan_order(engine, {"coingecko": source("coingecko")}, {**wish, "start": clock.now, "end": clock.now})
+    assert not replay.asked

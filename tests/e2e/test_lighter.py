@@ -1,26 +1,22 @@
 """Lighter over real sockets: markets asked by number, its sixty requests a minute, and pages that are cut unsaid."""
 
-import asyncio
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from app.db import Database
-from app.ingest import jobs
+from app.ingest import backfill, jobs
 from app.ingest.engine import Engine
 from app.ingest.pages import Line, fetch
 from app.ingest.sources.lighter import SOURCE
 from app.ingest.spec import Budget, Window
 from app.ingest.work import Order
 from app.records import Instrument
-from tests.conftest import ROOT
 from tests.e2e.rounds import MINUTE, Clock, first_wanted, stored
-from tests.e2e.test_cli import COMMAND
+from tests.e2e.test_backfill import ended, ordered, planned
 from tests.replay import Replay
 from tests.replayed import lighter
 from tests.replayed import markets as world
@@ -113,20 +109,16 @@ async def test_a_page_cut_to_the_newest_rows_is_asked_again_in_halves(
     assert (line.requests, found.bad) == (requests, [])
 
 
-async def test_sixty_days_of_two_tokens_by_the_command_are_complete(
-    clean_database: Database, replay: Replay, clock: Clock, mood: lighter.Mood
-) -> None:
-    """At the real pace: five requests are far from sixty."""
-    clock.now, mood.allowed, mood.a_period = datetime.now(UTC), 60, 60.0
-    words = ("backfill", "lighter", "--days", "60", "--asset", "BTC,ETH", "--dataset", "funding")
-    asked = {**os.environ, **replay.settings(), "DATABASE_URL": clean_database.dsn}
-    command = await asyncio.create_subprocess_exec(*COMMAND, *words, env=asked, cwd=ROOT)
-    assert await command.wait() == 0
-    funding = await stored(clean_database, "funding", "rate")
-    assert set(funding) == {("lighter", "BTC"), ("lighter", "ETH")}
-    for (_, symbol), rows in funding.items():
-        assert rows == settled(symbol, rows[0][0], rows[-1][0])
-        assert rows[-1][0] - rows[0][0] >= timedelta(days=60) - HOUR
-        assert clock.now - rows[-1][0] < HOUR
+async def test_sixty_days_of_two_tokens_are_complete(engine: Engine, replay: Replay, mood: lighter.Mood) -> None:
+    coins = "select id from entity where canonical_id in ('bitcoin', 'ethereum')"
+    entities = tuple(row["id"] for row in await engine.db.reads.fetch(coins))
+    plan = await planned(engine, QUICK, 60, ("funding",), entities)
+    async with backfill.working(engine, {"lighter": QUICK}):
+        row = await ended(engine.db, await ordered(engine, plan))
+    assert (row["state"], row["errors"], row["rejected"]) == ("succeeded", [], 0)
+    funding = await stored(engine.db, "funding", "rate")
+    expected = settled("BTC", plan.start, plan.end), settled("ETH", plan.start, plan.end)
+    assert funding == {("lighter", "BTC"): expected[0], ("lighter", "ETH"): expected[1]}
+    assert len(expected[0]) == 60 * 24
     assert replay.counted() == {"/api/v1/orderBookDetails": 1, "/api/v1/fundings": 4}
     assert mood.refused == 0
