@@ -147,26 +147,27 @@ $$
 
 # The interval an estimate of a contract told at a time is of, and how that is known (2 declared, 1 inferred, 0
 # assumed): as told with it; else that of the settlement in force then, its own teller's first; else what the exchange
-# declared by then; else that of the last settlement, however old. No row where none of these is known.
+# declared by then; else that of the last settlement, however old. No row where none of these is known. What is not needed
+# is not asked.
 INTERVAL_AT = """
 create function interval_at(instrument int, teller int, told float8, at timestamptz, moment timestamptz)
 returns table (hours float8, how int)
 language sql stable parallel safe as $$
-  select o.hours, o.how from (
-    select told as hours, 2 as how, 0 as place, 0 as preference where told is not null
-    union all
-    select f.interval_hours, case when v.in_force then least(f.interval_known, 1) else 0 end,
-      case when v.in_force then 1 else 3 end, case when s.id = teller then -1 else s.preference end
-    from series s
-    cross join lateral funding_last(s.id, at, moment) f
-    cross join lateral (select at <= f.ts + 1.5 * f.interval_hours * interval '1 hour' as in_force) v
-    where told is null and s.instrument_id = instrument
-    union all
-    (select d.value::float8, 2, 2, 0 from instrument_fact d
-     where told is null and d.instrument_id = instrument and d.fact = 'funding_interval_hours' and d.valid_from <= at
+  select found[1], found[2]::int from (select coalesce(
+    case when told is not null then array[told, 2] end,
+    (select array[f.interval_hours, least(f.interval_known, 1)] from funding_last(teller, at, moment) f
+     where at <= f.ts + 1.5 * f.interval_hours * interval '1 hour'),
+    (select array[f.interval_hours, least(f.interval_known, 1)]
+     from series s cross join lateral funding_last(s.id, at, moment) f
+     where s.instrument_id = instrument and s.id <> teller and at <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
+     order by s.preference, s.id limit 1),
+    (select array[d.value::float8, 2] from instrument_fact d
+     where d.instrument_id = instrument and d.fact = 'funding_interval_hours' and d.valid_from <= at
        and (moment is null or d.known_at <= moment)
-     order by d.valid_from desc limit 1)
-  ) o order by o.place, o.preference limit 1
+     order by d.valid_from desc limit 1),
+    (select array[f.interval_hours, 0] from series s cross join lateral funding_last(s.id, at, moment) f
+     where s.instrument_id = instrument order by s.id <> teller, s.preference, s.id limit 1)
+  ) as found offset 0) one where found is not null
 $$
 """
 
@@ -196,17 +197,25 @@ language sql stable parallel safe as $$
 $$
 """
 
-# Two sources that tell of one perpetual, the preferred one first.
+# Two sources that tell of one perpetual, the preferred one first: of these entities and exchanges, where either is one of
+# these sources (null: any).
 TOLD_TWICE = """
-create view told_twice as
-select i.id as instrument_id, i.entity_id, e.slug as exchange, i.symbol as instrument,
-  a.id as series_id, x.slug as source, b.id as other_id, y.slug as other_source
-from series a
-join series b on b.instrument_id = a.instrument_id and (a.preference, a.id) < (b.preference, b.id)
-join instrument i on i.id = a.instrument_id and i.kind = 'perp'
-join exchange e on e.id = i.exchange_id
-join source x on x.id = a.source_id
-join source y on y.id = b.source_id
+create function told_twice(entities int[], exchanges text[], sources text[])
+returns table (
+  instrument_id int, entity_id int, exchange text, instrument text, series_id int, source text, other_id int,
+  other_source text)
+language sql stable parallel safe as $$
+  select i.id, i.entity_id, e.slug, i.symbol, a.id, x.slug, b.id, y.slug
+  from series a
+  join series b on b.instrument_id = a.instrument_id and (a.preference, a.id) < (b.preference, b.id)
+  join instrument i on i.id = a.instrument_id and i.kind = 'perp'
+  join exchange e on e.id = i.exchange_id
+  join source x on x.id = a.source_id
+  join source y on y.id = b.source_id
+  where case when entities is null then true else i.entity_id = any(entities) end
+    and case when exchanges is null then true else e.slug = any(exchanges) end
+    and case when sources is null then true else x.slug = any(sources) or y.slug = any(sources) end
+$$
 """
 
 # A source whose samples are of exchanges that nobody else vouches for is heard when it is asked for by name.
@@ -260,7 +269,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("live_event")
-    op.execute("drop view told_twice")
+    op.execute("drop function told_twice(int[], text[], text[])")
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")

@@ -1,5 +1,6 @@
 """Two sources of one fact that differ."""
 
+from collections.abc import Container
 from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Query
@@ -13,8 +14,9 @@ from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
 from app.api.words import split
+from app.db import Database
 from app.services import disagreements
-from app.services.disagreements import TOLERANCES, Dataset, Tolerance
+from app.services.disagreements import TOLERANCES, Dataset, Scope, Tolerance
 from app.services.entities import find_assets
 
 router = APIRouter(route_class=RememberedRoute)
@@ -61,25 +63,26 @@ async def list_disagreements(
     """Where two sources of one fact differ by more than a tolerance: of funding and estimates per 8 hours.
 
     Settlements and closes of hours are compared at the same time. Of estimates and open interest the last sample of
-    the other source in each hour is held against the nearest of the preferred one, at most 10 minutes from it.
+    the other source in each hour is held against the nearest of the preferred one, at most 10 minutes from it; a
+    notice says how many estimates cannot be compared, since nothing told of which interval they were.
     """
     await known_exchanges(db, exchange, "exchange")
     await known_sources(db, source, "source")
     tolerances: dict[Dataset, Tolerance] = {name: _allowed(name, tolerance) for name in dataset or TOLERANCES}
-    query = disagreements.disagreements(
-        tolerances,
-        window.start,
-        window.end,
-        entities=await find_assets(db, asset),
-        exchanges=exchange,
-        sources=source,
-        known_at=window.known_at,
-    )
-    return await render(db, query, Disagreement, common, meta(window, notices=[_stated(tolerances)]))
+    entities = await find_assets(db, asset)
+    scope = Scope(window.start, window.end, entities, exchange, source, window.known_at)
+    notices = [_stated(tolerances), *await _left_out(db, scope, tolerances)]
+    query = disagreements.disagreements(tolerances, scope)
+    return await render(db, query, Disagreement, common, meta(window, notices=notices))
 
 
 def _allowed(dataset: Dataset, asked: float | None) -> Tolerance:
     return TOLERANCES[dataset] if asked is None else Tolerance(asked)
+
+
+async def _left_out(db: Database, scope: Scope, datasets: Container[Dataset]) -> list[str]:
+    count = await disagreements.without_interval(db, scope) if "predicted" in datasets else 0
+    return [f"{count} estimates are not compared: nothing told of which interval they were"] if count else []
 
 
 def _stated(tolerances: dict[Dataset, Tolerance]) -> str:

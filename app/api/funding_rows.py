@@ -73,15 +73,16 @@ class PredictionError(Row):
     source: str = column("Who told the estimates.")
     minutes_from: float = column("Told so long before settlement at the least.", "minutes")
     minutes_to: float = column("And less than that.", "minutes")
-    samples: int = column("How many estimates.")
+    samples: int = column("How many estimates. 0: the errors are null.")
     settlements: int = column("How many settlements they were of.")
-    mean_error: float = column("Bias: mean of estimate − paid; positive: told too high.", PER)
-    mean_absolute_error: float = column("Mean of |estimate − paid|.", PER)
-    root_mean_square_error: float = column("Root of the mean of (estimate − paid)².", PER)
-    max_absolute_error: float = column("Greatest |estimate − paid|.", PER)
-    sign_right: float = column(
+    mean_error: float | None = column("Bias: mean of estimate − paid; positive: told too high.", PER)
+    mean_absolute_error: float | None = column("Mean of |estimate − paid|.", PER)
+    root_mean_square_error: float | None = column("Root of the mean of (estimate − paid)².", PER)
+    max_absolute_error: float | None = column("Greatest |estimate − paid|.", PER)
+    sign_right: float | None = column(
         "Share of estimates with the sign of what was paid; 0 has a sign of its own.", "fraction, 0 to 1"
     )
+    without_interval: int = column("Estimates beside these: nothing told by then of which interval they were.")
 
 
 class Contributor(Out):

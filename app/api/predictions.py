@@ -52,7 +52,8 @@ async def prediction_error(
     """How far estimates were from what was paid at the settlements in `[start, end)`, by minutes before settlement.
 
     Each source by itself; what was paid is as the preferred source of that settlement tells it. An estimate that does
-    not say what it is for counts for the settlement whose interval it was told in. With `known_at`: estimates and
+    not say what it is for counts for the settlement whose interval it was told in. One of which nothing tells of what
+    interval it was has no error and is counted by itself, in `without_interval`. With `known_at`: estimates and
     settlements as they were stored by then.
     """
     edges = tuple(buckets) if buckets else EDGES

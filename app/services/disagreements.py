@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from app.db import Database
 from app.services.queries import Query, sql
 
 Dataset = Literal["funding", "predicted", "open-interest", "candles"]
@@ -38,21 +39,34 @@ TOLERANCES: Mapping[Dataset, Tolerance] = {
 """Rates are rounded to some 1e-8 and near zero half the time: there a share alone says little."""
 
 
-def disagreements(
-    tolerances: Mapping[Dataset, Tolerance],
-    start: datetime,
-    end: datetime,
-    *,
-    entities: Sequence[int] | None = None,
-    exchanges: Sequence[str] | None = None,
-    sources: Sequence[str] | None = None,
-    known_at: datetime | None = None,
-) -> Query:
-    """One row a pair of values in `[start, end)` that differ by more than the tolerance of their dataset.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is compared: facts of `[start, end)`, of all contracts and sources or fewer, as known then (None: now)."""
+
+    start: datetime
+    end: datetime
+    entities: Sequence[int] | None = None
+    exchanges: Sequence[str] | None = None
+    sources: Sequence[str] | None = None
+    known_at: datetime | None = None
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """As statements take it, from `$1`."""
+        return self.start, self.end, self.entities, self.exchanges, self.sources, self.known_at
+
+
+def disagreements(tolerances: Mapping[Dataset, Tolerance], scope: Scope) -> Query:
+    """One row a pair of values that differ by more than the tolerance of their dataset.
 
     Only datasets with a tolerance are looked at.
     """
     pairs = " union all ".join(f"({sql('disagreements', name.replace('-', '_'))})" for name in tolerances)
     allowed = tolerances.values()
     limits = (list(tolerances), [each.relative for each in allowed], [each.least for each in allowed])
-    return Query(BEYOND.format(pairs=pairs), (start, end, entities, exchanges, sources, known_at, *limits))
+    return Query(BEYOND.format(pairs=pairs), (*scope.arguments, *limits))
+
+
+async def without_interval(db: Database, scope: Scope) -> int:
+    """How many estimates cannot be compared, since nothing told of which interval they were."""
+    return await db.reads.fetchval(sql("disagreements", "without_interval"), *scope.arguments)

@@ -85,6 +85,22 @@ async def test_estimates_and_open_interest_of_the_hour(
     assert [row["dataset"] for row in await read(client, dataset="predicted,candles")] == ["predicted"]
 
 
+async def test_estimates_of_no_known_interval_are_counted(
+    client: httpx.AsyncClient, clean_database: Database, two: tuple[int, int]
+) -> None:
+    own, other = two
+    for to, rate in ((own, 1e-4), (other, 2e-4)):
+        samples = [{"series_id": to, "ts": at(h), "rate": rate} for h in (1, 2, 3)]
+        await put(clean_database, "predicted_funding", [batch("predicted_funding", samples)])
+    await settle(clean_database, own, {2.5: 1e-4}, hours=4)
+    answer = (await client.get(PATH, params=WINDOW)).json()
+    assert [(row["time"][11:13], row["value"]) for row in answer["data"]] == [("03", 2e-4)]
+    assert answer["meta"]["notices"][1].startswith("4 estimates are not compared")
+    for narrow in ({"start": at(2.5).isoformat()}, {"dataset": "funding"}, {"exchange": "bybit"}):
+        answer = (await client.get(PATH, params={**WINDOW, **narrow})).json()
+        assert len(answer["meta"]["notices"]) == 1
+
+
 async def test_open_interest_in_coins(
     client: httpx.AsyncClient, clean_database: Database, two: tuple[int, int]
 ) -> None:

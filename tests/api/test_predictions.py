@@ -215,6 +215,18 @@ async def test_errors_of_each_source_are_against_what_the_exchange_paid(
     assert await read(client, path, start=at(2.5).isoformat(), end=at(3).isoformat()) == []
 
 
+async def test_estimates_of_no_known_interval_are_counted(client: httpx.AsyncClient, clean_database: Database) -> None:
+    to = await series(clean_database, "bybit", "BTCUSDT")
+    await settle(clean_database, to, {8: 1e-4, 16: 1e-4}, hours=8)
+    await sample(clean_database, to, {1: 3e-4, 7: 3e-4, 7.5: 3e-4}, for_hour=8)
+    await sample(clean_database, to, {15.5: 3e-4}, for_hour=16)
+    rows = await read(client, "/funding/BTC/prediction-error", **WINDOW)
+    told = ("minutes_from", "samples", "settlements", "without_interval", "mean_error", "root_mean_square_error")
+    assert rest(rows, *told) == [
+        (30, 1, 1, 1, pytest.approx(2e-4), pytest.approx(2e-4)), (60, 0, 0, 1, None, None), (240, 0, 0, 1, None, None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("buckets", ["5", "5,5", "10,5", "-1,5", "0,x", "0,9999", "0,nan"])
 async def test_spans_that_are_none_are_refused(client: httpx.AsyncClient, buckets: str) -> None:
     answer = await client.get("/funding/BTC/prediction-error", params={"buckets": buckets})

@@ -78,7 +78,7 @@ cross join lateral (
 -- name: errors
 -- One row a perpetual of an asset, source and span of minutes before settlement ($8 to $9): how far what it told then was
 -- from what settled in [$2, $3), per $4 hours. Each source by itself; what settled is of the preferred one. No estimate
--- longer than $11 before is read.
+-- longer than $11 before is read. Those of which nothing tells the interval have no error: they are only counted.
 with teller as materialized (
   select s.id as series_id, i.id as instrument_id, e.slug as exchange, i.symbol as instrument, o.slug as source,
     s.preference
@@ -108,7 +108,7 @@ with teller as materialized (
       else date_trunc('minute', k.for_time + interval '30 seconds') = f.ts end
     offset 0
   ) p
-  cross join lateral interval_at(t.instrument_id, t.series_id, p.interval_hours, p.ts, $10) v
+  left join lateral interval_at(t.instrument_id, t.series_id, p.interval_hours, p.ts, $10) v on true
   cross join lateral (
     select case when $4::float8 is null then p.rate else p.rate * $4 / v.hours end as told,
       case when $4::float8 is null then f.rate * (v.hours / f.interval_hours) else f.rate * $4 / f.interval_hours end
@@ -116,11 +116,11 @@ with teller as materialized (
   ) r
   where $7::text is null or t.source = $7
 )
-select exchange, instrument, source, b.first as minutes_from, b.last as minutes_to, count(*) as samples,
-  count(distinct ts) as settlements, avg(error) as mean_error, avg(abs(error)) as mean_absolute_error,
-  sqrt(avg(case when abs(error) > 1e-150 then error * error else 0 end)) as root_mean_square_error,
+select exchange, instrument, source, b.first as minutes_from, b.last as minutes_to, count(error) as samples,
+  count(distinct ts) filter (where error is not null) as settlements, avg(error) as mean_error, avg(abs(error)) as mean_absolute_error,
+  sqrt(avg(case when abs(error) <= 1e-150 then 0 else error * error end)) as root_mean_square_error,
   max(abs(error)) as max_absolute_error,
-  avg((sign(told) = sign(paid))::int)::float8 as sign_right
+  avg((sign(told) = sign(paid))::int)::float8 as sign_right, count(*) - count(error) as without_interval
 from compared join unnest($8::float8[], $9::float8[]) as b(first, last) on minutes >= b.first and minutes < b.last
 group by exchange, instrument, source, b.first, b.last
 
