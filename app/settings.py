@@ -13,7 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_FILE = ".env"
 WordList = Annotated[tuple[str, ...], NoDecode]
-FEE = re.compile(r"(\*|[a-z0-9][a-z0-9_.-]*):(-?(?:0|0?\.\d+))/(-?(?:0|0?\.\d+))", re.ASCII)
+EXCHANGE, FRACTION = r"[a-z0-9][a-z0-9_.-]*", r"-?(?:0|0?\.\d+)"
+FEE = re.compile(rf"(\*|{EXCHANGE}):({FRACTION})/({FRACTION})", re.ASCII)
 """Fees of one exchange, `binance:0.0005/0.0002`: its name (`*`: all others), taker and maker as fractions."""
 
 

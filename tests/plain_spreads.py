@@ -6,7 +6,7 @@ from itertools import permutations
 
 from tests.plain import Contract
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 Market = Mapping[tuple[str, str], Contract]
 """Contracts by exchange and symbol."""
 Row = dict[str, object]
@@ -69,13 +69,25 @@ def persistence(market: Market, row: Row, moment: datetime, lookback: int) -> tu
     return sum(high > low for high, low in both), len(both)
 
 
-def realised(market: Market, row: Row, moment: datetime, lookback: int) -> float | None:
-    """What the short leg settled less what the long leg did, after the lookback's begin and up to the moment."""
-    sums = [
-        [rate for time, (rate, _) in market[name].settled.items() if moment - lookback * HOUR < time <= moment]
-        for name in _names(row)
-    ]
-    return sum(sums[0]) - sum(sums[1]) if all(sums) else None
+def realised(market: Market, row: Row, moment: datetime, lookback: int) -> tuple[float | None, float]:
+    """What the short leg settled less what the long leg did in the minutes for which both are known; these in hours."""
+    start = moment - lookback * HOUR
+    known = [_minutes(market[name], moment) for name in _names(row)]
+    both = {minute for minute in known[0] & known[1] if start < minute}
+    sums = [[rate for time, (rate, _) in market[name].settled.items() if time in both] for name in _names(row)]
+    return (sum(sums[0]) - sum(sums[1]) if all(sums) else None), len(both) / 60
+
+
+def _minutes(contract: Contract, moment: datetime) -> set[datetime]:
+    """The ends of all minutes settlements are for: since the one before, or an interval where that is long ago."""
+    found: set[datetime] = set()
+    times = sorted(time for time in contract.settled if time <= moment)
+    for before, time in zip([None, *times], times, strict=False):
+        took = contract.settled[time][1] * HOUR
+        begun = before if before is not None and time - before <= 1.5 * took else time - took
+        ended = moment if time == times[-1] else time
+        found |= {begun + n * MINUTE for n in range(1, (ended - begun) // MINUTE + 1)}
+    return found
 
 
 def _names(row: Row) -> tuple[tuple[str, str], tuple[str, str]]:

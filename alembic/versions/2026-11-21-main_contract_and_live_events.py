@@ -233,9 +233,121 @@ language sql stable strict parallel safe as $$
 $$
 """
 
+# Open interest of a contract in USD at an instant, told within the two hours before, from the preferred source that is not
+# heard on request only. Coins are priced at the last hour that closed by then.
+OPEN_INTEREST_USD = """
+create function open_interest_usd(contract int, instant timestamptz, moment timestamptz)
+returns float8
+language sql stable parallel safe as $$
+  select v.usd
+  from series s
+  join source o on o.id = s.source_id
+  cross join lateral (
+    select k.ts, k.oi_usd, k.oi_base from open_interest_known(moment) k
+    where k.series_id = s.id and k.ts <= instant and k.ts >= instant - interval '2 hours' order by k.ts desc limit 1
+  ) h
+  cross join lateral (
+    select coalesce(h.oi_usd, h.oi_base * (
+      select c.close from perp_1h_known(moment) c
+      where c.series_id = s.id and c.ts <= h.ts - interval '1 hour' and c.ts > h.ts - interval '4 hours'
+      order by c.ts desc limit 1)) as usd
+  ) v
+  where s.instrument_id = contract and not on_request(o.slug) and v.usd is not null
+  order by s.preference, s.id limit 1
+$$
+"""
+
+# What pairs of contracts did in the hours before an instant. Persistence: at how many full hours the short leg's rate was
+# higher, of those at which both had one. Realised: what the legs settled, less one another, over the stretches for which
+# both are known. A settlement is for its interval before it, and for all the time since the one before, unless that is
+# longer than 1.5 of its intervals: then it is a gap, and what the other leg settled in it does not count either.
+PAIR_PAST = """
+create function pair_past(shorts int[], longs int[], instant timestamptz, lookback int, moment timestamptz)
+returns table (short_id int, long_id int, persistence float8, persistence_hours bigint,
+  realised_spread float8, realised_hours float8)
+language sql stable parallel safe as $$
+  with settled as (
+    select s.instrument_id, s.preference, s.id as series_id, f.ts, f.rate, f.rate * 8 / v.hours as rate_8h,
+      v.hours * interval '1 hour' as took, f.ts + 1.5 * v.hours * interval '1 hour' as in_force_to,
+      least(instant, lead(f.ts) over (partition by s.id order by f.ts) - interval '1 microsecond') as until
+    from series s
+    cross join lateral funding_last(s.id, instant, moment) l
+    cross join lateral (
+      select k.ts, k.rate, k.interval_hours from funding_known(moment) k
+      where k.series_id = s.id and k.ts <= instant and k.ts > instant - interval '3 days' - lookback * interval '1 hour'
+      offset 0
+    ) f
+    cross join lateral (select case when f.ts >= l.told_at then l.interval_hours else f.interval_hours end as hours) v
+    where s.instrument_id = any(shorts || longs)
+  ), hour as (
+    select distinct on (instrument_id, g.ts) instrument_id, g.ts, case when g.ts <= in_force_to then rate_8h end as rate
+    from settled, generate_series(
+      greatest(date_trunc('hour', instant) - (lookback - 1) * interval '1 hour',
+        date_trunc('hour', settled.ts - interval '1 microsecond') + interval '1 hour'),
+      until, interval '1 hour') as g(ts)
+    order by instrument_id, g.ts, (g.ts > in_force_to), preference, series_id
+  ), stood as (
+    select instrument_id, array_agg(rate order by ts desc) as hours from hour group by instrument_id
+  ), once as (
+    select *, lag(ts) over contract as before, lead(ts) over contract is null as newest
+    from (select distinct on (instrument_id, ts) * from settled order by instrument_id, ts, preference, series_id) told
+    window contract as (partition by instrument_id order by ts)
+  ), paid as (
+    select instrument_id, array_agg(ts order by ts) as times, array_agg(rate order by ts) as rates,
+      sum(rate order by ts) filter (where ts > instant - lookback * interval '1 hour') as paid,
+      range_agg(tstzrange(case when ts - before <= 1.5 * took then before else ts - took end,
+        case when newest then instant else ts end, '(]'))
+        * tstzmultirange(tstzrange(instant - lookback * interval '1 hour', instant, '(]')) as covered
+    from once group by instrument_id
+  ), leg as (
+    select * from paid left join stood using (instrument_id)
+  )
+  select p.short_id, p.long_id, h.higher::float8 / nullif(h.both, 0), h.both, r.short - r.long, r.hours
+  from unnest(shorts, longs) as p(short_id, long_id)
+  join leg s on s.instrument_id = p.short_id
+  join leg l on l.instrument_id = p.long_id
+  cross join lateral (
+    select count(t.short - t.long) as both, count(*) filter (where t.short > t.long) as higher
+    from unnest(s.hours, l.hours) as t(short, long)
+  ) h
+  cross join lateral (select s.covered * l.covered as span) c
+  cross join lateral (
+    select case when c.span = s.covered then s.paid
+        else (select sum(rate) from unnest(s.times, s.rates) as t(ts, rate) where ts <@ c.span) end as short,
+      case when c.span = l.covered then l.paid
+        else (select sum(rate) from unnest(l.times, l.rates) as t(ts, rate) where ts <@ c.span) end as long,
+      (select sum(extract(epoch from upper(t) - lower(t)))::float8 / 3600 from unnest(c.span) as t) as hours
+  ) r
+$$
+"""
+
+# The rates of a series from an instant to another: the one in force at the first (`looked_up`: with its interval as the
+# settlements by then tell), then every settlement, each until the next one or for 1.5 of its intervals. What is three days
+# old is in force nowhere: no exchange lets two days pass between settlements.
+FUNDING_STRETCHES = """
+create function funding_stretches(
+  series int, first timestamptz, last timestamptz, moment timestamptz, looked_up boolean)
+returns table (settled_at timestamptz, rate float8, interval_hours float8, assumed boolean, until timestamptz)
+language sql stable parallel safe as $$
+  select f.ts, f.rate, f.interval_hours, f.interval_known = 0, least(last,
+    f.ts + 1.5 * f.interval_hours * interval '1 hour', lead(f.ts) over (order by f.ts) - interval '1 microsecond')
+  from (
+    select k.ts, k.rate, k.interval_hours, k.interval_known
+    from funding_newest(series, first, moment, 1) k where not looked_up and k.ts > first - interval '3 days'
+    union all
+    select k.ts, k.rate, k.interval_hours, k.interval_known
+    from funding_last(series, first, moment) k where looked_up and k.ts > first - interval '3 days'
+    union all
+    select k.ts, k.rate, k.interval_hours, k.interval_known
+    from funding_known(moment) k where k.series_id = series and k.ts > first and k.ts <= last
+  ) f
+$$
+"""
+
 DEFINITIONS = (
     *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
     *(ONLY_ON_REQUEST, FACT_KNOWN),
+    *(OPEN_INTEREST_USD, PAIR_PAST, FUNDING_STRETCHES),
 )
 
 
@@ -269,6 +381,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("live_event")
+    op.execute("drop function funding_stretches(int, timestamptz, timestamptz, timestamptz, boolean)")
+    op.execute("drop function pair_past(int[], int[], timestamptz, int, timestamptz)")
+    op.execute("drop function open_interest_usd(int, timestamptz, timestamptz)")
     op.execute("drop function told_twice(int[], text[], text[])")
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from fastapi import Request
@@ -132,11 +132,40 @@ async def _page(
     text = shape.page(
         query.text, len(query.arguments), wanted, arrays=common.form == "columns", after=after is not None
     )
-    one = await db.reads.fetchrow(text, *narrowed(query, wanted, after), common.limit, *(after or ()))
-    assert one is not None  # noqa: S101 - an aggregate is always one row
+    one = await _filled(db, text, query, wanted, common.limit, after)
     if why_empty is not None and after is None and _is_empty(one["data"]):
         found = _noting(found, await why_empty())
     return answer(common.request, one["data"], _document(found, row, common.time_format), _next(common, found, one))
+
+
+async def _filled(
+    db: Database, text: str, query: Query, wanted: Shape, limit: int, after: tuple[object, ...] | None
+) -> asyncpg.Record:
+    """A page; on a grid of as many instants as rows may fill it, then of four times as many until they do."""
+    arguments, instants = narrowed(query, wanted, after), limit // query.rows + 1
+    while True:
+        near, whole = _reaching(query, arguments, instants, descending=wanted.descending)
+        one = await db.reads.fetchrow(text, *near, limit, *(after or ()))
+        assert one is not None  # noqa: S101 - an aggregate is always one row
+        if whole or one["more"]:
+            return one
+        instants *= 4
+
+
+def _reaching(
+    query: Query, arguments: tuple[object, ...], instants: int, *, descending: bool
+) -> tuple[tuple[object, ...], bool]:
+    """The arguments with a grid of so many steps at the most from where the page begins; whether that is all of it."""
+    if query.step is None or query.start is None or query.end is None:
+        return arguments, True
+    first, last = cast("datetime", arguments[query.start]), cast("datetime", arguments[query.end])
+    there = (last - first) // query.step
+    near = list(arguments)
+    if descending:
+        near[query.start] = first + max(0, there - instants) * query.step
+    else:
+        near[query.end] = min(last, first + instants * query.step)
+    return tuple(near), there <= instants
 
 
 def _is_empty(data: str) -> bool:

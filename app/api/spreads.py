@@ -21,6 +21,7 @@ from app.api.spreads_asking import (
     MomentOrWindowDep,
     PairsParam,
     TermsDep,
+    answerable,
     basis,
     named,
     of_a_ranking,
@@ -59,8 +60,7 @@ async def ranked_spreads(
 
 async def _ranking(db: Database, common: Common, window: Window, market: Market, terms: Terms) -> Response:
     now = not {"at", "known_at"}.intersection(common.request.query_params)
-    live = now and common.cursor is None
-    query = spreads.ranking(market.contracts, window.start, terms, live=live, trading=now)
+    query = spreads.ranking(market.contracts, window.start, terms, trading=now)
 
     async def why() -> str:
         return "no rows: no asset has two rates in force that these filters leave"
@@ -83,6 +83,7 @@ async def _everywhere(db: Database, common: Common, window: Window, market: Mark
     if least is None or least <= 0:
         raise bad_value("min_spread", least, "all assets over a window take a min_spread above 0, or there is no bound")
     instants = grid(window, STEPS[interval], common, dense=False)
+    await answerable(db, market.contracts, instants)
     query = spreads.over_time(
         market.contracts, instants.first, instants.last, instants.step, market.per_hours, "best", least
     )
@@ -117,6 +118,8 @@ async def asset_spreads(
     instants = grid(window, STEPS[interval], common, dense=False)
     contracts = Contracts.of(asked.perps(window))
     over, chosen = (instants.first, instants.last, instants.step), legs or pairs or "best"
+    if min_spread is not None or common.form not in ("json", "columns"):
+        await answerable(db, contracts, instants, chosen)
     query = spreads.over_time(contracts, *over, hours, chosen, min_spread, then=window.at is not None)
 
     async def why() -> str:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 
 from app.api.deps import CommonDep, DatabaseDep, Names, Window, lower
-from app.api.errors import BadRequest, Wrong, bad_value
+from app.api.errors import BadRequest, TooLarge, Wrong, bad_value
 from app.api.funding import PER_HOURS, Per
 from app.api.known import known_exchanges
-from app.api.perps import Asked, Exchanges, MarginParam, only
+from app.api.perps import Asked, Exchanges, Grid, MarginParam, only
 from app.api.times import At, End, KnownAt, Start, instant
 from app.api.times import window as window_of
 from app.api.words import nearest
@@ -19,9 +19,12 @@ from app.db import Database
 from app.services import spreads
 from app.services.entities import find_assets
 from app.services.fees import Side, fee_table
-from app.services.spreads import Contracts, Leg, Named, Sort, Terms
+from app.services.spreads import Contracts, Leg, Named, Pairs, Sort, Terms
+from app.settings import EXCHANGE, FRACTION
 
-FEE_RATE = re.compile(r"([a-z0-9][a-z0-9_.-]*):(-?(?:0|0?\.\d+))", re.ASCII)
+FEE_RATE = re.compile(rf"({EXCHANGE}):({FRACTION})", re.ASCII)
+LARGEST = 50_000_000
+"""Pairs over all instants that are looked through for a threshold, or streamed: a few minutes of work."""
 LEG = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[^\x00-\x1f\x7f,]+)?$"
 
 MinSpread = Annotated[
@@ -138,6 +141,16 @@ async def _fee_rates(db: Database, side: Side, words: Sequence[str] | None) -> M
     return rates
 
 
+async def answerable(db: Database, contracts: Contracts, instants: Grid, pairs: Pairs = "best") -> None:
+    """Refuse a window whose every instant has to be looked at where that would take many minutes. Raises TooLarge."""
+    found = await spreads.steps(db, contracts, instants.first, instants.last, instants.step, pairs)
+    if found > LARGEST:
+        raise TooLarge(
+            f"{found:,} rates or pairs over all instants of this window, and {LARGEST:,} are answered: "
+            "take a shorter window, a longer interval, pairs=best, or fewer exchanges or assets"
+        )
+
+
 async def named(db: Database, asked: Asked, pairs: str | None, short: str | None, long: str | None) -> Named | None:
     """The two legs a caller named; None: there are none. Raises BadRequest for one alone, or for twice the same."""
     if short is None and long is None:
@@ -147,9 +160,16 @@ async def named(db: Database, asked: Asked, pairs: str | None, short: str | None
     if pairs is not None:
         raise bad_value("pairs", pairs, "short and long name the pair")
     legs = Named(await _leg(db, asked, "short", short), await _leg(db, asked, "long", long))
-    if legs.short == legs.long:
+    if legs.short.exchange == legs.long.exchange and await _meant(db, asked, legs.short) == await _meant(
+        db, asked, legs.long
+    ):
         raise bad_value("long", long, "short and long name the same contract")
     return legs
+
+
+async def _meant(db: Database, asked: Asked, leg: Leg) -> str | None:
+    """The contract of a leg: an exchange alone means the main one."""
+    return leg.symbol or next(iter(await spreads.symbols(db, asked.asset.id, leg.exchange)), None)
 
 
 async def _leg(db: Database, asked: Asked, parameter: str, text: str) -> Leg:

@@ -31,24 +31,12 @@ class Spread(Row):
     interval_assumed: bool = column("Whether the interval of either leg is assumed.")
 
 
-class AssetSpread(Row):
+class AssetSpread(Spread):
     """The widest spread of an asset at one instant."""
 
     keys: ClassVar[tuple[str, ...]] = ("time", "asset")
 
-    time: OutTime = column("The instant; settlements stamped exactly then count.")
     asset: str = column("Symbol of the entity, or its canonical id where several share the symbol.")
-    short_exchange: str = column("Where to be short: the highest rate.")
-    short_instrument: str = column("The contract there.")
-    long_exchange: str = column("Where to be long: the lowest rate.")
-    long_instrument: str = column("The contract there.")
-    short_rate: float = column("Rate in force of the short leg.", PER)
-    long_rate: float = column("Rate in force of the long leg.", PER)
-    spread: float = column("short_rate − long_rate.", PER)
-    spread_apr: float = column("The same a year.", YEAR)
-    short_time: OutTime = column("When the short leg's rate settled.")
-    long_time: OutTime = column("When the long leg's rate settled.")
-    interval_assumed: bool = column("Whether the interval of either leg is assumed.")
 
 
 class RankedSpread(Row):
@@ -77,9 +65,11 @@ class RankedSpread(Row):
     )
     persistence_hours: int = column("At how many of these hours both legs had a rate in force.", "hours")
     realised_spread: float | None = column(
-        "What short − long settled in the last lookback_hours, the instant included; null: a leg never settled.",
-        "fraction over the lookback",
+        "What short − long settled in the last lookback_hours, the instant included, while the settlements of both "
+        "legs are known; null: one of them settled nothing.",
+        "fraction over realised_hours",
     )
+    realised_hours: float = column("For how many of these hours the settlements of both legs are known.", "hours")
     settlement_mismatch: bool = column("Whether the legs settle at different times.")
     interval_assumed: bool = column("Whether the interval of either leg is assumed.")
     short_oi_usd: float | None = column("Open interest of the short leg; null: none known within two hours.", USD)

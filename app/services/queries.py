@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +32,13 @@ class Query:
     """A statement with its arguments, ready to be rendered.
 
     `start` and `end` are the places (from 0) of the arguments that bound its time: a page can narrow what is read.
+    With `step` they are the first and last instant of a grid with about `rows` rows at each, and what is at an instant
+    does not depend on how far the grid reaches: a page reads no more instants than fill it.
     """
 
     text: str
     arguments: tuple[object, ...]
     start: int | None = None
     end: int | None = None
+    step: timedelta | None = None
+    rows: int = 1

@@ -13,6 +13,8 @@ Sort = Literal[
     "net_apr", "spread", "spread_apr", "short_rate", "long_rate", "fees", "break_even_hours", "persistence",
     "realised_spread", "capacity_usd", "short_oi_usd", "long_oi_usd", "age_s", "short_age_s", "long_age_s",
 ]  # fmt: skip
+PAIRS = 10
+"""Pairs an instant that a page of all of them is first taken to have."""
 SYMBOLS = """
 select i.symbol from instrument i join exchange e on e.id = i.exchange_id
 where i.entity_id = $1 and i.kind = 'perp' and e.slug = $2 order by contract_order(i.symbol)
@@ -51,6 +53,9 @@ class Named:
     long: Leg
 
 
+Pairs = Literal["best", "all"] | Named
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How spreads are ranked. Rates and `min_spread` are fractions per `per_hours`; open interest is in USD."""
@@ -72,7 +77,7 @@ def over_time(
     last: datetime,
     step: timedelta,
     per_hours: float,
-    pairs: Literal["best", "all"] | Named,
+    pairs: Pairs,
     min_spread: float | None = None,
     *,
     then: bool = False,
@@ -94,23 +99,33 @@ def over_time(
         ),
         start=1,
         end=2,
+        step=step if min_spread is None else None,
+        rows=PAIRS if pairs == "all" else 1,
     )
 
 
-def ranking(contracts: Contracts, moment: datetime, terms: Terms, *, live: bool, trading: bool) -> Query:
-    """The best pair of each asset (or all) at `moment`, ranked. `live` reads what is newest instead of looking back.
-
-    `trading` leaves out contracts that trade no more.
-    """
+def ranking(contracts: Contracts, moment: datetime, terms: Terms, *, trading: bool) -> Query:
+    """The best pair of each asset (or all) at `moment`, ranked. `trading` leaves out contracts that trade no more."""
     return Query(
         sql("spreads", "ranking"),
         (
-            *(moment, live, terms.per_hours, contracts.entity_ids, contracts.exchanges, contracts.margin),
-            *(contracts.known_at, terms.min_spread, terms.min_oi_usd, terms.horizon_hours, terms.lookback_hours),
+            *(moment, terms.per_hours, contracts.entity_ids, contracts.exchanges, contracts.known_at),
+            *(terms.min_spread, terms.min_oi_usd, terms.horizon_hours, terms.lookback_hours),
             *(list(terms.fees.rates), list(terms.fees.rates.values()), terms.fees.other, terms.capacity_share),
-            *(terms.every_pair, terms.sort, trading),
+            *(terms.every_pair, terms.sort, trading, contracts.margin),
         ),
     )
+
+
+async def steps(
+    db: Database, contracts: Contracts, first: datetime, last: datetime, step: timedelta, pairs: Pairs
+) -> int:
+    """How many pairs `over_time` may have to look at, over all its instants since there are settlements."""
+    asked = (contracts.entity_ids, first, last, step, contracts.exchanges)
+    found = await db.reads.fetchrow(sql("spreads", "extent"), *asked)
+    assert found is not None  # noqa: S101 - an aggregate is always one row
+    of_each = max(1, (found["contracts"] - 1) / 2) if pairs == "all" else 1
+    return int(found["instants"] * of_each)
 
 
 async def symbols(db: Database, entity_id: int, exchange: str) -> list[str]:

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
+from app.services.store import put
 from tests.api.test_funding import iso
 from tests.api.test_spreads import Rows, rows_of
-from tests.db.facts import at, hold, series, settle
+from tests.db.facts import at, batch, series
 
 HOURS = {"binance": 8, "bybit": 8, "okx": 4, "hyperliquid": 1}
 FACTS = st.lists(
@@ -17,17 +18,19 @@ FACTS = st.lists(
     min_size=1, max_size=12,
 )  # fmt: skip
 FEW = settings(
-    max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
+    max_examples=4, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
 
 async def write(db: Database, facts: list[tuple[str, int, float]], *, after: float, until: float) -> None:
-    for exchange in {name for name, hour, _ in facts if after < hour <= until}:
-        rates = {float(h): rate for name, h, rate in facts if name == exchange and after < h <= until}
-        to = await series(db, exchange, "BTCUSDT")
-        await settle(db, to, rates, hours=HOURS[exchange])
-        await hold(db, to, {h: 1e6 + 1e9 * abs(rate) for h, rate in rates.items()})
+    told = {(name, hour): rate for name, hour, rate in facts if after < hour <= until}
+    to = {name: await series(db, name, "BTCUSDT") for name in sorted({name for name, _ in told})}
+    rows = [{"series_id": to[name], "ts": at(hour)} for name, hour in told]
+    paid = [{"rate": rate, "interval_hours": float(HOURS[name])} for (name, _), rate in told.items()]
+    held = [{"oi_usd": 1e6 + 1e9 * abs(rate)} for rate in told.values()]
+    for fact, values in (("funding", paid), ("open_interest", held)):
+        await put(db, fact, [batch(fact, [{**row, **value} for row, value in zip(rows, values, strict=True)])])
 
 
 async def answers(client: httpx.AsyncClient, hour: float, **more: object) -> list[Rows]:

@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from app.db import Database
+from app.records import Instrument
+from app.services import reference
 from app.services.fees import fee_table
 from app.services.store import put
 from app.settings import Settings
@@ -41,9 +43,9 @@ async def test_ranking_equals_plain_python(
             pytest.approx(row["fees"] / (pair["spread"] / 8), rel=1e-9) if pair["spread"] else None  # type: ignore[operator]
         )
         assert (row["persistence"], row["persistence_hours"]) == (pytest.approx(higher / both), both)
-        assert row["realised_spread"] == pytest.approx(
-            plain_spreads.realised(market, pair, moment, lookback), rel=1e-9, abs=1e-18
-        )
+        realised, hours = plain_spreads.realised(market, pair, moment, lookback)
+        assert row["realised_spread"] == pytest.approx(realised, rel=1e-9, abs=1e-18)
+        assert row["realised_hours"] == pytest.approx(hours)
     (top,) = await rows_of(client, "/spreads", **{**asked, "pairs": "best"})
     assert top == {**rows[0], "rank": 1}
 
@@ -96,25 +98,75 @@ async def test_what_a_position_has_room_for_and_what_is_flagged(
     assert await rows_of(client, "/spreads", at=iso(at(9)), min_spread=0.000201) == []
 
 
+async def test_realised_is_over_the_hours_for_which_both_legs_are_known(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    """Listed five hours ago at five times the rate, paying four of them above the other; missing is never zero."""
+    always = dict.fromkeys(range(168), 1e-4)
+    await stored(clean_database, {
+        ("bybit", "B"): paid("bybit", always, 1),
+        ("binance", "A"): paid("binance", dict.fromkeys(range(163, 168), 5e-4), 1),
+        ("okx", "C"): paid("okx", {h: 0.0 for h in range(168) if not 50 <= h < 100}, 1),
+        ("kraken", "D"): paid("kraken", {160: 4e-3}, 8),
+    })  # fmt: skip
+    rows = await rows_of(client, "/spreads", at=iso(at(167)), pairs="all")
+    found = {(row["short_exchange"], row["long_exchange"]): row for row in rows}
+    listed, gap, long = found["binance", "bybit"], found["bybit", "okx"], found["kraken", "bybit"]
+    assert (listed["realised_spread"], listed["realised_hours"]) == (pytest.approx(5 * 4e-4), 5)
+    assert (gap["realised_spread"], gap["realised_hours"]) == (pytest.approx(118e-4), 118)
+    assert (long["realised_spread"], long["realised_hours"]) == (pytest.approx(4e-3 - 15e-4), 15)
+    assert (found["binance", "okx"]["realised_hours"], found["binance", "okx"]["realised_spread"]) == (5, 25e-4)
+    brief = await rows_of(client, "/spreads", at=iso(at(167)), lookback_hours=2, exchanges="kraken,bybit")
+    assert [(row["realised_spread"], row["realised_hours"]) for row in brief] == [(None, 2)]
+
+
+async def test_a_settlement_stamped_ahead_leaves_the_contract_in(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    """Stamps are rounded to the minute, so that the newest may be of half a minute from now."""
+    await now_market(clean_database)
+    before = await rows_of(client, "/spreads", assets="BTC", pairs="all")
+    to, ahead = await series(clean_database, "okx", "BTCUSDT"), datetime.now(UTC) + timedelta(seconds=29)
+    row = {"series_id": to, "ts": ahead, "rate": 0.1, "interval_hours": 1.0}
+    await put(clean_database, "funding", [batch("funding", [row])])
+    await put(clean_database, "open_interest", [batch("open_interest", [{"series_id": to, "ts": ahead, "oi_usd": 1}])])
+    after = await rows_of(client, "/spreads", assets="BTC", pairs="all")
+    for name in ("short_exchange", "long_exchange", "spread", "capacity_usd"):
+        assert [row[name] for row in after] == [row[name] for row in before]
+
+
+async def test_open_interest_on_hearsay_is_none(client: httpx.AsyncClient, clean_database: Database) -> None:
+    """What only CoinGecko tells is heard on request; here nobody can ask for it."""
+    for exchange in ("binance", "bybit"):
+        await settle(clean_database, await series(clean_database, exchange, "BTCUSDT"), {8: 1e-4}, hours=8)
+        heard = (await reference.series_of(clean_database, exchange, "coingecko"))["BTCUSDT"].id
+        await hold(clean_database, heard, {8: 9e9})
+    (row,) = await rows_of(client, "/spreads", at=iso(at(8)))
+    assert (row["short_oi_usd"], row["capacity_usd"]) == (None, None)
+    assert await rows_of(client, "/spreads", at=iso(at(8)), min_oi_usd=1) == []
+
+
 async def now_market(db: Database) -> datetime:
-    """Twelve assets with settlements of the last hours on three exchanges; gives the last full hour."""
+    """Six assets with settlements of the last hours on three exchanges; gives the last full hour."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    for n, base in enumerate(("BTC", "ETH", "SOL", "DOGE", "XRP", "ADA")):
-        for m, exchange in enumerate(("binance", "bybit", "okx")):
-            to = await series(db, exchange, f"{base}USDT", base)
-            rows = [
-                {"series_id": to, "ts": now - h * HOUR, "rate": (n + 1) * (m - 1.5 + h % 3) * 1e-5,
-                 "interval_hours": 1.0} for h in range(5)
-            ]  # fmt: skip
-            await put(db, "funding", [batch("funding", rows)])
-            held = {"series_id": to, "ts": now, "oi_usd": 1e6 * (n + 1)}
-            await put(db, "open_interest", [batch("open_interest", [held])])
+    paid: Rows = []
+    held: Rows = []
+    for m, exchange in enumerate(("binance", "bybit", "okx")):
+        listed = [Instrument(f"{base}USDT", base, "USDT") for base in ("BTC", "ETH", "SOL", "DOGE", "XRP", "ADA")]
+        await reference.put_instruments(db, exchange, listed)
+        found = await reference.series_of(db, exchange, exchange)
+        for n, to in enumerate(found[instrument.symbol].id for instrument in listed):
+            rates = {now - h * HOUR: (n + 1) * (m - 1.5 + h % 3) * 1e-5 for h in range(5)}
+            paid += [{"series_id": to, "ts": ts, "rate": r, "interval_hours": 1.0} for ts, r in rates.items()]
+            held.append({"series_id": to, "ts": now, "oi_usd": 1e6 * (n + 1)})
+    await put(db, "funding", [batch("funding", paid)])
+    await put(db, "open_interest", [batch("open_interest", held)])
     return now
 
 
 async def test_now_is_what_is_known_at_this_instant(client: httpx.AsyncClient, clean_database: Database) -> None:
     await now_market(clean_database)
-    ages = ("short_age_s", "long_age_s", "age_s")
+    ages = ("short_age_s", "long_age_s", "age_s", "realised_hours")
 
     def plain(rows: Rows) -> Rows:
         return [{name: value for name, value in row.items() if name not in ages} for row in rows]

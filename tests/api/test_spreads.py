@@ -1,11 +1,13 @@
 """Spreads over HTTP: over time against plain Python, named legs, thresholds, pages, and what is refused."""
 
+import json
 import random
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
+from app.api import spreads_asking
 from app.db import Database
 from tests import plain_spreads
 from tests.api.test_funding import iso
@@ -139,6 +141,10 @@ async def test_named_legs(client: httpx.AsyncClient, clean_database: Database) -
     assert [row["time"] for row in rows] == [iso(at(8)), iso(at(16))]
     rows = await rows_of(client, "/spreads/BTC", short="binance:btcusdc", long="binance:BTCUSDT", **asked)
     assert [row["spread"] for row in rows] == pytest.approx([4e-4, 4e-4, 5e-4])
+    rows = await rows_of(
+        client, "/spreads/BTC", short="binance", long="binance:BTCUSDC", start=iso(at(0)), end=iso(at(24))
+    )
+    assert [row["time"] for row in rows] == [iso(at(h)) for h in range(21)], "then USDC is the main one, and not itself"
 
 
 async def test_a_threshold_over_all_there_is(client: httpx.AsyncClient, clean_database: Database) -> None:
@@ -181,38 +187,81 @@ async def test_every_asset_over_a_window(client: httpx.AsyncClient, clean_databa
     assert [row["asset"] for row in await rows_of(client, "/spreads", assets="eth", **asked)] == ["ETH", "ETH"]
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "code", "parameter"),
-    [
-        ("/spreads/BTC?per=native", 400, "bad_value", "per"),
-        ("/spreads?per=native", 400, "bad_value", "per"),
-        ("/spreads/BTC?short=binance", 400, "bad_value", "long"),
-        ("/spreads/BTC?short=binance&long=BINANCE", 400, "bad_value", "long"),
-        ("/spreads/BTC?short=binance&long=bybit&pairs=all", 400, "bad_value", "pairs"),
-        ("/spreads/BTC?short=binance&long=binanse", 400, "unknown_exchange", "long"),
-        ("/spreads/BTC?short=binance:NONE&long=bybit", 400, "unknown_instrument", "short"),
-        ("/spreads/BTC?interval=7m", 400, "bad_value", "interval"),
-        ("/spreads/BTC?min_spread=nan", 400, "bad_value", "min_spread"),
-        ("/spreads/BTC?at=2026-01-05&start=2026-01-01", 400, "bad_window", "at"),
-        ("/spreads/BTC?sort=spread", 400, "unknown_parameter", "sort"),
-        ("/spreads/BTK", 404, "unknown_asset", "asset"),
-        ("/spreads?assets=BTK", 404, "unknown_asset", "asset"),
-        ("/spreads?start=2026-01-01", 400, "bad_value", "min_spread"),
-        ("/spreads?start=2026-01-01&min_spread=0", 400, "bad_value", "min_spread"),
-        ("/spreads?start=2026-01-01&min_spread=0.1&sort=spread", 400, "bad_value", "sort"),
-        ("/spreads?interval=1h", 400, "bad_value", "interval"),
-        ("/spreads?sort=beauty", 400, "bad_value", "sort"),
-        ("/spreads?fee_rates=binance", 400, "bad_value", "fee_rates"),
-        ("/spreads?fee_rates=binance:7", 400, "bad_value", "fee_rates"),
-        ("/spreads?fee_rates=binanse:0.0004", 400, "unknown_exchange", "fee_rates"),
-        ("/spreads?fees=none&fee_rates=binance:0.0004", 400, "bad_value", "fee_rates"),
-        ("/spreads?horizon_hours=0", 400, "bad_value", "horizon_hours"),
-        ("/spreads?exchanges=binanse", 400, "unknown_exchange", "exchanges"),
-    ],
-)
-async def test_what_makes_no_sense_is_refused(
-    client: httpx.AsyncClient, path: str, status: int, code: str, parameter: str
+REFUSED = [
+    ("/spreads/BTC?per=native", 400, "bad_value", "per"),
+    ("/spreads?per=native", 400, "bad_value", "per"),
+    ("/spreads/BTC?short=binance", 400, "bad_value", "long"),
+    ("/spreads/BTC?short=binance&long=BINANCE", 400, "bad_value", "long"),
+    ("/spreads/BTC?short=binance&long=binance:BTCUSDT", 400, "bad_value", "long"),
+    ("/spreads/BTC?short=binance&long=bybit&pairs=all", 400, "bad_value", "pairs"),
+    ("/spreads/BTC?short=binance&long=binanse", 400, "unknown_exchange", "long"),
+    ("/spreads/BTC?short=binance:NONE&long=bybit", 400, "unknown_instrument", "short"),
+    ("/spreads/BTC?interval=7m", 400, "bad_value", "interval"),
+    ("/spreads/BTC?min_spread=nan", 400, "bad_value", "min_spread"),
+    ("/spreads/BTC?at=2026-01-05&start=2026-01-01", 400, "bad_window", "at"),
+    ("/spreads/BTC?sort=spread", 400, "unknown_parameter", "sort"),
+    ("/spreads/BTK", 404, "unknown_asset", "asset"),
+    ("/spreads?assets=BTK", 404, "unknown_asset", "asset"),
+    ("/spreads?start=2026-01-01", 400, "bad_value", "min_spread"),
+    ("/spreads?start=2026-01-01&min_spread=0", 400, "bad_value", "min_spread"),
+    ("/spreads?start=2026-01-01&min_spread=0.1&sort=spread", 400, "bad_value", "sort"),
+    ("/spreads?interval=1h", 400, "bad_value", "interval"),
+    ("/spreads?sort=beauty", 400, "bad_value", "sort"),
+    ("/spreads?fee_rates=binance", 400, "bad_value", "fee_rates"),
+    ("/spreads?fee_rates=binance:7", 400, "bad_value", "fee_rates"),
+    ("/spreads?fee_rates=binanse:0.0004", 400, "unknown_exchange", "fee_rates"),
+    ("/spreads?fees=none&fee_rates=binance:0.0004", 400, "bad_value", "fee_rates"),
+    ("/spreads?horizon_hours=0", 400, "bad_value", "horizon_hours"),
+    ("/spreads?exchanges=binanse", 400, "unknown_exchange", "exchanges"),
+]
+
+
+async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient, clean_database: Database) -> None:
+    await series(clean_database, "binance", "BTCUSDC")
+    await series(clean_database, "binance", "BTCUSDT")
+    for path, status, code, parameter in REFUSED:
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), path
+        assert answer.json()["errors"][0]["parameter"] == parameter, path
+
+
+async def test_more_than_can_be_looked_through_is_refused(
+    client: httpx.AsyncClient, clean_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = await client.get(path)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.json()["errors"][0]["parameter"] == parameter
+    """Three contracts of 17 hours by 5 minutes: 3 × 205 rates, or as many pairs. A page of all needs no bound."""
+    rates = dict.fromkeys((0, 8, 16), 1e-4)
+    await stored(clean_database, {(name, "B"): paid(name, rates, 8) for name in ("binance", "bybit", "okx")})
+    asked = {"start": "2020-01-01", "end": iso(at(17, at(0)) + timedelta(minutes=5)), "interval": "5m"}
+    monkeypatch.setattr(spreads_asking, "LARGEST", 615)
+    assert len(await rows_of(client, "/spreads/BTC", pairs="all", min_spread=0, limit=10_000, **asked)) == 615
+    monkeypatch.setattr(spreads_asking, "LARGEST", 614)
+    assert len(await rows_of(client, "/spreads/BTC", pairs="all", limit=10_000, **asked)) == 615
+    for path in ("/spreads?min_spread=0.1&", "/spreads/BTC?min_spread=0.1&", "/spreads/BTC?format=csv&"):
+        answer = await client.get(f"{path}{httpx.QueryParams(asked)}")
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large"), path
+        assert "shorter window" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("pairs", ["best", "all"])
+async def test_pages_of_a_window_with_holes_join_without_a_seam(
+    client: httpx.AsyncClient, clean_database: Database, pairs: str
+) -> None:
+    """Rows of three stretches months apart: none is lost or told twice, however pages fall."""
+    hours = [h + n for h in (0, 2400, 2450) for n in (0, 1, 2)]
+    await stored(clean_database, {
+        (name, "B"): paid(name, {h: rate * h for h in hours}, 1)
+        for name, rate in (("binance", 3e-7), ("bybit", 2e-7), ("okx", 0.0))
+    })  # fmt: skip
+    asked = {"start": "2020-01-01", "end": iso(at(9000)), "interval": "30m", "pairs": pairs}
+    whole = (await client.get("/spreads/BTC", params={**asked, "format": "ndjson"})).text.splitlines()
+    assert len(whole) == 3 * 8 * (1 if pairs == "best" else 3)
+    for order, limit in (("asc", 5), ("desc", 7), ("asc", 1000)):
+        rows: Rows = []
+        cursor: object = None
+        while not rows or cursor:
+            page = await ask(client, "/spreads/BTC", **asked, order=order, limit=limit, cursor=cursor)
+            rows += page["data"]  # type: ignore[arg-type]
+            cursor = page["page"]["next_cursor"]  # type: ignore[index]
+            assert len(page["data"]) == limit or not cursor  # type: ignore[arg-type]
+        expected = [json.loads(line) for line in whole]
+        assert rows == (expected if order == "asc" else expected[::-1])

@@ -53,9 +53,7 @@ async def measure(db: Database, dsn: str) -> list[Line]:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     await _fill(db, now)
     entity = await db.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
-    ranked = spreads.ranking(
-        Contracts(), datetime.now(UTC), Terms(fee_table("taker", (), {}), 0.01), live=True, trading=True
-    )
+    ranked = spreads.ranking(Contracts(), datetime.now(UTC), Terms(fee_table("taker", (), {}), 0.01), trading=True)
     start = (now - YEAR * 24 * HOUR).replace(hour=0) + 24 * HOUR
     year = spreads.over_time(Contracts((entity,)), start, now - HOUR, HOUR, 8.0, "best")
     window = f"start={start:%Y-%m-%d}&end={now:%Y-%m-%dT%H:%M:%SZ}"
