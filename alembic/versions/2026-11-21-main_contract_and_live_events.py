@@ -215,9 +215,24 @@ language sql stable strict parallel safe as $$
 $$
 """
 
+# What open interest is in USD: as told, else its coins at the close of the last hour completed by then, of the four
+# before. A table, so that it becomes part of the statement that reads it.
+OPEN_INTEREST_USD = """
+create function open_interest_usd(
+  series int, instant timestamptz, oi_base float8, oi_usd float8, moment timestamptz)
+returns table (usd float8)
+language sql stable parallel safe as $$
+  select coalesce(oi_usd, oi_base * (
+    select h.close from perp_1h_known(moment) h
+    where h.series_id = series and h.ts <= instant - interval '1 hour' and h.ts > instant - interval '4 hours'
+      and h.close is not null
+    order by h.ts desc limit 1))
+$$
+"""
+
 DEFINITIONS = (
     *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
-    *(ON_REQUEST, ONLY_ON_REQUEST),
+    *(ON_REQUEST, ONLY_ON_REQUEST, OPEN_INTEREST_USD),
 )
 
 
@@ -255,6 +270,7 @@ def downgrade() -> None:
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
+    op.execute("drop function open_interest_usd(int, timestamptz, float8, float8, timestamptz)")
     op.execute("drop function only_on_request(int)")
     op.execute("drop function on_request(text)")
     op.drop_table("source_exchange")
