@@ -25,7 +25,7 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
-from app.services import funding, predictions, venues
+from app.services import coverage, funding, predictions, venues
 from app.services.entities import find_assets
 from app.services.funding import Mean
 
@@ -136,6 +136,8 @@ async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window
     instants = grid(window, mean.step, common)
     query = await funding.weighted(db, asked.perps(window), instants.first, instants.last, mean)
     exchanges, notices = await joined(db, asked, window)
+    if mean.weight == "oi":
+        notices += await coverage.unweighed(db, asked.perps(window), window.start, window.end)
     facts = meta(window, per=per, kind="settled", contributors=exchanges, notices=notices)
     return await render(db, query, row, common, facts)
 

@@ -74,6 +74,23 @@ async def test_weighted_is_the_same_with_and_without_the_rollup(
     }  # fmt: skip
 
 
+async def test_the_mean_names_what_has_no_weight_at_all(client: httpx.AsyncClient, clean_database: Database) -> None:
+    for name in ("binance", "bybit"):
+        await settle(clean_database, await series(clean_database, name, "A"), {0: 1e-4, 8: 2e-4})
+    asked = {"at": iso(at(9)), "weighted": "oi"}
+    found = await read(client, "/funding/BTC", **asked)
+    assert (found["data"][0]["rate"], found["meta"]["notices"]) == (  # type: ignore[index]
+        None, ["no open interest known: weighted=equal takes no weights"])  # fmt: skip
+    await hold(clean_database, await series(clean_database, "bybit", "A"), {9: 1.0})
+    found = await read(client, "/funding/BTC", **asked)
+    row, notices = found["data"][0], found["meta"]["notices"]  # type: ignore[index]
+    assert (row["coverage"], row["stale"]) == (1, ["binance"])
+    assert notices == ["no open interest known of: binance:A; not in the mean nor in coverage"]
+    assert (await read(client, "/funding/BTC", exchanges="bybit", **asked))["meta"]["notices"] == []  # type: ignore[index]
+    equal = await read(client, "/funding/BTC", at=iso(at(9)), weighted="equal")
+    assert equal["meta"]["notices"] == []  # type: ignore[index]
+
+
 async def test_pages_of_the_mean_join_without_a_seam(client: httpx.AsyncClient, three: Database) -> None:
     asked = {"weighted": "oi", "start": iso(at(0)), "end": iso(at(30)), "interval": "15m"}
     for order in ("asc", "desc"):
