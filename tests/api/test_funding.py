@@ -49,6 +49,14 @@ async def test_settlements_say_their_interval_and_source(client: httpx.AsyncClie
     assert "fraction" in meta["units"]["rate"]  # type: ignore[index]
 
 
+async def test_who_tells_only_estimates_is_said_so_before_anything_is_held(
+    client: httpx.AsyncClient, three: Database
+) -> None:
+    for source, hint in (("velo", True), ("coingecko", True), ("lighter", False), ("artemis", False)):
+        found = await read(client, "/funding/BTC", source=source)
+        assert ("ask for kind=predicted&source=" in found["meta"]["notices"][0]) is hint  # type: ignore[index]
+
+
 async def test_at_gives_what_was_in_force(client: httpx.AsyncClient, three: Database) -> None:
     found = await read(client, "/funding/BTC", at=iso(at(7.5)), per="native")
     assert [(row["exchange"], row["time"]) for row in found["data"]] == [  # type: ignore[attr-defined]
