@@ -233,10 +233,25 @@ language sql stable strict parallel safe as $$
 $$
 """
 
-# Open interest of a contract in USD at an instant, told within the two hours before, from the preferred source that is not
-# heard on request only. Coins are priced at the last hour that closed by then.
+# What open interest is in USD: as told, else its coins at the close of the last hour completed by then, of the four
+# before. A table, so that it becomes part of the statement that reads it.
 OPEN_INTEREST_USD = """
-create function open_interest_usd(contract int, instant timestamptz, moment timestamptz)
+create function open_interest_usd(
+  series int, instant timestamptz, oi_base float8, oi_usd float8, moment timestamptz)
+returns table (usd float8)
+language sql stable parallel safe as $$
+  select coalesce(oi_usd, oi_base * (
+    select h.close from perp_1h_known(moment) h
+    where h.series_id = series and h.ts <= instant - interval '1 hour' and h.ts > instant - interval '4 hours'
+      and h.close is not null
+    order by h.ts desc limit 1))
+$$
+"""
+
+# Open interest of a contract in USD at an instant, told within the two hours before, from the preferred source that is
+# not heard on request only.
+OPEN_INTEREST_OF = """
+create function open_interest_of(contract int, instant timestamptz, moment timestamptz)
 returns float8
 language sql stable parallel safe as $$
   select v.usd
@@ -246,13 +261,8 @@ language sql stable parallel safe as $$
     select k.ts, k.oi_usd, k.oi_base from open_interest_known(moment) k
     where k.series_id = s.id and k.ts <= instant and k.ts >= instant - interval '2 hours' order by k.ts desc limit 1
   ) h
-  cross join lateral (
-    select coalesce(h.oi_usd, h.oi_base * (
-      select c.close from perp_1h_known(moment) c
-      where c.series_id = s.id and c.ts <= h.ts - interval '1 hour' and c.ts > h.ts - interval '4 hours'
-      order by c.ts desc limit 1)) as usd
-  ) v
-  where s.instrument_id = contract and not on_request(o.slug) and v.usd is not null
+  cross join lateral open_interest_usd(s.id, h.ts, h.oi_base, h.oi_usd, moment) v
+  where s.instrument_id = contract and not o.on_request and v.usd is not null
   order by s.preference, s.id limit 1
 $$
 """
@@ -346,8 +356,8 @@ $$
 
 DEFINITIONS = (
     *(CONTRACT_ORDER, FUNDING_NEWEST, INTERVAL_THEN, FUNDING_LAST, ESTIMATE_KNOWN, INTERVAL_AT, SETTLED_FOR, TOLD_TWICE),
-    *(ONLY_ON_REQUEST, FACT_KNOWN),
-    *(OPEN_INTEREST_USD, PAIR_PAST, FUNDING_STRETCHES),
+    *(ONLY_ON_REQUEST, FACT_KNOWN, OPEN_INTEREST_USD),
+    *(OPEN_INTEREST_OF, PAIR_PAST, FUNDING_STRETCHES),
 )
 
 
@@ -383,11 +393,12 @@ def downgrade() -> None:
     op.drop_table("live_event")
     op.execute("drop function funding_stretches(int, timestamptz, timestamptz, timestamptz, boolean)")
     op.execute("drop function pair_past(int[], int[], timestamptz, int, timestamptz)")
-    op.execute("drop function open_interest_usd(int, timestamptz, timestamptz)")
+    op.execute("drop function open_interest_of(int, timestamptz, timestamptz)")
     op.execute("drop function told_twice(int[], text[], text[])")
     op.execute("drop function settled_for(int, timestamptz, timestamptz, timestamptz, timestamptz)")
     op.execute("drop function interval_at(int, int, float8, timestamptz, timestamptz)")
     op.execute("drop function estimate_known(timestamptz, timestamptz, timestamptz)")
+    op.execute("drop function open_interest_usd(int, timestamptz, float8, float8, timestamptz)")
     op.execute("drop function instrument_fact_known(timestamptz)")
     op.execute("drop function only_on_request(int)")
     op.drop_column("source", "on_request")

@@ -75,7 +75,7 @@ def known_parameters(request: Request) -> None:
 
 
 def _strange(name: str, value: str, known: list[str]) -> tuple[Wrong, list[str]]:
-    close = nearest(name, known, 1)
+    close = nearest(name, known, 1, 0.6)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}" if known else "there are none here"
     return Wrong(shown(name) or "", shown(value), f"unknown parameter; {hint}"), close
 

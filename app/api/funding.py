@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, PeriodDep, Window, WindowDep, lower
@@ -25,7 +25,7 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
-from app.services import funding, predictions, venues
+from app.services import coverage, funding, predictions, venues
 from app.services.entities import find_assets
 from app.services.funding import Mean
 
@@ -33,6 +33,7 @@ router = APIRouter(route_class=RememberedRoute)
 
 OTHERS = (Prediction, WeightedFunding, DetailedFunding)
 NO_SETTLEMENTS = "no rows: {0} tells rates as they stand, not settlements: ask for kind=predicted&source={0}"
+ESTIMATES = ("perp_1h", "perp_snapshot", "predicted_funding")
 PER_HOURS = {"native": None, "1h": 1.0, "8h": 8.0, "1y": 8760.0}
 
 Per = Annotated[
@@ -127,11 +128,20 @@ async def _rates(
     async def why() -> str:
         if kind == "predicted":
             return await why_empty(db, "predicted_funding", asked, window)
-        if asked.source and await predictions.tells(db, asked.asset.id, asked.source):
+        estimates = asked.source and _only_estimates(common.request, asked.source)
+        if asked.source and (estimates or await predictions.tells(db, asked.asset.id, asked.source)):
             return NO_SETTLEMENTS.format(asked.source)
         return await why_empty(db, "funding", asked, window)
 
     return await render(db, query, row, common, meta(window, per=per, kind=kind, notices=without), why_empty=why)
+
+
+def _only_estimates(request: Request, source: str) -> bool:
+    """Whether a source is asked for rates, but for none that settled."""
+    feeds = [
+        feed["dataset"] for told in request.app.state.sources if told["source"] == source for feed in told["schedule"]
+    ]
+    return "funding" not in feeds and any(feed in ESTIMATES for feed in feeds)
 
 
 async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window, per: str, mean: Mean) -> Response:
@@ -139,6 +149,8 @@ async def _mean(db: DatabaseDep, common: CommonDep, asked: Asked, window: Window
     instants = grid(window, mean.step, common)
     query = await funding.weighted(db, asked.perps(window), instants.first, instants.last, mean)
     exchanges, notices = await joined(db, asked, window)
+    if mean.weight == "oi":
+        notices += await coverage.unweighed(db, asked.perps(window), window.start, window.end)
     facts = meta(window, per=per, kind="settled", contributors=exchanges, notices=notices)
     return await render(db, query, row, common, facts)
 

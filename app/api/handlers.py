@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app.api.errors import AmbiguousAsset, ApiError, BadRequest, Unavailable, UnknownAsset, Wrong, problem, shown
+from app.api.words import FORMS
 from app.services.entities import AmbiguousName, UnknownName
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def _allowed(request: Request) -> list[str]:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    wrong = [_wrong(item) for item in cast(RequestValidationError, error).errors()]
+    wrong = list(dict.fromkeys(_wrong(item) for item in cast(RequestValidationError, error).errors()))
     detail = "; ".join(f"{item.parameter}: {item.reason}" for item in wrong[:3])
     code = "bad_body" if any(item.parameter == "body" for item in wrong) else "bad_value"
     return problem(request, BadRequest(detail or "The request is not valid", code=code, errors=wrong))
@@ -67,9 +68,19 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _wrong(item: Mapping[str, Any]) -> Wrong:
     place, *path = [str(part) for part in item["loc"]]
-    name = ".".join(["body", *path] if place == "body" else path) or place
-    reason = "missing" if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
-    return Wrong(name, None if item["type"] == "missing" else shown(item.get("input")), reason)
+    name = ".".join(["body", *path] if place == "body" else path[:1]) or place
+    return Wrong(name, None if item["type"] == "missing" else shown(item.get("input")), _reason(item))
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    """In words of callers: no regular expressions, and not-a-number is not too small."""
+    if item["type"] == "missing":
+        return "missing"
+    if item["type"] == "string_pattern_mismatch":
+        return FORMS.get(item["ctx"]["pattern"], "not in the form expected here")
+    if _NOT_FINITE.fullmatch(str(item.get("input")).strip()):
+        return "a number expected"
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _unreachable(request: Request, error: Exception) -> Response:
@@ -106,6 +117,7 @@ def _unforeseen(request: Request, error: Exception) -> Response:
     return answer
 
 
+_NOT_FINITE = re.compile("[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _CONNECTION = re.compile("connection|pool|clos", re.IGNORECASE)
 _GONE = (
     ConnectionError,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from fastapi import APIRouter, FastAPI, Request
@@ -48,6 +48,8 @@ router = APIRouter(lifespan=_lifespan)
 
 class LookedUp(Row):
     """What was in force at the instant each row asked about."""
+
+    keys: ClassVar[tuple[str, ...]] = ("time", "exchange", "asset")
 
     time: OutTime = column("The instant asked about.")
     exchange: str = column("The exchange asked about.")

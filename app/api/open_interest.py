@@ -26,7 +26,7 @@ class OpenInterest(Row):
     exchange: str = column("Where it trades.")
     instrument: str = column("Native symbol of the contract.")
     oi_base: float | None = column("In coins, multiplier applied; null: not told.", COINS)
-    oi_usd: float | None = column("In USD; null: not told.", USD)
+    oi_usd: float | None = column("In USD, as told or its coins at the last hourly close; null: not known.", USD)
 
 
 class OpenInterestSum(Row):
@@ -38,7 +38,7 @@ class OpenInterestSum(Row):
     exchange: None = column("Always null: the sum is over exchanges.")
     instrument: None = column("Always null: the sum is over instruments.")
     oi_base: float | None = column("In coins; null where one of them does not tell it.", COINS)
-    oi_usd: float | None = column("In USD; null where one of them does not tell it.", USD)
+    oi_usd: float | None = column("In USD; null where that of one of them is not known.", USD)
     instruments: int = column("How many instruments are in the sum.")
     present: list[str] = column("Exchanges in the sum.")
     missing: list[str] = column("Exchanges with nothing newer than max_age, though known in the 30 days before.")

@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Query
 from app.api.deps import DatabaseDep, Name, Slug, Slugs, Window, lower
 from app.api.known import known_exchanges, known_source
 from app.api.paging import Common
+from app.api.words import DURATION_PATTERN
 from app.db import Database
 from app.services import coverage
 from app.services.entities import Entity, find_asset
@@ -33,7 +34,7 @@ MarginParam = Annotated[
     Literal["stable", "coin", "all"], lower, Query(description="Only stable- or only coin-margined contracts.")
 ]
 SourceParam = Annotated[Slug | None, Query(description="Only what this source tells; default: the preferred one.")]
-Duration = Annotated[str, Query(pattern=r"^[1-9][0-9]{0,5}[smhd]?$")]
+Duration = Annotated[str, Query(pattern=DURATION_PATTERN)]
 """A length of time in words such as 30m or 2h; a bare number is seconds."""
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=3650)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import openapi
 from app.api.deps import CommonDep, DatabaseDep, InstantDep, Name, Names, Slug, Slugs, lower, nearest
 from app.api.errors import NotFound, Wrong
-from app.api.known import known_exchanges
+from app.api.known import EXCHANGES, known_exchanges
 from app.api.openapi import documented
 from app.api.reference_rows import (
     DatasetRow,
@@ -82,7 +82,12 @@ async def list_funding_intervals(
     """
     await _listed(db, exchange, symbol)
     query = quality.funding_intervals(exchange, symbol, moment.at, moment.known_at)
-    return await render(db, query, IntervalRow, common, meta(moment))
+
+    async def why() -> str:
+        by = "by known_at" if moment.known_at and not moment.pinned else "by at" if moment.at else "yet"
+        return f"no rows: no settlement is known of it {by}, nor what its exchange declares"
+
+    return await render(db, query, IntervalRow, common, meta(moment), why_empty=why)
 
 
 @router.get("/instruments/{exchange}/{symbol:path}/facts", **documented(FactRow, 404, tag=TAG))
@@ -106,10 +111,18 @@ select i.symbol from instrument i join exchange x on x.id = i.exchange_id where 
 
 
 async def _listed(db: Database, exchange: str, symbol: str) -> None:
+    known: list[str] = [row["slug"] for row in await db.reads.fetch(EXCHANGES)]
+    if exchange not in known:
+        close = nearest(exchange, known)
+        wrong = [Wrong("exchange", exchange, "no such exchange")]
+        raise NotFound(f"No exchange {exchange}{_hint(close)}", code="unknown_exchange", errors=wrong, candidates=close)
     symbols: list[Any] = [row["symbol"] for row in await db.reads.fetch(LISTED, exchange)]
     if symbol.lower() not in {known.lower() for known in symbols}:
         close = nearest(symbol, symbols)
-        hint = f". Did you mean {', '.join(close)}?" if close else ""
         wrong = [Wrong("symbol", symbol, "not listed there, as far as we know")]
-        detail = f"No instrument {symbol} on {exchange}{hint}"
+        detail = f"No instrument {symbol} on {exchange}{_hint(close)}"
         raise NotFound(detail, code="unknown_instrument", errors=wrong, candidates=close)
+
+
+def _hint(close: list[str]) -> str:
+    return f". Did you mean {', '.join(close)}?" if close else ""

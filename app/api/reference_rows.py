@@ -212,9 +212,11 @@ class IntervalRow(Row):
     from_: OutTime = Field(alias="from", description="First settlement with this interval.")
     to: OutTime | None = column("First settlement with another; null: it is the interval now.")
     hours: float = column("The interval.", "hours")
-    known: Literal["declared", "inferred", "assumed"] = column("Best evidence among its settlements.")
+    known: Literal["declared", "inferred", "assumed"] = column(
+        "How the intervals of most of its settlements are known."
+    )
     settlements: int = column("How many settlements it is read from.")
-    gaps: int = column("How many came later than the interval after the one before: late, or one is missing between.")
+    gaps: int = column("How many settlements are missing between these, by their spacing; one that was late is not.")
     first_evidence: OutTime | None = column("First settlement whose interval is inferred or declared; null: assumed.")
     last_evidence: OutTime | None = column("Last such settlement; null: all are assumed.")
     source: str = column("Who told of the settlements; of several, by commas.")

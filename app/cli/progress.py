@@ -28,12 +28,14 @@ def progress(unit: str) -> Generator[Tell]:
 
 
 def _plain(unit: str) -> Tell:
-    told = time.monotonic()
+    """Of what a line was shown, the end is shown too."""
+    told, shown = time.monotonic(), dict[str, int]()
 
     def tell(what: str, done: int, total: int | None = None, /) -> None:
         nonlocal told
-        if time.monotonic() - told >= EVERY_SECONDS:
-            told = time.monotonic()
+        ended = what in shown and done == total != shown[what]
+        if ended or time.monotonic() - told >= EVERY_SECONDS:
+            told, shown[what] = time.monotonic(), done
             note(f"{what}: {done:,}{f' of {total:,}' if total else ''} {unit}")
 
     return tell

@@ -97,6 +97,11 @@ async def finish(copy: Driver, batch: int, received: int, rejected: int) -> None
     )
 
 
+async def drop(copy: Driver, batch: int) -> None:
+    """An import of which nothing is stored is none."""
+    await copy.execute("delete from import_batch where id = $1", batch)
+
+
 async def note_made(copy: Driver, batch: int, kind: str, ids: Sequence[int]) -> None:
     """What an import made beside facts, in the transaction that makes it."""
     await copy.execute("insert into import_made select $1::int, $2::text, unnest($3::int[])", batch, kind, ids)

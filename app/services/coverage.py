@@ -1,4 +1,4 @@
-"""Why a question has no rows: what is known of the asset's perpetuals, and from when to when."""
+"""Why a question has no rows, or a mean lacks some: what is known of the asset's perpetuals, and from when to when."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -7,6 +7,7 @@ from app.db import Database
 from app.services.perps import Perps
 from app.services.queries import sql
 
+SHOWN = 8
 Dataset = Literal["funding", "predicted_funding", "open_interest", "candles"]
 
 
@@ -15,6 +16,19 @@ async def exchanges(db: Database, perps: Perps) -> tuple[str, ...]:
     narrow = (perps.entity_id, perps.exchanges, perps.margin, perps.source)
     rows = await db.reads.fetch(sql("coverage", "exchanges"), *narrow)
     return tuple(row["slug"] for row in rows)
+
+
+async def unweighed(db: Database, perps: Perps, start: datetime, end: datetime) -> tuple[str, ...]:
+    """A notice of the perpetuals that a mean weighted by open interest cannot count, if there are any."""
+    narrow = (perps.entity_id, perps.exchanges, perps.margin, perps.source)
+    rows = await db.reads.fetch(sql("coverage", "unweighed"), *narrow, start, end, perps.known_at)
+    without = [row["name"] for row in rows if not row["weighed"]]
+    if not without:
+        return ()
+    if len(without) == len(rows):
+        return ("no open interest known: weighted=equal takes no weights",)
+    more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
+    return (f"no open interest known of: {', '.join(without[:SHOWN])}{more}; not in the mean nor in coverage",)
 
 
 async def why_empty(db: Database, dataset: Dataset, perps: Perps, start: datetime, end: datetime) -> str:

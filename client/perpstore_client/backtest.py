@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from perpstore_client.client import PerpstoreClient
+from perpstore_client.contracts import Known, meant
 from perpstore_client.settlements import Read, Series, Settled, Wanted, from_folder, from_server
 from perpstore_client.steps import Steps, combined, first, in_force
 from perpstore_client.times import HOUR_US, Moment, many_microseconds, microseconds, rfc_3339
@@ -23,7 +24,7 @@ LOOK_BACK = 14 * 24 * HOUR_US
 
 
 class NotLoaded(LookupError):
-    """Asked about a time, an asset or an exchange that `load` was not asked for."""
+    """Asked about a time or a name that `load` was not asked for, or about a name that nobody knows."""
 
 
 class BestSpread(NamedTuple):
@@ -40,8 +41,8 @@ class Backtest:
     A rate is in force from its settlement (which counts) for 1.5 of its intervals, and these are as the settlements by
     then tell, whatever was learned of them later. Where an exchange has several contracts of an asset, its main one
     among those with a rate in force is meant: the one in USDT before that in USDC before all others, the shortest
-    symbol first. Of several sources it is the one that the server prefers, as files state too: by default the exchange
-    itself, then imports, then others.
+    symbol first. Wherever an exchange is named, `exchange:symbol` names one contract. Of several sources it is the one
+    that the server prefers, as files state too: by default the exchange itself, then imports, then others.
 
     Times are datetimes (also those of pandas and numpy), epoch seconds or milliseconds, or RFC 3339; without an offset
     they are UTC. Names are taken in any case.
@@ -49,12 +50,14 @@ class Backtest:
 
     def __init__(self, origin: "PerpstoreClient[Any] | str | PathLike[str]") -> None:
         self._origin = origin if isinstance(origin, PerpstoreClient) else Path(origin)
-        self._begin(1, 0, None, Read({}, {}))
+        self._begin(1, 0, None, Read({}, Known(frozenset(), {}), {}))
 
     def _begin(self, start: int, end: int, exchanges: tuple[str, ...] | None, read: Read) -> None:
         self._start, self._end, self._exchanges = start, end, exchanges
         self._settled = {asset.lower(): found for asset, found in read.settled.items()}
         self._sources = read.sources
+        self._known = read.known.exchanges
+        self._contracts = {asset.lower(): names for asset, names in read.known.contracts.items()}
         self._rates: dict[tuple[str, str], Steps[float]] = {}
         self._arrays: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._best: dict[str, Steps[BestSpread]] = {}
@@ -68,14 +71,14 @@ class Backtest:
     ) -> Self:
         """Read what answers about `start` to `end`, both included, need; None: of all assets, all exchanges.
 
-        Replaces what was loaded before. Raises a `PerpstoreError` (an asset that is not known, a server that does not
+        Replaces what was loaded before. Raises a `PerpstoreError` (a name that is not known, a server that does not
         answer), FileNotFoundError for a folder without files, ValueError for an end before the start.
         """
         first_us, last_us = microseconds(start), microseconds(end)
         if last_us < first_us:
             raise ValueError("start has to be before end")
         names, slugs = _words(assets), _words(exchanges)
-        lowered = None if slugs is None else tuple(slug.lower() for slug in slugs)
+        lowered = None if slugs is None else tuple(dict.fromkeys(_exchange(slug) for slug in slugs))
         wanted = Wanted(max(0, first_us - LOOK_BACK), last_us, lowered)
         read = from_server if isinstance(self._origin, PerpstoreClient) else from_folder
         self._begin(first_us, last_us, lowered, read(self._origin, names, wanted))  # type: ignore[arg-type]
@@ -134,13 +137,11 @@ class Backtest:
         return found
 
     def _rated(self, exchange: str, asset: str) -> Steps[float]:
-        """The rate of an exchange's main contract, remembered under the names it was asked by."""
-        settled, slug = self._of(asset), exchange.lower()
-        if self._exchanges is not None and slug not in self._exchanges:
-            raise NotLoaded(f"{exchange} was not loaded; there are {', '.join(self._exchanges)}")
-        series = sorted(
-            (one for one in settled if one.exchange == slug), key=lambda one: (*_rank(one), *self._preference(one))
-        )
+        """The rate of an exchange's main contract or of the one named, remembered under the names it was asked by."""
+        settled, word = self._of(asset), exchange.lower()
+        self._check(exchange, asset)
+        meant_by = (one for one in settled if word in (one.exchange, _name(one).lower()))
+        series = sorted(meant_by, key=lambda one: (*_rank(one), *self._preference(one)))
         steps = self._rates[exchange, asset] = _preferred(settled, series)
         return steps
 
@@ -149,6 +150,16 @@ class Backtest:
         order = [*self._sources.get(series.exchange, ())]
         place = order.index(series.source) if series.source in order else len(order)
         return place, 0 if series.source == series.exchange else 1 if series.source == "import" else 2, series.source
+
+    def _check(self, exchange: str, asset: str) -> None:
+        """Raise NotLoaded for an exchange, or a contract of one, that was not loaded or that nobody knows."""
+        slug, contracts = _exchange(exchange), self._contracts.get(asset.lower(), frozenset())
+        if self._exchanges is not None and slug not in self._exchanges:
+            raise NotLoaded(f"{exchange} was not loaded; there are {', '.join(self._exchanges)}")
+        if slug not in self._known:
+            raise NotLoaded(f"No exchange {slug}{meant(slug, self._known)}")
+        if ":" in exchange and exchange.lower() not in map(str.lower, contracts):
+            raise NotLoaded(f"No perpetual {exchange} of {asset}{meant(exchange, contracts)}")
 
     def _array(self, exchange: str, asset: str) -> tuple[Any, Any]:
         import numpy as np
@@ -170,6 +181,15 @@ class Backtest:
 
 def _words(told: str | Sequence[str] | None) -> list[str] | None:
     return None if told is None else told.split(",") if isinstance(told, str) else list(told)
+
+
+def _exchange(word: str) -> str:
+    """Of `exchange` or `exchange:symbol`."""
+    return word.partition(":")[0].lower()
+
+
+def _name(series: Series) -> str:
+    return f"{series.exchange}:{series.instrument}"
 
 
 def _rank(series: Series) -> tuple[int, int, str]:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from perpstore_client.client import PerpstoreClient
+from perpstore_client.contracts import Known, in_files, meant, near, on_server
 from perpstore_client.frames import FACTS
 from perpstore_client.intervals import Told, intervals_then
-from perpstore_client.problems import Ambiguous, NotFound
+from perpstore_client.problems import Ambiguous, BadRequest, NotFound
 from perpstore_client.times import EPOCH, HOUR_US, MICROSECOND
 
 PER_HOURS = 8.0
@@ -40,14 +40,6 @@ Settled: TypeAlias = "dict[Series, list[tuple[int, float, int]]]"
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Settlements by asset, called as it was asked for, and the sources of each exchange, the preferred first."""
-
-    settled: Mapping[str, Settled]
-    sources: Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """Settlements from `start` to `end` (epoch microseconds, both included), of these exchanges (None: all)."""
 
@@ -60,36 +52,42 @@ class Wanted:
         return EPOCH + self.start * MICROSECOND, EPOCH + (self.end + 1) * MICROSECOND
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Settlements by asset, called as it was asked for, what there is at all, and who is preferred where."""
+
+    settled: Mapping[str, Settled]
+    known: Known
+    sources: Mapping[str, Sequence[str]]
+
+
 def from_server(client: PerpstoreClient[Any], assets: Sequence[str] | None, wanted: Wanted) -> Read:
-    """Settlements by asset; of several sources that tell of one the server has picked.
+    """Settlements of a server; of several sources of one it has picked.
 
     Raises a `PerpstoreError`.
     """
     start, end = wanted.bounds()
     exchanges = client.arrow.exchanges()
     assumed = dict(zip(_plain(exchanges, "exchange"), _plain(exchanges, "funding_interval_hours"), strict=True))
+    known = on_server(client, assumed, assets, wanted.exchanges)
     found: dict[str, Settled] = {}
-    for asset in assets if assets is not None else _listed(client, wanted):
+    for asset in assets if assets is not None else known.contracts:
         path = f"/funding/{asset}"
         batches = client.batches(path, start=start, end=end, exchanges=wanted.exchanges, per="native")
         found[asset] = _gathered(batches, "rate_native", assumed).get(None, {})
     told = _plain(exchanges, "sources") if "sources" in exchanges.schema.names else []
-    return Read(found, dict(zip(_plain(exchanges, "exchange"), told, strict=False)))
-
-
-def _listed(client: PerpstoreClient[Any], wanted: Wanted) -> list[str]:
-    """All assets with a perpetual there."""
-    listed = client.arrow.instruments(kind="perp", exchange=wanted.exchanges)
-    return [asset for asset in cast("list[str | None]", pc.unique(listed["asset"]).to_pylist()) if asset is not None]
+    return Read(found, known, dict(zip(_plain(exchanges, "exchange"), told, strict=False)))
 
 
 def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> Read:
-    """Settlements by asset, from Parquet files under the folder that an export was made in, or its `funding`.
+    """Settlements of Parquet files under the folder that an export was made in, or its `funding`.
 
-    Assets are called as asked for: by canonical id, or by symbol. Raises NotFound and Ambiguous as a server would, and
+    Assets are asked for by canonical id, or by symbol. Raises NotFound, Ambiguous and BadRequest as a server would, and
     FileNotFoundError where there are no files.
     """
     files = _files(folder)
+    known = in_files(files)
+    _check_exchanges(wanted.exchanges or (), known)
     symbols, sources = _stated(files)
     ids = None if assets is None else {asset: _canonical(asset, symbols) for asset in assets}
     start, end = wanted.bounds()
@@ -101,8 +99,18 @@ def from_folder(folder: Path, assets: Sequence[str] | None, wanted: Wanted) -> R
     columns = ["time", "exchange", "instrument", "source", "asset", "rate", "interval_hours", "interval_known"]
     found = _gathered(ds.dataset(files, format="parquet").to_batches(columns=columns, filter=chosen), "rate", {})
     if ids is None:
-        return Read({asset: settled for asset, settled in found.items() if asset is not None}, sources)
-    return Read({asset: found.get(canonical, {}) for asset, canonical in ids.items()}, sources)
+        settled = {asset: told for asset, told in found.items() if asset is not None}
+        return Read(settled, known, sources)
+    contracts = {asset: known.contracts.get(canonical, frozenset[str]()) for asset, canonical in ids.items()}
+    settled = {asset: found.get(canonical, {}) for asset, canonical in ids.items()}
+    return Read(settled, Known(known.exchanges, contracts), sources)
+
+
+def _check_exchanges(wanted: Sequence[str], known: Known) -> None:
+    for name in wanted:
+        if name not in known.exchanges:
+            reason = f"No exchange {name} in these files{meant(name, known.exchanges)}"
+            raise BadRequest(reason, code="unknown_exchange", candidates=near(name, known.exchanges))
 
 
 def _files(folder: Path) -> list[str]:

@@ -18,6 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000
 SECONDS_BELOW = 100_000_000_000
+FORMS = "a datetime, epoch seconds or milliseconds, or RFC 3339 as in 2026-03-02T07:30:00Z expected"
 MILLISECONDS_BELOW = 4_133_980_800_000
 """Epoch numbers are told apart by size, as the server does: seconds, then milliseconds until the year 2101."""
 
@@ -33,7 +34,7 @@ def _epoch(number: int) -> int:
         return number * 1_000_000
     if size < MILLISECONDS_BELOW:
         return number * 1_000
-    raise ValueError(f"{number} is neither epoch seconds nor milliseconds before 2101")
+    raise ValueError(f"{number} is neither epoch seconds nor milliseconds before 2101: {FORMS}")
 
 
 def _since(moment: datetime) -> int:
@@ -44,7 +45,10 @@ def _since(moment: datetime) -> int:
 
 def _text(moment: str) -> int:
     text = moment.strip()
-    return _epoch(int(text)) if text.lstrip("-").isdecimal() else _since(datetime.fromisoformat(text))
+    try:
+        return _epoch(int(text)) if text.lstrip("-").isdecimal() else _since(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise ValueError(f"{moment!r} is no time: {FORMS}") from error
 
 
 def _midnight(moment: date) -> int:
@@ -56,6 +60,8 @@ _READERS: Mapping[type, Callable[[Any], int]] = {int: _epoch, datetime: _since, 
 
 def _other(moment: Any) -> int:
     """Kinds of these types, and numpy's. What pandas holds are nanoseconds."""
+    if moment != moment:
+        raise ValueError(f"{moment!r} is no time: {FORMS}")
     if isinstance(moment, datetime):
         return moment.value // 1000 if type(moment).__module__.startswith("pandas") else _since(moment)  # type: ignore[attr-defined]
     if isinstance(moment, str | date):

@@ -69,6 +69,27 @@ async def test_errors_of_routes(client: httpx.AsyncClient, method: str, path: st
     assert (answer.status_code, problem(answer)["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/funding/ETH?at=yesterday", [("at", "a time expected: RFC 3339, a date, or integer epoch seconds or ")]),
+        ("/funding/ETH?limit=0", [("limit", "Input should be greater than or equal to 1")]),
+        ("/spreads/ETH?min_spread=nan", [("min_spread", "a number expected")]),
+        ("/funding/ETH/carry?notional=-inf", [("notional", "a number expected")]),
+        ("/funding/ETH/prediction-error?at=2026-01-01", [("at", "unknown parameter; there are ")]),
+        ("/quality/disagreements?dataset=foo,bar", [("dataset", "Input should be 'funding', ")] * 2),
+        ("/funding/%00", [("asset", "a name without commas and control characters expected")]),
+        ("/funding/ETH?max_age=long", [("max_age", "a length of time expected: 90s, 30m, 2h, 1d, or seconds")]),
+    ],
+)
+async def test_each_mistake_is_told_once_in_words(
+    client: httpx.AsyncClient, path: str, said: list[tuple[str, str]]
+) -> None:
+    errors: list[dict[str, str]] = problem(await client.get(path))["errors"]  # type: ignore[assignment]
+    told = [(error["parameter"], error["reason"]) for error in errors]
+    assert [(name, reason[: len(words)]) for (name, reason), (_, words) in zip(told, said, strict=True)] == said
+
+
 async def test_405_allows_what_all_routes_of_the_path_do(client: httpx.AsyncClient) -> None:
     assert (await client.put("/admin/pulls")).headers["allow"] == "GET, HEAD, POST"
 

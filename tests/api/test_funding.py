@@ -49,6 +49,14 @@ async def test_settlements_say_their_interval_and_source(client: httpx.AsyncClie
     assert "fraction" in meta["units"]["rate"]  # type: ignore[index]
 
 
+async def test_who_tells_only_estimates_is_said_so_before_anything_is_held(
+    client: httpx.AsyncClient, three: Database
+) -> None:
+    for source, hint in (("velo", True), ("coingecko", True), ("lighter", False), ("artemis", False)):
+        found = await read(client, "/funding/BTC", source=source)
+        assert ("ask for kind=predicted&source=" in found["meta"]["notices"][0]) is hint  # type: ignore[index]
+
+
 async def test_at_gives_what_was_in_force(client: httpx.AsyncClient, three: Database) -> None:
     found = await read(client, "/funding/BTC", at=iso(at(7.5)), per="native")
     assert [(row["exchange"], row["time"]) for row in found["data"]] == [  # type: ignore[attr-defined]
@@ -72,6 +80,23 @@ async def test_weighted_is_the_same_with_and_without_the_rollup(
         "min": pytest.approx(8e-5), "max": pytest.approx(8e-5), "instruments": 3, "oi_usd": 6e6, "coverage": 1,
         "present": ["binance", "bybit", "hyperliquid"], "stale": [], "missing": [],
     }  # fmt: skip
+
+
+async def test_the_mean_names_what_has_no_weight_at_all(client: httpx.AsyncClient, clean_database: Database) -> None:
+    for name in ("binance", "bybit"):
+        await settle(clean_database, await series(clean_database, name, "A"), {0: 1e-4, 8: 2e-4})
+    asked = {"at": iso(at(9)), "weighted": "oi"}
+    found = await read(client, "/funding/BTC", **asked)
+    assert (found["data"][0]["rate"], found["meta"]["notices"]) == (  # type: ignore[index]
+        None, ["no open interest known: weighted=equal takes no weights"])  # fmt: skip
+    await hold(clean_database, await series(clean_database, "bybit", "A"), {9: 1.0})
+    found = await read(client, "/funding/BTC", **asked)
+    row, notices = found["data"][0], found["meta"]["notices"]  # type: ignore[index]
+    assert (row["coverage"], row["stale"]) == (1, ["binance"])
+    assert notices == ["no open interest known of: binance:A; not in the mean nor in coverage"]
+    assert (await read(client, "/funding/BTC", exchanges="bybit", **asked))["meta"]["notices"] == []  # type: ignore[index]
+    equal = await read(client, "/funding/BTC", at=iso(at(9)), weighted="equal")
+    assert equal["meta"]["notices"] == []  # type: ignore[index]
 
 
 async def test_pages_of_the_mean_join_without_a_seam(client: httpx.AsyncClient, three: Database) -> None:

@@ -68,6 +68,12 @@ async def test_taken_back_twice_unknown_and_running(writer: httpx.AsyncClient, c
         assert (await take_back(writer, running or 0, 409))["code"] == "import_runs"
 
 
+async def test_what_stores_nothing_is_no_import(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    for rows in ([], [settlement(9, 99.0)]):
+        assert await bring(writer, "funding", rows) is None
+    assert (await writer.get("/admin/imports")).json()["data"] == []
+
+
 async def test_the_list_of_imports(writer: httpx.AsyncClient) -> None:
     rows = [settlement(h, 1e-4, asset="BTC") for h in range(3)]
     numbers = [await bring(writer, "funding", rows), await bring(writer, "funding", [*rows, settlement(9, 99.0)])]

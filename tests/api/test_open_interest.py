@@ -1,6 +1,6 @@
 """Open interest and candles over HTTP."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from app.services import reference
 from app.services.batch import columns
 from app.services.store import put
 from tests.api.test_funding import iso, read
-from tests.db.facts import at, hold, series
+from tests.db.facts import at, batch, hold, series, settle
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -35,6 +35,45 @@ async def test_samples_grid_and_sum(client: httpx.AsyncClient, clean_database: D
     ]  # fmt: skip
     one = (await read(client, "/open-interest/BTC", at=iso(at(2.5))))["data"]
     assert [(r["exchange"], r["oi_usd"]) for r in one] == [("binance", 3), ("bybit", 10)]  # type: ignore[attr-defined]
+
+
+async def test_usd_nobody_told_are_the_coins_at_the_last_close(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    """One number wherever it is read: in samples, on a grid, in the sum, beside a rate, and as a weight."""
+    a = await series(clean_database, "bybit", "A")
+    await settle(clean_database, a, {0: 1e-4, 8: 1e-4}, hours=8)
+    closes = {6: 100.0, 7: 110.0, 8: 999.0}  # of hours from 6:00, 7:00, 8:00: the last closes at 9:00
+    price = {"open": 1.0, "high": 999.0, "low": 1.0}
+    rows = [{"series_id": a, "ts": at(h), "close": close, **price} for h, close in closes.items()]
+    await put(clean_database, "perp_1h", [batch("perp_1h", rows)])
+    held = [{"series_id": a, "ts": at(h), "oi_base": 3.0} for h in (7.5, 8.5, 11.99, 13)]
+    await put(clean_database, "open_interest", [batch("open_interest", held)])
+    asked = {"start": iso(at(0)), "end": iso(at(14))}
+    samples = (await read(client, "/open-interest/BTC", **asked))["data"]
+    assert [(r["oi_base"], r["oi_usd"]) for r in samples] == [(3, 300), (3, 330), (3, 2997), (3, None)]  # type: ignore[attr-defined]
+    for more in ({}, {"aggregate": "sum"}):
+        (row,) = (await read(client, "/open-interest/BTC", at=iso(at(8.9)), **more))["data"]  # type: ignore[misc]
+        assert row["oi_usd"] == 330  # type: ignore[index]
+    for path, more in (("/funding", {"assets": "BTC"}), ("/funding/BTC", {"weighted": "oi"})):
+        (row,) = (await read(client, path, at=iso(at(8.9)), **more))["data"]  # type: ignore[misc]
+        assert row["oi_usd"] == 330  # type: ignore[index]
+    before = await read(client, "/open-interest/BTC", known_at=iso(at(0)), **asked)
+    assert before["data"] == []
+
+
+async def test_the_market_now_has_the_same_usd(client: httpx.AsyncClient, clean_database: Database) -> None:
+    a, hour = await series(clean_database, "bybit", "A"), datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    price = {"open": 1.0, "high": 9.0, "low": 1.0, "close": 7.0}
+    for fact, told in (
+        ("funding", {"ts": hour, "rate": 1e-4, "interval_hours": 8.0}),
+        ("perp_1h", {"ts": hour - HOUR, **price}),
+        ("open_interest", {"ts": hour, "oi_base": 3.0}),
+    ):
+        await put(clean_database, fact, [batch(fact, [{"series_id": a, **told}])])
+    for at_ in (None, iso(datetime.now(UTC))):
+        (row,) = (await read(client, "/funding", at=at_))["data"]  # type: ignore[misc]
+        assert row["oi_usd"] == 21  # type: ignore[index]
 
 
 async def test_the_multiplier_is_applied_once(client: httpx.AsyncClient, clean_database: Database) -> None:

@@ -189,3 +189,14 @@ async def test_funding_intervals_are_stretches(client: httpx.AsyncClient, listed
         ("2026-01-06T04:00:00Z", None, 4),
     ]
     assert [row["known"] for row in found] == ["inferred", "inferred"]
+    before = await client.get("/instruments/binance/btcusdt/funding-intervals", params={"known_at": "2026-01-01"})
+    assert before.json()["meta"]["notices"] == [
+        "no rows: no settlement is known of it by known_at, nor what its exchange declares"
+    ]
+
+
+async def test_a_mistyped_exchange_of_a_contract_is_named(client: httpx.AsyncClient, listed: Database) -> None:
+    answer = await client.get("/instruments/binanse/BTCUSDT/facts")
+    body = answer.json()
+    assert (answer.status_code, body["code"], body["errors"][0]["parameter"]) == (404, "unknown_exchange", "exchange")
+    assert "binance" in body["candidates"]

@@ -19,7 +19,7 @@ from app.db import Database
 from app.services import reference
 from app.services.export import DATASETS, Wanted, export
 from app.services.intervals import HOUR_US, IntervalKnown, intervals
-from perpstore_client import Ambiguous, Backtest, NotFound, NotLoaded, PerpstoreClient
+from perpstore_client import Ambiguous, Backtest, BadRequest, NotFound, NotLoaded, PerpstoreClient
 from tests.client import market
 from tests.db import facts
 
@@ -112,8 +112,8 @@ def test_times_in_every_form(backtest: Backtest) -> None:
     forms += ["2026-03-01T09:00:00Z", "2026-03-01 10:00+01:00", str(us), np.datetime64("2026-03-01T09", "ns")]
     found = {backtest.funding_rate(form, "binance", "BTC") for form in (*forms, np.int64(us))}
     assert found == {market.main_rate(market.rows(), at, "binance", "bitcoin")}
-    for bad in ("yesterday", 10**17):
-        with pytest.raises(ValueError):  # noqa: PT011 - the words are Python's own
+    for bad in ("yesterday", "2026-13-01", 10**17, pd.NaT, np.datetime64("NaT")):
+        with pytest.raises(ValueError, match=r"epoch seconds or milliseconds, or RFC 3339 as in 2026-"):
             backtest.funding_rate(bad, "binance", "BTC")
     with pytest.raises(TypeError, match="a time expected"):
         backtest.funding_rate(None, "binance", "BTC")  # type: ignore[arg-type]
@@ -149,6 +149,36 @@ def test_what_was_not_loaded_is_refused_not_answered(backtest: Backtest, exporte
     assert narrow.funding_rate(market.DAY, "okx", "BTC") is None
     with pytest.raises(ValueError, match="start has to be before end"):
         narrow.load(END, market.DAY)
+
+
+def test_names_nobody_knows_are_no_missing_rates(
+    backtest: Backtest, client: PerpstoreClient[Any], exported: Path
+) -> None:
+    at = market.DAY + 9 * HOUR
+    for ask in (backtest.funding_rate, backtest.funding_rates):
+        moments: Any = at if ask == backtest.funding_rate else [at]
+        with pytest.raises(NotLoaded, match=r"No exchange binanse. Did you mean binance"):
+            ask(moments, "binanse", "BTC")
+        with pytest.raises(NotLoaded, match=r"No perpetual bybit:BTCPER of BTC. Did you mean bybit:BTCPERP"):
+            ask(moments, "bybit:BTCPER", "BTC")
+    with pytest.raises(NotLoaded, match=r"No perpetual binance:ETHUSDT of BTC"):
+        backtest.spread(at, "bybit", "binance:ETHUSDT", "BTC")
+    assert backtest.funding_rate(at, "okx", "BTC") is None
+    for origin in (client, exported):
+        with pytest.raises(BadRequest) as unknown:
+            Backtest(origin).load(market.DAY, END, "BTC", "binanse")
+        assert (unknown.value.code, "binance" in unknown.value.candidates) == ("unknown_exchange", True)
+
+
+def test_a_contract_may_be_named(backtest: Backtest, exported: Path) -> None:
+    at, facts = market.DAY + 9 * HOUR, market.in_force(market.rows(), market.DAY + 9 * HOUR, "bitcoin")
+    other = facts["bybit", "BTCPERP"]
+    assert backtest.funding_rate(at, "Bybit:btcperp", "BTC") == other != backtest.funding_rate(at, "bybit", "BTC")
+    main = facts["bybit", "BTCUSDT"]
+    assert backtest.spread(at, "bybit:BTCPERP", "bybit", "BTC") == other - main
+    assert backtest.spreads([at], "bybit:BTCPERP", "bybit:BTCUSDT", "BTC").tolist() == [other - main]
+    narrow = Backtest(exported).load(market.DAY, END, "BTC", ["bybit:BTCPERP"])
+    assert narrow.funding_rate(at, "bybit:BTCPERP", "BTC") == other
 
 
 def test_all_assets_where_none_is_named(client: PerpstoreClient[Any], exported: Path) -> None:
@@ -202,6 +232,8 @@ SCHEMA = pa.schema(
     }
 )
 
+ELSEWHERE = {"time": market.DAY, "instrument": "ETHUSDT", "asset": "ethereum", "source": "a", "interval_hours": 8}
+
 FACTS = st.lists(
     st.fixed_dictionaries(
         {
@@ -232,7 +264,8 @@ def test_nothing_later_changes_an_answer(facts: list[market.Row], minute: int, l
 
 def _answers(facts: list[market.Row], at: datetime) -> tuple[Any, ...]:
     with TemporaryDirectory() as name:
-        _write(Path(name), facts)
+        others = [{**ELSEWHERE, "exchange": exchange} for exchange in ("a", "b")]
+        _write(Path(name), [*facts, *others])
         files = Backtest(name).load(market.DAY, market.DAY + timedelta(days=4), "BTC")
     return *(files.funding_rate(at, exchange, "BTC") for exchange in ("a", "b")), files.best_spread(at, "BTC")
 

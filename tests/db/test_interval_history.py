@@ -99,6 +99,14 @@ async def test_of_two_sources_the_preferred_one_is_read(clean_database: Database
     assert (row["settlements"], row["source"], row["known"]) == (3, "bybit,coingecko", "declared")
 
 
+async def test_a_late_settlement_is_no_gap_and_one_declared_row_no_declaration(clean_database: Database) -> None:
+    to = await series(clean_database, "bybit", "BTCUSDT")
+    await settle(clean_database, to, dict.fromkeys((0, 8, 16, 24.4, 32, 64, 72, 80, 88), 1e-4))
+    await settle(clean_database, to, {96: 1e-4}, hours=8)
+    (row,) = await history(clean_database)
+    assert (row["settlements"], row["gaps"], row["known"]) == (10, 3, "inferred")
+
+
 async def test_hyperliquid_went_from_eight_hours_to_one_in_2023(clean_database: Database) -> None:
     folder = shared(HYPERLIQUID)
     for coin in ("BTC", "ETH"):
@@ -116,5 +124,5 @@ async def test_hyperliquid_went_from_eight_hours_to_one_in_2023(clean_database: 
         assert (after["hours"], after["from"], after["to"], after["last_evidence"]) == (1, CHANGED, None, times[-1])
         assert [row["settlements"] for row in (before, after)] == [change, len(times) - change]
         late = [(second - first).total_seconds() / 3600 for first, second in pairwise(times)]
-        assert before["gaps"] == sum(hours > 8 for hours in late[: change - 1]) == 1
-        assert after["gaps"] == sum(hours > 1 for hours in late[change - 1 :])
+        assert before["gaps"] == sum(round(hours / 8) - 1 for hours in late[: change - 1])
+        assert after["gaps"] == sum(round(hours) - 1 for hours in late[change - 1 :])

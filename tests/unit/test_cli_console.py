@@ -74,6 +74,19 @@ def test_progress_in_a_pipe_is_a_line_now_and_then(
     assert err == "rates.csv: 1,200 rows\nrates.csv: 2,400 of 5,000 rows\n"
 
 
+def test_progress_in_a_pipe_ends_at_the_total(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with progress("windows") as tell:
+        tell("quick", 2, 2)
+        monkeypatch.setattr("app.cli.progress.EVERY_SECONDS", 0)
+        tell("slow", 5, 8)
+        monkeypatch.setattr("app.cli.progress.EVERY_SECONDS", 10)
+        for done in (6, 8, 8):
+            tell("slow", done, 8)
+    assert capsys.readouterr().err == "slow: 5 of 8 windows\nslow: 8 of 8 windows\n"
+
+
 def test_progress_on_a_terminal_moves(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with progress("rows") as tell:

@@ -52,7 +52,7 @@ async def import_rows(
     if options.dry_run:
         run.tally.notice("dry run: nothing was written")
     answer = run.tally.answer(written.inserted, written.updated)
-    return answer if batch is None else replace(answer, imports=(batch,))
+    return answer if run.batch is None else replace(answer, imports=(run.batch,))
 
 
 async def import_body(
@@ -179,5 +179,7 @@ async def _finish(run: Run, copy: Driver) -> None:
 
 
 async def _nothing_to_store(run: Run) -> None:
-    async with writing(run.db) as connection:
-        await _finish(run, await driver(connection))
+    if run.batch is not None:
+        async with writing(run.db) as connection:
+            await batches.drop(await driver(connection), run.batch)
+        run.batch = None

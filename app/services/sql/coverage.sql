@@ -7,6 +7,27 @@ where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 order by e.slug
 
+-- name: unweighed
+-- One row a perpetual with a rate in [$5, $6] or the 30 days before: whether its open interest is known by $6, at all.
+select e.slug || ':' || i.symbol as name, bool_or(w.is_known) as weighed
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id
+join source o on o.id = s.source_id
+cross join lateral (
+  select exists (
+    select from open_interest_known($7) k, open_interest_usd(s.id, k.ts, k.oi_base, k.oi_usd, $7) v
+    where k.series_id = s.id and k.ts <= $6 and v.usd is not null
+  ) as is_known
+) w
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+  and ($4::text is null or o.slug = $4)
+group by e.slug, i.symbol
+having bool_or(exists (
+  select from funding_known($7) f where f.series_id = s.id and f.ts > $5::timestamptz - interval '30 days' and f.ts <= $6))
+order by name
+
 -- name: instruments
 -- How many perpetuals of an asset are known.
 select count(*) from instrument i join exchange e on e.id = i.exchange_id

@@ -112,17 +112,13 @@ with member as materialized (
     select distinct on (m.series_id, cell) m.series_id, m.instrument_id, m.preference, f.ts, f.oi_usd,
       greatest($2, date_bin($4, f.ts - interval '1 microsecond', $2) + $4) as cell
     from member m, lateral (
-      (select k.ts, v.oi_usd from open_interest_known($10) k, lateral (select coalesce(k.oi_usd, k.oi_base * (
-         select c.close from perp_1h_known($10) c
-         where c.series_id = m.series_id and c.ts <= k.ts - interval '1 hour' and c.ts > k.ts - interval '4 hours'
-         order by c.ts desc limit 1)) as oi_usd) v
-       where k.series_id = m.series_id and k.ts <= $2 and v.oi_usd is not null order by k.ts desc limit 1)
+      (select k.ts, v.usd as oi_usd
+       from open_interest_known($10) k, open_interest_usd(m.series_id, k.ts, k.oi_base, k.oi_usd, $10) v
+       where k.series_id = m.series_id and k.ts <= $2 and v.usd is not null order by k.ts desc limit 1)
       union all
-      (select k.ts, v.oi_usd from open_interest_known($10) k, lateral (select coalesce(k.oi_usd, k.oi_base * (
-         select c.close from perp_1h_known($10) c
-         where c.series_id = m.series_id and c.ts <= k.ts - interval '1 hour' and c.ts > k.ts - interval '4 hours'
-         order by c.ts desc limit 1)) as oi_usd) v
-       where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3 and v.oi_usd is not null)
+      (select k.ts, v.usd as oi_usd
+       from open_interest_known($10) k, open_interest_usd(m.series_id, k.ts, k.oi_base, k.oi_usd, $10) v
+       where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3 and v.usd is not null)
     ) f
     order by m.series_id, cell, f.ts desc
   ) newest
@@ -224,16 +220,17 @@ select a.asset, one.exchange, one.instrument, funding_ts as time,
     case when $1 is null then predicted_rate
       else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours) end
   end as predicted_rate,
-  case when oi_ts >= funding_ts - interval '2 hours' then oi_usd end as oi_usd,
+  case when oi_ts >= funding_ts - interval '2 hours' then held.usd end as oi_usd,
   extract(epoch from now() - funding_ts)::float8 as age_s
 from one join asset a on a.entity_id = one.entity_id
+cross join lateral open_interest_usd(one.series_id, oi_ts, oi_base, oi_usd, null) held
 where funding_ts is not null
 
 -- name: snapshot_at
 -- One row a perpetual: the rate in force at $5 per $1 hours, with the sample and the open interest known then.
 with told as (
   select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, f.*, p.for_time,
-    p.rate as predicted_rate, p.interval_hours as predicted_interval_hours, o.oi_usd
+    p.rate as predicted_rate, p.interval_hours as predicted_interval_hours, held.usd as oi_usd
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
@@ -243,9 +240,10 @@ with told as (
     where k.series_id = s.id and k.ts <= $5 and k.ts > $5 - interval '1 day' order by k.ts desc limit 1
   ) p on p.for_time is null or p.for_time > $5
   left join lateral (
-    select k.oi_usd from open_interest_known($6) k
+    select k.ts, k.oi_base, k.oi_usd from open_interest_known($6) k
     where k.series_id = s.id and k.ts <= $5 and k.ts >= $5 - interval '2 hours' order by k.ts desc limit 1
   ) o on true
+  cross join lateral open_interest_usd(s.id, o.ts, o.oi_base, o.oi_usd, $6) held
   where i.kind = 'perp' and i.entity_id is not null
     and ($2::int[] is null or i.entity_id = any($2))
     and ($3::text[] is null or e.slug = any($3))

@@ -29,7 +29,8 @@ with contract as materialized (
   select *, sum(changed) over (order by ts) as stretch from spaced
 ), stretched as (
   select min(ts) as first, max(ts) as last, lead(min(ts)) over (order by min(ts)) as next, interval_hours as hours,
-    max(interval_known) as known, count(*) as settlements, count(*) filter (where spacing > interval_hours) as gaps,
+    mode() within group (order by interval_known desc) as known, count(*) as settlements,
+    coalesce(sum(round(spacing / interval_hours) - 1) filter (where spacing > interval_hours), 0)::bigint as gaps,
     min(ts) filter (where interval_known > 0) as first_evidence,
     max(ts) filter (where interval_known > 0) as last_evidence,
     string_agg(distinct source, ',' order by source) as source, (array_agg(series_id order by ts))[1] as series_id

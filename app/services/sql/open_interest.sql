@@ -1,7 +1,7 @@
 -- name: history
 -- One row a sample in [$2, $3) of each perpetual of an asset, from the preferred source that tells of it.
 with told as (
-  select o.ts as time, e.slug as exchange, i.symbol as instrument, o.oi_base, o.oi_usd,
+  select s.id as series_id, o.ts as time, e.slug as exchange, i.symbol as instrument, o.oi_base, o.oi_usd,
     row_number() over (partition by i.id, o.ts order by s.preference, s.id) as place
   from instrument i
   join exchange e on e.id = i.exchange_id
@@ -13,7 +13,9 @@ with told as (
     and ($5::text is null or coalesce(i.margin, 'stable') = $5)
     and case when $6::text is null then not t.on_request else t.slug = $6 end
 )
-select time, exchange, instrument, oi_base, oi_usd from told where place = 1
+select time, exchange, instrument, oi_base, held.usd as oi_usd
+from told, open_interest_usd(series_id, time, oi_base, oi_usd, $7) held
+where place = 1
 
 -- name: grid
 -- One row an instant from $2 to $3 every $8 and perpetual: the last sample at or before it, not older than $9.
@@ -35,9 +37,9 @@ with member as materialized (
     from member m join open_interest_known($7) o on o.series_id = m.series_id
     where o.ts >= $2 - $9::interval and o.ts <= $3
     order by m.series_id, cell, o.ts desc
-  ) newest
+  ) newest, open_interest_usd(series_id, ts, oi_base, oi_usd, $7)
 )
-select distinct on (g.ts, instrument_id) g.ts as time, exchange, instrument, oi_base, oi_usd
+select distinct on (g.ts, instrument_id) g.ts as time, exchange, instrument, oi_base, usd as oi_usd
 from held, generate_series(cell, least($3, next_cell - $8, held.ts + $9), $8) as g(ts)
 order by g.ts, instrument_id, preference, series_id
 
@@ -61,9 +63,9 @@ with member as materialized (
     from member m join open_interest_known($7) o on o.series_id = m.series_id
     where o.ts >= $2 - interval '30 days' and o.ts <= $3
     order by m.series_id, cell, o.ts desc
-  ) newest
+  ) newest, open_interest_usd(series_id, ts, oi_base, oi_usd, $7)
 ), state as (
-  select distinct on (g.ts, instrument_id) g.ts, exchange, oi_base, oi_usd, g.ts - held.ts <= $9::interval as fresh
+  select distinct on (g.ts, instrument_id) g.ts, exchange, oi_base, usd as oi_usd, g.ts - held.ts <= $9::interval as fresh
   from held, generate_series(cell, least($3, next_cell - $8, held.ts + interval '30 days'), $8) as g(ts)
   order by g.ts, instrument_id, fresh desc, preference, series_id
 )

@@ -88,7 +88,7 @@ with member as materialized (
   where $1 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
   order by instrument_id, preference, series_id
 ), leg as (
-  select r.*, open_interest_usd(instrument_id, $1, $5) as oi_usd, coalesce(f.rate, $12::float8) as fee,
+  select r.*, open_interest_of(instrument_id, $1, $5) as oi_usd, coalesce(f.rate, $12::float8) as fee,
     f.rate is null as fee_assumed, row_number() over (order by exchange collate "C", instrument collate "C") as place
   from rated r left join unnest($10::text[], $11::float8[]) as f(exchange, rate) using (exchange)
 ), pair as (

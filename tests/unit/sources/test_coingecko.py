@@ -167,6 +167,11 @@ def test_the_key_goes_in_the_header_of_its_plan() -> None:
 # Every recorded body, its values against the raw text.
 
 
+def hundredth(percent: float) -> float:
+    """The fraction with the digits that were told."""
+    return float(Decimal(repr(percent)) / 100)
+
+
 def recorded(name: str) -> tuple[Path, Any]:
     path = shared("fixtures/coingecko") / name
     return path, json.loads(path.read_bytes())
@@ -179,10 +184,6 @@ def test_every_recorded_body_is_read_or_named() -> None:
         *("oas_2026_derivatives_exchanges_id_tickers.json", "oas_2026_derivatives_exchanges_list.json"),
         "error_422_missing_vs_currency_2021-07-19.json",
     }
-
-
-def by_digits(percent: float) -> float:
-    return float(Decimal(repr(percent)).scaleb(-2))
 
 
 def test_recorded_derivatives_of_2021() -> None:
@@ -199,7 +200,7 @@ def test_recorded_derivatives_of_2021() -> None:
     assert sum(item is None for item in items) == sum(row["contract_type"] == "futures" for row in raw) == 337
     for row, item in zip(raw, items, strict=True):
         if isinstance(item, PerpSnapshot):
-            said = (row["market"], row["symbol"], by_digits(row["funding_rate"]), row["open_interest"])
+            said = (row["market"], row["symbol"], hundredth(row["funding_rate"]), row["open_interest"])
             assert (item.exchange, item.symbol, item.rate, item.oi_usd) == said
 
 
@@ -219,7 +220,7 @@ def test_the_official_examples_of_2026() -> None:
     first, second = read(SNAPSHOT, raw, at)
     assert '"funding_rate": 0.004308' in path.read_text()
     assert (first.rate, first.oi_usd, first.symbol) == (0.00004308, 7497508223.83, "BTCUSDT")
-    assert (second.rate, second.oi_usd) == (raw[1]["funding_rate"] / 100, raw[1]["open_interest"])
+    assert (second.rate, second.oi_usd) == (hundredth(raw[1]["funding_rate"]), raw[1]["open_interest"])
     listed = read(LISTED, recorded("oas_2026_derivatives_exchanges_list.json")[1])
     assert [(one.exchange, one.name) for one in listed] == [
         ("binance", "Binance (Futures)"),
