@@ -139,7 +139,7 @@ async def test_open_interest_on_hearsay_is_none(client: httpx.AsyncClient, clean
     """What only CoinGecko tells is heard on request; here nobody can ask for it."""
     for exchange in ("binance", "bybit"):
         await settle(clean_database, await series(clean_database, exchange, "BTCUSDT"), {8: 1e-4}, hours=8)
-        heard = (await reference.series_of(clean_database, exchange, "coingecko"))["BTCUSDT"].id
+        heard = (await reference.series_of(clean_database, "coingecko", exchange))["BTCUSDT"].id
         await hold(clean_database, heard, {8: 9e9})
     (row,) = await rows_of(client, "/spreads", at=iso(at(8)))
     assert (row["short_oi_usd"], row["capacity_usd"]) == (None, None)

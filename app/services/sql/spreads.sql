@@ -1,9 +1,10 @@
 -- name: over_time
 -- One row a pair of perpetuals of an asset and instant from $2 to $3 every $4: the rates in force per $5 hours.
 -- $11: `best` is the widest pair, `all` every pair with the higher rate short; `named` the main contract of the
--- exchange $12 (or its contract $13) less that of $14 (or $15). Days on which nothing is $10 apart are not stepped
--- through. Intervals are as judged to this day; where one instant is looked up ($16; $2 = $3), as settlements by then tell.
--- Filters are cases, which a plan made for any arguments takes to leave half; of `is null or` it thinks nothing is left.
+-- exchange $12 (or its contract $13) less that of $14 (or $15), each chosen by itself. Days on which nothing is $10
+-- apart are not stepped through. Intervals are as judged to this day; of one instant looked up ($16; $2 = $3), as
+-- settlements by then tell. Filters are cases, which a plan made for any arguments takes to leave half; of `is null or`
+-- it thinks nothing is left.
 with member as materialized (
   select s.id as series_id, i.id as instrument_id, i.entity_id, s.preference,
     ($12::text is null or e.slug = $12) and ($13::text is null or i.symbol = $13) as may_be_short,
@@ -68,9 +69,9 @@ lateral (select short_rate - long_rate as spread) d
 where $10 is null or spread + 1e-9 * abs(spread) >= $10
 
 -- name: ranking
--- One row an asset, or a pair of its perpetuals, at $1: the pair that pays most over $8 hours after fees, ranked by $15,
--- as was known of $1 by $5 ($16: of contracts that trade). Rates and $6 are per $2 hours; persistence and realised_spread
--- look back $9 hours. What ranks is read off the row by its name.
+-- One row an asset, or a pair of its perpetuals, at $1: the pair that pays most over $8 hours after fees, ranked by
+-- $15, as was known of $1 by $5 ($16: of contracts that trade). Rates and $6 are per $2 hours; persistence and
+-- realised_spread look back $9 hours. What ranks is read off the row by its name.
 with member as materialized (
   select s.id as series_id, i.id as instrument_id, i.entity_id, s.preference, e.slug as exchange, i.symbol as instrument
   from instrument i
@@ -104,7 +105,8 @@ with member as materialized (
   where s.rate > l.rate or (s.rate = l.rate and s.place < l.place)
 ), chosen as materialized (
   select distinct on (entity_id, one.short, one.long) pair.*
-  from pair, lateral (select case when $14::boolean then short_id end, case when $14 then long_id end) as one(short, long)
+  from pair,
+    lateral (select case when $14::boolean then short_id end, case when $14 then long_id end) as one(short, long)
   where case when $6::float8 is null then true else spread + 1e-9 * abs(spread) >= $6 end
     and case when $7::float8 is null then true else short_oi_usd >= $7 and long_oi_usd >= $7 end
   order by entity_id, one.short, one.long, net desc, short_place, long_place
@@ -114,7 +116,8 @@ with member as materialized (
     persistence, persistence_hours, realised_spread, realised_hours,
     $13::float8 * case when short_oi_usd is not null and long_oi_usd is not null
       then least(short_oi_usd, long_oi_usd) end as capacity_usd,
-    extract(epoch from $1 - short_time)::float8 as short_age_s, extract(epoch from $1 - long_time)::float8 as long_age_s,
+    extract(epoch from $1 - short_time)::float8 as short_age_s,
+    extract(epoch from $1 - long_time)::float8 as long_age_s,
     extract(epoch from $1 - least(short_time, long_time))::float8 as age_s
   from chosen c
   join asset a using (entity_id)
@@ -126,10 +129,10 @@ select *, row_number() over (
 from shown
 
 -- name: extent
--- At how many instants from $2 to $3 every $4 each of these perpetuals may have a rate, summed, and how many they are: from
--- the first settlement there is of each on.
-select count(*) as contracts,
-  coalesce(sum(1 + extract(epoch from $3 - greatest($2, first)) / extract(epoch from $4::interval)), 0)::float8 as instants
+-- At how many instants from $2 to $3 every $4 each of these perpetuals may have a rate, from its first settlement on:
+-- summed, and how many contracts they are.
+select count(*) as contracts, coalesce(sum(
+  floor(1 + extract(epoch from $3 - greatest($2, first)) / extract(epoch from $4::interval))), 0)::float8 as instants
 from (
   select min(f.ts) as first
   from instrument i
