@@ -67,7 +67,8 @@ async def funding_now(
     """The newest settled rate of every perpetual, with what is predicted next.
 
     With `at`: the rate in force at that instant. A rate is in force for 1.5 of its intervals; without `at` older ones
-    are shown too, their age says so.
+    are shown too, their age says so. In the order of asset, exchange and instrument: without `at` a page shows what is
+    newest when it is asked for, and each perpetual comes once whatever settles between two pages.
     """
     await known_exchanges(db, exchanges)
     narrow = (await find_assets(db, assets), only(exchanges), None if margin == "all" else margin, PER_HOURS[per])

@@ -12,6 +12,8 @@ USD = "USD, one side"
 class LatestFunding(Row):
     """The newest settled rate of one perpetual."""
 
+    keys: ClassVar[tuple[str, ...]] = ("asset", "exchange", "instrument")
+
     asset: str = column("Symbol of the entity, or its canonical id where several share the symbol.")
     exchange: str = column("Where it trades.")
     instrument: str = column("Native symbol of the contract.")

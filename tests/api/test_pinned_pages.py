@@ -74,6 +74,18 @@ async def test_an_instant_is_pinned_too(
     assert await pages(client, "/funding/BTC", asked, changed) == before
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_what_is_newest_comes_once(
+    client: httpx.AsyncClient, clean_database: Database, rates: dict[str, int], order: str
+) -> None:
+    """A page shows what is newest when it is asked for: settlements between two pages move no row."""
+    settled = facts.settle(clean_database, rates["binance"], {60: 9e-4}, hours=1)
+    also = facts.settle(clean_database, rates["hyperliquid"], {61: 9e-4}, hours=1)
+    rows = await pages(client, "/funding", {"limit": "1", "order": order}, settled, also)
+    assert sorted(row["exchange"] for row in rows) == ["binance", "hyperliquid"]
+    assert [row["rate"] == 9e-4 * 8 for row in rows] == [False, True]
+
+
 async def test_known_at_that_was_asked_for_stays(client: httpx.AsyncClient, rates: dict[str, int]) -> None:
     asked = {**WINDOW, "known_at": "2099-01-01"}
     first = (await client.get("/funding/BTC", params=asked)).json()
