@@ -1,5 +1,6 @@
 """Spreads between perpetuals of one asset: ranked after fees, and over time."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -63,10 +64,11 @@ async def _ranking(db: Database, common: Common, window: Window, market: Market,
     query = spreads.ranking(market.contracts, window.start, terms, trading=now)
 
     async def why() -> str:
-        return "no rows: no asset has two rates in force that these filters leave"
+        unknown = " (contracts without known open interest are not among them)" if terms.min_oi_usd else ""
+        return f"no rows: no asset has two rates in force that these filters leave{unknown}"
 
     facts = meta(window, per=market.per, kind="settled", notices=_told(terms, market))
-    return await render(db, query, RankedSpread, common, facts, why_empty=why)
+    return await render(db, query, RankedSpread, replace(common, order="asc"), facts, why_empty=why)
 
 
 def _told(terms: Terms, market: Market) -> tuple[str, ...]:

@@ -18,11 +18,11 @@ from app.api.words import nearest
 from app.db import Database
 from app.services import spreads
 from app.services.entities import find_assets
-from app.services.fees import Side, fee_table
-from app.services.spreads import Contracts, Leg, Named, Pairs, Sort, Terms
+from app.services.fees import OTHERS, Side, fee_table
+from app.services.spreads import SMALLER_IS_BETTER, Contracts, Leg, Named, Pairs, Sort, Terms
 from app.settings import EXCHANGE, FRACTION
 
-FEE_RATE = re.compile(rf"({EXCHANGE}):({FRACTION})", re.ASCII)
+FEE_RATE = re.compile(rf"(\*|{EXCHANGE}):({FRACTION})", re.ASCII)
 LARGEST = 50_000_000
 """Pairs over all instants that are looked through for a threshold, or streamed: a few minutes of work."""
 LEG = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[^\x00-\x1f\x7f,]+)?$"
@@ -44,7 +44,13 @@ Lookback = Annotated[int, Query(ge=1, le=2160, description="Hours that persisten
 PairsParam = Annotated[
     Literal["best", "all"] | None, lower, Query(description="The best pair of an asset (default), or every pair.")
 ]
-SortParam = Annotated[Sort, lower, Query(description="Rank by this, the highest first, nulls last.")]
+SortParam = Annotated[
+    Sort,
+    lower,
+    Query(
+        description="Rank by this, the best first (of fees, hours and ages the lowest), nulls last; or as `order` says."
+    ),
+]
 
 
 def basis(per: str) -> float:
@@ -99,6 +105,7 @@ MarketDep = Annotated[Market, Depends(market)]
 async def terms(
     request: Request,
     db: DatabaseDep,
+    common: CommonDep,
     market: MarketDep,
     pairs: PairsParam = None,
     fees: FeesParam = "taker",
@@ -111,9 +118,10 @@ async def terms(
     """How they are to be ranked, with the fees of the settings and of the request."""
     settings = request.app.state.settings
     table = fee_table(fees, settings.fees, await _fee_rates(db, fees, fee_rates))
+    ascending = common.order == "asc" if "order" in request.query_params else sort in SMALLER_IS_BETTER
     return Terms(
-        table, settings.capacity_share, market.per_hours, horizon_hours, lookback_hours, market.min_spread, min_oi_usd,
-        pairs == "all", sort,
+        table, settings.capacity_share, market.per_hours, horizon_hours, lookback_hours, market.min_spread,
+        min_oi_usd or None, pairs == "all", sort, ascending,
     )  # fmt: skip
 
 
@@ -135,9 +143,9 @@ async def _fee_rates(db: Database, side: Side, words: Sequence[str] | None) -> M
     found = {word: FEE_RATE.fullmatch(word.lower()) for word in words or ()}
     for word, read in found.items():
         if read is None:
-            raise bad_value("fee_rates", word, "exchange:fraction expected, such as binance:0.0004")
+            raise bad_value("fee_rates", word, "exchange:fraction expected, such as binance:0.0004 or *:0.0005")
     rates = {read[1]: float(read[2]) for read in found.values() if read}
-    await known_exchanges(db, list(rates), "fee_rates")
+    await known_exchanges(db, [name for name in rates if name != OTHERS], "fee_rates")
     return rates
 
 

@@ -26,28 +26,36 @@ PUBLISHED = (
 
 @dataclass(frozen=True, slots=True)
 class FeeTable:
-    """The fee of one side by exchange, and what is assumed of an exchange that is not in it."""
+    """The fee of one side by exchange, and of every other exchange: `assumed`, unless somebody said so."""
 
     side: Side
     rates: Mapping[str, float]
     other: float
+    assumed: bool
 
     def told(self, exchanges: Iterable[str] | None = None) -> str:
         """The table in words, of these exchanges only."""
         if self.side == "none":
             return "no fees are taken off"
         named = sorted(self.rates if exchanges is None else set(self.rates).intersection(exchanges))
-        listed = ", ".join([*(f"{name} {self.rates[name]:g}" for name in named), f"others {self.other:g} (assumed)"])
-        return f"{self.side} fees a trade: {listed}"
+        others = f"others {self.other:g}{' (assumed)' if self.assumed else ''}"
+        return f"{self.side} fees a trade: {', '.join([*(f'{name} {self.rates[name]:g}' for name in named), others])}"
 
 
 def fee_table(side: Side, configured: Iterable[str], asked: Mapping[str, float]) -> FeeTable:
-    """Published fees, overlaid by the words of the setting (`binance:0.0005/0.0002`), overlaid by those asked for."""
+    """Published fees, overlaid by the words of the setting (`binance:0.0005/0.0002`), overlaid by those asked for.
+
+    `*` is every exchange that is not named beside it: what was to be overlaid counts for none any more.
+    """
     if side == "none":
-        return FeeTable(side, {}, 0.0)
-    rates = dict(_read(word, side) for word in (*PUBLISHED, *configured))
+        return FeeTable(side, {}, 0.0, assumed=False)
+    rates = dict(_read(word, side) for word in PUBLISHED)
+    said = False
+    for layer in (dict(_read(word, side) for word in configured), asked):
+        said = said or OTHERS in layer
+        rates = dict(layer) if OTHERS in layer else {**rates, **layer}
     other = rates.pop(OTHERS)
-    return FeeTable(side, {**rates, **asked}, other)
+    return FeeTable(side, rates, other, assumed=not said)
 
 
 def _read(word: str, side: Side) -> tuple[str, float]:

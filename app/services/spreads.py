@@ -13,6 +13,8 @@ Sort = Literal[
     "net_apr", "spread", "spread_apr", "short_rate", "long_rate", "fees", "break_even_hours", "persistence",
     "realised_spread", "capacity_usd", "short_oi_usd", "long_oi_usd", "age_s", "short_age_s", "long_age_s",
 ]  # fmt: skip
+SMALLER_IS_BETTER = frozenset({"fees", "break_even_hours", "age_s", "short_age_s", "long_age_s"})
+"""What is ranked from the lowest on, unless told otherwise."""
 PAIRS = 10
 """Pairs an instant that a page of all of them is first taken to have."""
 SYMBOLS = """
@@ -69,6 +71,7 @@ class Terms:
     min_oi_usd: float | None = None
     every_pair: bool = False
     sort: Sort = "net_apr"
+    ascending: bool = False
 
 
 def over_time(
@@ -112,7 +115,7 @@ def ranking(contracts: Contracts, moment: datetime, terms: Terms, *, trading: bo
             *(moment, terms.per_hours, contracts.entity_ids, contracts.exchanges, contracts.known_at),
             *(terms.min_spread, terms.min_oi_usd, terms.horizon_hours, terms.lookback_hours),
             *(list(terms.fees.rates), list(terms.fees.rates.values()), terms.fees.other, terms.capacity_share),
-            *(terms.every_pair, terms.sort, trading, contracts.margin),
+            *(terms.every_pair, terms.sort, trading, contracts.margin, terms.fees.assumed, terms.ascending),
         ),
     )
 

@@ -220,10 +220,41 @@ async def test_coins_are_priced_where_nobody_told_dollars(client: httpx.AsyncCli
 
 
 def test_fees_of_the_settings_overlay_the_published_ones() -> None:
+    words = Settings(fees="Binance:0.0004/0.0001").fees  # type: ignore[arg-type]
+    table = fee_table("taker", words, {"bybit": 0.0})
+    assert (table.rates["binance"], table.rates["bybit"], table.rates["okx"]) == (0.0004, 0, 0.0005)
+    assert (table.other, table.assumed) == (0.0006, True)
+    assert table.told(["bybit"]) == "taker fees a trade: bybit 0, others 0.0006 (assumed)"
+
+
+def test_a_fee_of_all_others_is_that_of_every_exchange_not_named_beside_it() -> None:
     words = Settings(fees="Binance:0.0004/0.0001, *:0.001/0").fees  # type: ignore[arg-type]
     table = fee_table("taker", words, {"bybit": 0.0})
-    assert (table.rates["binance"], table.rates["bybit"], table.rates["okx"], table.other) == (0.0004, 0, 0.0005, 0.001)
+    assert (table.rates, table.other, table.assumed) == ({"binance": 0.0004, "bybit": 0.0}, 0.001, False)
     assert fee_table("maker", words, {}).other == 0
+    asked = fee_table("taker", words, {"*": 0.002})
+    assert (asked.rates, asked.other, asked.told()) == ({}, 0.002, "taker fees a trade: others 0.002")
+    assert not fee_table("none", words, {}).assumed
+
+
+async def test_order_is_of_what_is_ranked_by(client: httpx.AsyncClient, clean_database: Database) -> None:
+    await stored(clean_database, a_market(7))
+    asked = {"at": iso(at(40)), "pairs": "all", "min_oi_usd": 0, "fees": "taker"}
+    best = [row["net_apr"] for row in await rows_of(client, "/spreads", **asked)]
+    assert len(best) > 2
+    assert best == sorted(best, reverse=True)
+    for order, turned in (("desc", True), ("asc", False)):
+        ranked = await rows_of(client, "/spreads", order=order, **asked)
+        assert [row["net_apr"] for row in ranked] == sorted(best, reverse=turned)
+        assert [row["rank"] for row in ranked] == [*range(1, len(best) + 1)]
+    quickest = [row["break_even_hours"] for row in await rows_of(client, "/spreads", sort="break_even_hours", **asked)]
+    known = [hours for hours in quickest if hours is not None]
+    assert quickest == [*sorted(known), *[None] * (len(quickest) - len(known))]
+    free = await rows_of(client, "/spreads", **{**asked, "fees": "none"})
+    assert not any(row["fees_assumed"] for row in free)
+
+
+def test_fees_that_cannot_be_read_are_refused() -> None:
     for wrong in ("binance", "binance:0.1", "binance:1/2", "binance:0.1/", ":0/0", "binance:a/b"):
         with pytest.raises(ValueError, match="exchange:taker/maker"):
             Settings(fees=wrong)  # type: ignore[arg-type]

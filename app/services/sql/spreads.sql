@@ -90,7 +90,7 @@ with member as materialized (
   order by instrument_id, preference, series_id
 ), leg as (
   select r.*, open_interest_of(instrument_id, $1, $5) as oi_usd, coalesce(f.rate, $12::float8) as fee,
-    f.rate is null as fee_assumed, row_number() over (order by exchange collate "C", instrument collate "C") as place
+    f.rate is null and $18::boolean as fee_assumed, row_number() over (order by exchange collate "C", instrument collate "C") as place
   from rated r left join unnest($10::text[], $11::float8[]) as f(exchange, rate) using (exchange)
 ), pair as (
   select entity_id, s.exchange as short_exchange, s.instrument as short_instrument, l.exchange as long_exchange,
@@ -125,7 +125,7 @@ with member as materialized (
     array(select short_id from chosen), array(select long_id from chosen), $1, $9::int, $5) using (short_id, long_id)
 )
 select *, row_number() over (
-  order by (to_jsonb(shown) ->> $15::text)::float8 desc nulls last, asset collate "C", short_place, long_place) as rank
+  order by (to_jsonb(shown) ->> $15::text)::float8 * case when $19::boolean then -1 else 1 end desc nulls last, asset collate "C", short_place, long_place) as rank
 from shown
 
 -- name: extent
