@@ -330,14 +330,40 @@ async def test_a_listener_that_loses_its_connection_loses_nothing(live: Live) ->
 
 async def kill_followers(db: Database) -> None:
     killed: list[Any] = []
-    while not killed:
-        await asyncio.sleep(0.02)
-        killed = await db.reads.fetch(KILL)
+    async with asyncio.timeout(10):
+        while not killed:
+            await asyncio.sleep(0.02)
+            killed = await db.reads.fetch(KILL)
+
+
+async def test_a_follower_that_hears_its_end_between_two_statements_goes_on(
+    clean_database: Database, series: dict[tuple[str, str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server tells that it ends a connection before it closes it: the driver then has an error of its own."""
+    connections: list[Any] = []
+    connect = asyncpg.connect
+
+    async def kept(*arguments: Any, **options: Any) -> Any:
+        connections.append(await connect(*arguments, **options))
+        return connections[-1]
+
+    monkeypatch.setattr(asyncpg, "connect", kept)
+    followed = Hub()
+    async with hub.running(followed, clean_database):
+        await followed.ready()
+        await until(lambda: connections[-1]._protocol.queries_count > 3)
+        connections[-1]._protocol.data_received(b"E" + (len(ENDED) + 4).to_bytes(4, "big") + ENDED)
+        await predict(clean_database, {series["bybit", "BTC"]: 1e-4})
+        await until(lambda: followed.key[0] == 1)
+    assert len(connections) > 1
+
+
+ENDED = b"SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
 
 
 KILL = """
 select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-  and state = 'idle' and query ilike any(array['%live_event%', '%listen%', '%from instrument i%'])"""
+  and state = 'idle' and query not like '%pg_terminate%' and query ilike any(array['%live_event%', '%listen%', '%from instrument i%'])"""
 
 
 async def test_ids_grow_in_the_order_of_the_commits(live: Live) -> None:
