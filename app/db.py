@@ -25,7 +25,9 @@ SESSION = {"timezone": "UTC", "jit": "off", "application_name": "perpstore"}
 MIGRATION_LOCK = 7_022_001
 LISTED = "select true from pg_available_extensions where name = 'timescaledb'"
 
-DATABASE_ERRORS = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a driver raises whose connection is gone; the last, where it was told so between two statements."""
+DATABASE_ERRORS = (*LOST, SQLAlchemyError, asyncpg.PostgresError)
 """Whatever talking to the database may raise."""
 GONE_CLASSES = ("08", "40", "53", "57")
 """SQLSTATE of connections lost, transactions to be tried again, no room, and shutting down."""
@@ -46,7 +48,7 @@ def is_gone(error: BaseException) -> bool:
     """Whether the database does not answer just now, rather than refuse what it was told."""
     found = error.orig if isinstance(error, DBAPIError) and error.orig else error
     state = str(getattr(found, "sqlstate", None) or "")
-    return isinstance(found, OSError | asyncpg.InterfaceError) or state.startswith(GONE_CLASSES)
+    return isinstance(found, LOST) or state.startswith(GONE_CLASSES)
 
 
 def plain_dsn(url: str) -> str:

@@ -10,11 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from app.db import Database
 from app.main import create_app
-from app.services.live import Hub
+from app.records import Instrument
+from app.services import reference
+from app.services.live import Hub, running
 from app.services.store import put
 from app.settings import Settings
 from tests.db.facts import batch
@@ -82,6 +86,48 @@ class Listener:
         self.writer.transport.abort()
 
 
+@dataclass
+class Live:
+    """A server, the hub its readers follow, and the series of the perpetuals there are by exchange and coin."""
+
+    db: Database
+    url: str
+    app: FastAPI
+    hub: Hub
+    series: dict[tuple[str, str], int]
+
+    def client(self) -> httpx.AsyncClient:
+        """Asks the same application without a socket."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://test")
+
+
+COINS = ("BTC", "ETH", "SOL")
+EXCHANGES = ("binance", "bybit")
+
+
+async def listed(db: Database, exchange: str, symbols: Mapping[str, str]) -> dict[str, int]:
+    """Perpetuals of an exchange (symbol → coin), told of by itself: their series, by symbol."""
+    told = [Instrument(symbol, coin, "USDT") for symbol, coin in symbols.items()]
+    await reference.put_instruments(db, exchange, told)
+    return {symbol: to.id for symbol, to in (await reference.series_of(db, exchange, exchange)).items()}
+
+
+async def perpetuals(db: Database) -> dict[tuple[str, str], int]:
+    """The series of a contract of each coin on each exchange."""
+    found = {exchange: await listed(db, exchange, {f"{coin}USDT": coin for coin in COINS}) for exchange in EXCHANGES}
+    return {(exchange, coin): found[exchange][f"{coin}USDT"] for exchange in EXCHANGES for coin in COINS}
+
+
+async def many(db: Database, count: int) -> list[int]:
+    """Series of so many perpetuals of BTC on one exchange."""
+    return sorted((await listed(db, "okx", {f"C{n}USDT": "BTC" for n in range(count)})).values())
+
+
+def place(told: Told) -> tuple[int, int]:
+    number, within, _ = told.id.split(".")
+    return int(number), int(within)
+
+
 _open: list[Listener] = []
 
 
@@ -116,8 +162,8 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(db: Database, send_buffer: int | None = None, **settings: Any) -> AsyncGenerator[tuple[str, Hub]]:
-    """A server on a socket in this process: its address, and its hub."""
+async def serving(db: Database, send_buffer: int | None = None, **settings: Any) -> AsyncGenerator[tuple[str, FastAPI]]:
+    """A server on a socket in this process: its address, and its application."""
     app = create_app(Settings(scheduler=False, backfills=False, **settings), database=db)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         if send_buffer:
@@ -127,13 +173,25 @@ async def serving(db: Database, send_buffer: int | None = None, **settings: Any)
         task = asyncio.create_task(server.serve([listener]))
         await until(lambda: server.started)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.state.hub
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
         finally:
             app.state.hub.end()
             server.should_exit = True
             await task
-            while _open:
-                _open.pop().close()
+
+
+@asynccontextmanager
+async def following(app: FastAPI, db: Database, **settings: Any) -> AsyncGenerator[Hub]:
+    """A server as if it had been started anew: another hub, other settings. Its readers are let go at the end."""
+    before = app.state.hub, app.state.settings
+    app.state.hub, app.state.settings = Hub(), Settings(scheduler=False, backfills=False, **settings)
+    try:
+        async with running(app.state.hub, db):
+            yield app.state.hub
+    finally:
+        app.state.hub, app.state.settings = before
+        while _open:
+            _open.pop().close()
 
 
 async def until(holds: Callable[[], bool], seconds: float = 3.0) -> None:

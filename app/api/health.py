@@ -52,8 +52,8 @@ async def live() -> Live:
 
 
 @router.get("/health/ready", responses=problems(503))
-async def ready(db: DatabaseDep) -> Ready:
-    """200 when the database answers and its schema is the one this program is for; 503 else."""
+async def ready(request: Request, db: DatabaseDep) -> Ready:
+    """200 when the database answers, its schema is the one this program is for, and `/stream` follows it; 503 else."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         found: frozenset[str] = frozenset(
             row["version_num"] for row in await db.reads.fetch("select version_num from alembic_version")
@@ -61,6 +61,8 @@ async def ready(db: DatabaseDep) -> Ready:
     if found != heads():
         detail = f"The database's schema is {', '.join(sorted(found)) or 'empty'}, not {', '.join(sorted(heads()))}"
         raise Unavailable(detail, code="schema_not_at_head")
+    if failure := request.app.state.hub.failure:
+        raise Unavailable(f"/stream has ended: {failure}", code="stream_ended")
     return Ready(status="ready", schema_version=", ".join(sorted(found)))
 
 
@@ -69,6 +71,7 @@ METRICS = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "des
 
 @router.get("/metrics", response_class=Response, responses={**METRICS, **problems(503)})
 async def metrics(request: Request, db: DatabaseDep) -> Response:
-    """Requests, pulls, rows, rejects, age of the newest data and the database pools, for Prometheus."""
-    text = await request.app.state.metrics.scrape(db, expected(request))
+    """Requests, readers of the stream, pulls, rows, rejects, age of the newest data, database pools: for Prometheus."""
+    state = request.app.state
+    text = await state.metrics.scrape(db, expected(request), state.hub.readers)
     return Response(text, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

@@ -25,7 +25,7 @@ Observe = Callable[[str, str, int, float], None]
 class Requests:
     """Gives each request an id (its caller's own, where that is decent) and tells `observe` how it went.
 
-    `observe` gets method, path template, status and seconds.
+    `observe` gets method, path template, status and seconds; to the first byte only, of what goes on for ever.
     """
 
     def __init__(self, app: ASGIApp, observe: Observe) -> None:
@@ -39,19 +39,25 @@ class Requests:
         name = told if REQUEST_ID.fullmatch(told) else token_hex(8)
         scope.setdefault("state", {})["request_id"] = name
         logs.request_id.set(name)
-        began, status = time.perf_counter(), 500
+        began, status, endless = time.perf_counter(), 500, False
+
+        def observe() -> None:
+            self.observe(scope["method"], template(scope), status, time.perf_counter() - began)
 
         async def answered(message: Message) -> None:
-            nonlocal status
+            nonlocal status, endless
             if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = name
+                headers = MutableHeaders(scope=message)
+                status, headers["X-Request-ID"] = message["status"], name
+                if endless := headers.get("content-type", "").startswith("text/event-stream"):
+                    observe()
             await send(message)
 
         try:
             await self.app(scope, receive, answered)
         finally:
-            self.observe(scope["method"], template(scope), status, time.perf_counter() - began)
+            if not endless:
+                observe()
 
 
 class Heads:

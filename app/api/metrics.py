@@ -45,10 +45,11 @@ class Metrics:
         self.requests.labels(word, path, str(status)).inc()
         self.seconds.labels(word, path).observe(seconds)
 
-    async def scrape(self, db: Database, expected: Expected) -> bytes:
+    async def scrape(self, db: Database, expected: Expected, readers: int) -> bytes:
         """All numbers, in Prometheus's text."""
         once = CollectorRegistry()
-        once.register(Told([*await _pulls(db), *await _data(db, expected), *_pools(db)]))
+        following = GaugeMetricFamily("perpstore_stream_readers", "Who follows /stream now.", value=readers)
+        once.register(Told([*await _pulls(db), *await _data(db, expected), *_pools(db), following]))
         return generate_latest(self.registry) + generate_latest(once)
 
 

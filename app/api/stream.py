@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -11,18 +12,18 @@ from pydantic import BeforeValidator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.api.deps import DatabaseDep
-from app.api.errors import BadRequest, Unavailable, Wrong, bad_value
+from app.api.deps import DatabaseDep, reader
+from app.api.errors import BadRequest, Forbidden, Unauthorized, Unavailable, Wrong, bad_value
 from app.api.schemas import problems
 from app.api.words import Names, nearest, split
-from app.db import Database
+from app.db import DATABASE_ERRORS, Database
 from app.services.entities import find_asset
 from app.services.live import TOPICS, Hub, Place, Reader
 
 router = APIRouter(tags=["Live"])
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 60.0
+STALLED_SECONDS = 60.0
 """How long a connection may take no bytes at all before it is closed."""
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Connection": "close"}
 EXAMPLE = """event: funding
@@ -52,16 +53,21 @@ def _missing(value: object) -> object:
 
 
 class Stream(Response):
-    """What a reader is to get, as it comes. Ends when the reader leaves, or does not take what it is sent."""
+    """What a reader is to get, as it comes. Ends when the reader leaves, or does not take what it is sent.
+
+    Raises Unavailable before it begins, where `most` readers follow the hub.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, most: int) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
-        self.reader = reader
+        self.reader, self.most = reader, most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.reader.hub.readers >= self.most:
+            raise Unavailable(f"{self.most} readers follow the stream already, as many as may", code="too_many_readers")
         self.reader.hub.readers += 1
         tasks = [asyncio.create_task(work) for work in (self._tell(send), _left(receive))]
         try:
@@ -79,11 +85,11 @@ class Stream(Response):
         try:
             async with aclosing(self.reader.chunks()) as chunks:
                 async for chunk in chunks:
-                    async with asyncio.timeout(PATIENCE_SECONDS):
+                    async with asyncio.timeout(STALLED_SECONDS):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
-            logger.info("stream: a reader took nothing for %.0f seconds", PATIENCE_SECONDS)
+            logger.info("stream: a reader took nothing for %.0f seconds", STALLED_SECONDS)
 
 
 async def _left(receive: Receive) -> None:
@@ -105,18 +111,31 @@ async def stream(
     `open-interest`: as stored. `spreads`: the best pair of an asset whenever it changes, and as it stands when the
     stream begins. With `Last-Event-ID` the events missed come first; `reset` says that they are not kept any more, and
     from when on REST is needed no longer. A reader that cannot keep up gets `dropped` with the reason, and is closed.
+    What CoinGecko tells is not among it: ask REST with `source=coingecko`.
     """
     hub: Hub = request.app.state.hub
     settings = request.app.state.settings
     wanted = await _wanted(db, topics or ())
     since = _since("Last-Event-ID", resume) or _since("last_event_id", last_event_id)
-    if hub.readers >= settings.stream_readers:
-        raise Unavailable(f"{hub.readers} readers follow the stream already, as many as may", code="too_many_readers")
     try:
         await hub.ready()
     except TimeoutError as error:
         raise Unavailable("The database does not answer", code="database_unavailable") from error
-    return Stream(Reader(hub, db, wanted, since, settings.stream_heartbeat_s))
+    if hub.ended:
+        raise Unavailable(hub.failure or "The server is about to end", code="stream_ended")
+    follower = Reader(hub, db, wanted, since, settings.stream_heartbeat_s, partial(_may_read, request, db))
+    return Stream(follower, settings.stream_readers)
+
+
+async def _may_read(request: Request, db: Database) -> bool:
+    """Whether the one who asks may read still. While the database does not answer there is nothing to be read."""
+    try:
+        await reader(request, db)
+    except (Unauthorized, Forbidden):
+        return False
+    except DATABASE_ERRORS as error:
+        logger.warning("stream: the database does not answer: %s", error)
+    return True
 
 
 def _since(name: str, text: str | None) -> Place | None:

@@ -20,6 +20,8 @@ EVENTS_A_PAGE, ROWS_A_PAGE = 500, 5_000
 PRUNE = """
 delete from live_event where id < (
   select id from live_event where at < now() - interval '1 hour' order by at desc limit 1)"""
+COMPLETE = """
+select coalesce(min(id), 1) <= greatest($1::bigint, 1) and $1 <= coalesce(max(id), 0) from live_event"""
 LAST_ID = 2**63 - 1
 
 
@@ -55,6 +57,8 @@ async def newest(connection: Driver) -> int:
 
 
 async def complete_since(connection: Driver, number: int) -> bool:
-    """Whether everything told after event `number` is still there, and the event itself."""
-    oldest: int | None = await connection.fetchval("select min(id) from live_event")
-    return number == 0 if oldest is None else max(number, 1) >= oldest
+    """Whether everything told after event `number` is still there, and the event itself.
+
+    It is not where ids have gone back: a backup was restored.
+    """
+    return await connection.fetchval(COMPLETE, number)

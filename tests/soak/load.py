@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from app.db import Database
-from app.records import Instrument
-from app.services import reference
 from tests.conftest import ROOT
-from tests.streaming import listening, predict, settle
+from tests.streaming import listening, many, predict, settle
 
 A_SECOND = 100
 SPREADS_EVERY = 50
@@ -58,12 +56,6 @@ def resident(pid: int) -> float:
 async def line(child: asyncio.subprocess.Process) -> str:
     assert child.stdout
     return (await child.stdout.readline()).decode()
-
-
-async def many(db: Database, count: int) -> list[int]:
-    """Series of so many perpetuals of BTC, on one exchange."""
-    await reference.put_instruments(db, "okx", [Instrument(f"C{n}USDT", "BTC", "USDT") for n in range(count)])
-    return sorted(to.id for to in (await reference.series_of(db, "okx", "okx")).values())
 
 
 async def run(db: Database, readers: int, seconds: int, fill: int = 0) -> Load:

@@ -23,7 +23,7 @@ def check(told: load.Load) -> None:
 
 
 async def test_a_few_readers_for_a_moment(clean_database: Database) -> None:
-    check(await load.run(clean_database, readers=20, seconds=3))
+    check(await load.run(clean_database, readers=20, seconds=1))
 
 
 @pytest.mark.soak

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.services.live.frames import Place
+from app.services.live.frames import Frame, Place
 from app.services.live.market import Market, Rate
 from app.services.live.ring import Ring
 
@@ -14,8 +14,8 @@ HOUR = 3600.0
 def row(series: int, exchange: str, *, instrument: int | None = None, **settled: Any) -> dict[str, Any]:
     """One series as the statement `contracts` has it."""
     return {
-        "series_id": series, "instrument_id": instrument or series, "entity_id": 1, "asset": "BTC",
-        "exchange": exchange, "instrument": "BTCUSDT", "source": exchange, "listed_hours": 8.0,
+        "series_id": series, "instrument_id": instrument or series, "entity_id": 1, "active": True,
+        "asset": "BTC", "exchange": exchange, "instrument": "BTCUSDT", "source": exchange,
         "settled_at": None, "rate": None, "interval_hours": None, **settled,
     }  # fmt: skip
 
@@ -78,14 +78,29 @@ def test_only_what_changes_the_pair_is_told(rate: float, at: float, changes: boo
     assert bool(made.compare([1], HOUR, "u")) is changes
 
 
-def test_ring_keeps_the_newest_and_knows_since_when_all() -> None:
-    from app.services.live.frames import Frame
+def test_what_trades_no_more_is_no_leg_and_its_facts_are_told_still() -> None:
+    told = (row(1, "binance", **settled(1e-4)), row(2, "bybit", **settled(2e-4)))
+    made = market(*told, row(3, "okx", active=False, **settled(9e-4)))
+    made.compare([1], HOUR, "t")
+    assert legs(made) == ("bybit", "binance")
+    assert made.contracts[3].exchange == "okx"
 
+
+def test_ring_keeps_the_newest_and_knows_since_when_all() -> None:
     ring = Ring(3, floor=(4, 9))
     ring.add(Frame((5, n), "settled", 1, b"%d" % n) for n in range(1, 6))
     assert (ring.start, ring.end, ring.floor) == (2, 5, (5, 2))
     assert [ring[n].data for n in range(ring.after((5, 3)), ring.end)] == [b"4", b"5"]
     assert (ring.after((5, 2)), ring.after((9, 9)), ring.after((0, 0))) == (2, 5, 2)
+
+
+def test_ring_begins_anew_after_smaller_keys_with_numbers_that_go_on() -> None:
+    ring = Ring(3, floor=(4, 9))
+    ring.add(Frame((5, n), "settled", 1, b"%d" % n) for n in range(1, 6))
+    ring.forget((2, 9))
+    ring.add(Frame((3, n), "settled", 1, b"%d" % n) for n in range(1, 5))
+    assert (ring.start, ring.end, ring.floor) == (6, 9, (3, 1))
+    assert [ring[n].data for n in range(ring.after((3, 2)), ring.end)] == [b"3", b"4"]
 
 
 @pytest.mark.parametrize("text", ["", "5", "5.", "a.b", "5.1.XYZ", "5.1\n", "９.1", "5.1.ab.c", f"{'9' * 30}.1"])

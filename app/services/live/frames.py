@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,12 +18,16 @@ TOPICS = {
     "spreads": ("spreads",),
 }
 """What can be asked for, and which kinds of frames that is."""
+KINDS = {"funding": "settled", "predicted_funding": "predicted", "open_interest": "open-interest"}
+"""The kind of frames that the rows of a fact are."""
 KNOWN = ("assumed", "inferred", "declared")
 YEAR_OF_8H = 8760 / 8
 PLACE = re.compile(r"(\d{1,18})\.(\d{1,9})(?:\.([0-9a-f]{1,16}))?", re.ASCII)
 LAST = 100_000_000
 """A number in an event beyond all there are."""
 
+Wants = Callable[[str, int], bool]
+"""Whether frames of a kind about an entity are to be made."""
 Key = tuple[int, int]
 """Where a frame stands: the number of its event in the outbox, and its own in that event."""
 
@@ -64,10 +68,6 @@ def now() -> str:
     return iso(datetime.now(UTC))
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
 def _text(event: str, document: Mapping[str, Any], id_: str | None = None) -> bytes:
     told = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     place = "" if id_ is None else f"id: {id_}\n"
@@ -78,50 +78,60 @@ def settlements(event: Event) -> Iterator[tuple[int, Rate]]:
     """The settlements an event tells of, by series."""
     for row in event.rows if event.fact == "funding" else ():
         at = datetime.fromisoformat(row["ts"]).timestamp()
-        yield row["series_id"], Rate(at, row["rate"], row["interval_hours"])
+        yield row["series_id"], Rate(at, row["rate"], row["hours"])
 
 
-def facts(event: Event, market: Market, hub: str) -> Iterator[Frame]:
-    """The rows of an event, each at its number from 1. Those of contracts nobody knows the asset of are left out."""
-    for number, row in enumerate(event.rows, 1):
+def everything(kind: str, entity: int) -> bool:
+    """What the frames of a hub are: of all kinds and entities."""
+    return True
+
+
+def facts(event: Event, numbers: range, market: Market, hub: str, wants: Wants = everything) -> Iterator[Frame]:
+    """Rows of an event, by their numbers from 1. Those of contracts nobody knows the asset of are left out."""
+    kind = KINDS[event.fact]
+    for number in numbers:
+        row = event.rows[number - 1]
         contract = market.contracts.get(row["series_id"])
-        if contract is None:
+        if contract is None or not wants(kind, contract.entity_id):
             continue
-        named = {"asset": contract.asset, "exchange": contract.exchange, "instrument": contract.instrument}
-        if event.fact == "open_interest":
-            kind, name, values = "open-interest", "open-interest", _held(row)
-        else:
-            kind = "settled" if event.fact == "funding" else "predicted"
-            name, values = "funding", _rate(kind, row, contract, market)
-        known_at = iso(datetime.fromisoformat(row.get("known_at") or event.at))
-        document = {**named, **values, "source": contract.source, "known_at": known_at, "at": event.at}
-        data = _text(name, document, f"{event.id}.{number}.{hub}")
+        data = _fact(event, kind, row, contract, f"{event.id}.{number}.{hub}")
         yield Frame((event.id, number), kind, contract.entity_id, data)
 
 
+def _fact(event: Event, kind: str, row: Mapping[str, Any], contract: Contract, id_: str) -> bytes:
+    name, values = (kind, _held(row)) if kind == "open-interest" else ("funding", _rate(kind, row))
+    document = {
+        "asset": contract.asset,
+        "exchange": contract.exchange,
+        "instrument": contract.instrument,
+        **values,
+        "source": contract.source,
+        "known_at": _again(row.get("known_at")) or event.at,
+        "at": event.at,
+    }
+    return _text(name, document, id_)
+
+
+def _again(text: str | None) -> str | None:
+    """A time as JSON of the database has it, as answers have it."""
+    return None if text is None else iso(datetime.fromisoformat(text))
+
+
 def _held(row: Mapping[str, Any]) -> dict[str, Any]:
-    time = iso(datetime.fromisoformat(row["ts"]))
-    return {"time": time, "oi_base": row["oi_base"], "oi_usd": row["oi_usd"]}
+    return {"time": _again(row["ts"]), "oi_base": row["oi_base"], "oi_usd": row["oi_usd"]}
 
 
-def _rate(kind: str, row: Mapping[str, Any], contract: Contract, market: Market) -> dict[str, Any]:
-    """A settlement or a sample. The interval of a sample, if untold, is that of the settlement before."""
-    hours: float | None = row["interval_hours"]
-    known: str = (
-        "inferred" if hours is None else "declared" if kind == "predicted" else KNOWN[int(row["interval_known"])]
-    )
-    if hours is None:
-        settled = market.rates.get(contract.series_id)
-        hours = settled.hours if settled else contract.listed_hours
-    for_time = _time(row.get("for_time"))
+def _rate(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A settlement or a sample. Its interval is null where nobody knows one."""
+    hours: float | None = row["hours"]
     return {
         "kind": kind,
-        "time": iso(datetime.fromisoformat(row["ts"])),
+        "time": _again(row["ts"]),
         "rate": row["rate"] * 8 / hours if hours else None,
         "rate_native": row["rate"],
         "interval_hours": hours,
-        "interval_known": known,
-        "for_time": iso(for_time) if for_time else None,
+        "interval_known": None if row["how"] is None else KNOWN[row["how"]],
+        "for_time": _again(row.get("for_time")),
     }
 
 
@@ -150,5 +160,20 @@ def reset(reason: str, now: str, id_: str) -> bytes:
 
 
 def dropped(reason: str) -> bytes:
-    """The last event of a reader that cannot keep up."""
+    """The last event of a reader that is closed."""
     return _text("dropped", {"reason": reason})
+
+
+def beginning(retry_ms: int) -> bytes:
+    """The first words of a stream, and when to come back after it."""
+    return b": perpstore\nretry: %d\n\n" % retry_ms
+
+
+def place(id_: str) -> bytes:
+    """No event, but from where on to resume."""
+    return f"id: {id_}\n\n".encode()
+
+
+def heartbeat(id_: str) -> bytes:
+    """The same, where nothing was told for a while."""
+    return b": heartbeat\n" + place(id_)

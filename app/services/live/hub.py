@@ -27,9 +27,13 @@ PACE_SECONDS = 0.05
 """Between two looks into the outbox: what comes faster goes to all readers at once."""
 LOOK_SECONDS = 1.0
 """Between two looks where nothing was announced."""
+ROWS_AT_ONCE = 1_000
+"""Rows made into frames before others have their turn."""
 RELOAD_SECONDS = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-PATIENCE_SECONDS = 5.0
+BEGIN_SECONDS = 5.0
+"""How long a reader waits for the hub to follow the outbox."""
+FAILED = "the server does not follow the database any more: reconnect"
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ class Hub:
         self.market, self.ring = Market(), Ring(CAPACITY)
         self.readers = 0
         self.ended = False
+        self.failure: str | None = None
         self.key = self.ring.floor
         self._wanted, self._ready = asyncio.Event(), asyncio.Event()
         self._told, self._news = asyncio.Event(), asyncio.Event()
@@ -56,13 +61,15 @@ class Hub:
     async def ready(self) -> None:
         """Wait until it follows the outbox. Raises TimeoutError where the database does not answer."""
         self._wanted.set()
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(BEGIN_SECONDS):
             await self._ready.wait()
 
-    def end(self) -> None:
-        """Have all readers finish."""
-        self.ended = True
-        self._told.set()
+    def end(self, failure: str | None = None) -> None:
+        """Have all readers finish, and no others begin; `failure`: why, unless it has ended already."""
+        if not self.ended:
+            self.ended, self.failure = True, failure
+            self._told.set()
+            self._ready.set()
 
     async def changed(self, until: float) -> bool:
         """Wait for frames, until that time of the loop at the latest; whether there are any."""
@@ -79,13 +86,13 @@ class Hub:
                 break
         return self.key[0] >= number
 
-    async def kept(self, db: Database, first: int) -> list[outbox.Event] | None:
-        """Events from a number on up to those of the ring, a page; None where some of them are not kept any more."""
+    async def kept(self, db: Database, first: int, last: int) -> list[outbox.Event] | None:
+        """A page of the events of these numbers, both included; None where some of them are not kept any more."""
         async with self._catching_up, db.engine.connect() as connection:
             copy = await driver(connection)
-            if not await outbox.complete_since(copy, first):
+            if not await outbox.complete_since(copy, min(first, self.key[0])):
                 return None
-            return await outbox.between(copy, first, self.ring.floor[0])
+            return await outbox.between(copy, first, last)
 
     async def follow(self, db: Database) -> None:
         """Follow the outbox for ever, from when somebody wants to hear of it."""
@@ -113,6 +120,7 @@ class Hub:
         if not await outbox.complete_since(connection, self.key[0]):
             self.key = (await outbox.newest(connection), LAST)
             told = frames.reset("the database was out of reach for too long", now(), self.id)
+            self.ring.forget(self.key)
             self.ring.add([Frame(self.key, "reset", None, told)])
         await self._reload(connection)
 
@@ -122,8 +130,7 @@ class Hub:
             events = await outbox.between(connection, self.key[0] + 1)
             await self._know_all(connection, events)
             for event in events:
-                self._publish(event)
-                await asyncio.sleep(0)  # requests are answered meanwhile
+                await self._publish(event)
             if time.monotonic() - self._loaded > RELOAD_SECONDS:
                 await self._reload(connection)
             self._compare(self.market.expired(time.time()), now())
@@ -136,7 +143,7 @@ class Hub:
                     await self._news.wait()
 
     async def _know_all(self, connection: Driver, events: list[outbox.Event]) -> None:
-        """Contracts that are new are looked up, once."""
+        """Contracts that are new are looked up, once: where no asset is known then, with all others by the clock."""
         named = {row["series_id"] for event in events for row in event.rows}
         if named - self.market.contracts.keys() - self._nameless:
             await self._reload(connection)
@@ -145,17 +152,19 @@ class Hub:
     async def _reload(self, connection: Driver) -> None:
         """Contracts and rates as they are stored, with what was renamed, preferred or taken back meanwhile."""
         self.market.load(await connection.fetch(sql("live", "contracts")))
-        self._loaded, self._nameless = time.monotonic(), set()
+        self._loaded = time.monotonic()
         self._compare(self.market.entities(), now())
 
-    def _publish(self, event: outbox.Event) -> None:
-        """The frames of an event: its rows, then the best pairs they change."""
+    async def _publish(self, event: outbox.Event) -> None:
+        """The frames of an event: its rows, then the best pairs they change. Requests are answered meanwhile."""
+        for first in range(1, len(event.rows) + 1, ROWS_AT_ONCE):
+            last = min(first + ROWS_AT_ONCE - 1, len(event.rows))
+            self.ring.add(frames.facts(event, range(first, last + 1), self.market, self.name))
+            self.key = (event.id, last)
+            await asyncio.sleep(0)
         settled = dict(frames.settlements(event))
-        told = list(frames.facts(event, self.market, self.name))
         for series, rate in settled.items():
             self.market.settle(series, rate)
-        self.key = (event.id, len(event.rows))
-        self.ring.add(told)
         contracts = (self.market.contracts.get(series) for series in settled)
         self._compare({contract.entity_id for contract in contracts if contract}, event.at)
 
@@ -196,6 +205,7 @@ async def running(hub: Hub, db: Database) -> AsyncGenerator[None]:
     """Let a hub follow this database until the end."""
     task = asyncio.create_task(hub.follow(db), name="stream")
     task.add_done_callback(tell_of_death)
+    task.add_done_callback(lambda _: hub.end(FAILED))
     try:
         yield
     finally:

@@ -32,16 +32,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A perpetual as one source tells of it. `listed_hours`: the interval its exchange lists."""
+    """A perpetual as one source tells of it. `active`: it is traded still, so it may be a leg of a pair."""
 
     series_id: int
     instrument_id: int
     entity_id: int
+    active: bool
     asset: str
     exchange: str
     instrument: str
     source: str
-    listed_hours: float | None
 
 
 Leg = tuple[Contract, Rate]
@@ -80,7 +80,8 @@ class Market:
         for row in rows:
             contract = Contract(*(row[name] for name in Contract.__slots__))
             self.contracts[contract.series_id] = contract
-            entities[contract.entity_id][contract.instrument_id].append(contract.series_id)
+            if contract.active:
+                entities[contract.entity_id][contract.instrument_id].append(contract.series_id)
             if row["settled_at"] is not None:
                 self.rates[contract.series_id] = Rate(row["settled_at"], row["rate"], row["interval_hours"])
         self._perpetuals = {entity: list(perpetuals.values()) for entity, perpetuals in entities.items()}

@@ -12,6 +12,7 @@ class Ring:
     def __init__(self, capacity: int, floor: Key = (0, 0)) -> None:
         self.capacity, self.floor, self.end = capacity, floor, 0
         self._frames: list[Frame] = []
+        self._first = 0
 
     @property
     def start(self) -> int:
@@ -19,12 +20,16 @@ class Ring:
         return self.end - len(self._frames)
 
     def __getitem__(self, number: int) -> Frame:
-        return self._frames[number % self.capacity]
+        return self._frames[(number - self._first) % self.capacity]
+
+    def forget(self, floor: Key) -> None:
+        """Begin anew after a key that may be smaller than those so far; numbers go on."""
+        self._frames, self._first, self.floor = [], self.end, floor
 
     def add(self, frames: Iterable[Frame]) -> None:
         """Append frames, whose keys grow; the oldest make room."""
         for frame in frames:
-            place = self.end % self.capacity
+            place = (self.end - self._first) % self.capacity
             if len(self._frames) < self.capacity:
                 self._frames.append(frame)
             else:
