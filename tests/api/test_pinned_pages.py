@@ -10,7 +10,7 @@ from app.db import Database
 from app.services import rollup
 from tests.db import facts
 
-WINDOW = {"start": "2026-01-05", "end": "2026-01-07", "limit": "10"}
+WINDOW = {"start": "2026-01-05", "end": "2026-01-07", "limit": "35"}
 
 
 @pytest.fixture

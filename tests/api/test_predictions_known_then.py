@@ -8,9 +8,9 @@ from app.db import Database
 from tests.api.test_predictions import WINDOW, hour_of_velo, predicted, read, sample
 from tests.db.facts import at, series, settle
 
-FEW = settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 HOURS = st.integers(0, 48)
-RATES = st.dictionaries(HOURS, st.integers(-1000, 1000).map(lambda n: n / 1e6), min_size=1, max_size=6)
+RATES = st.dictionaries(HOURS, st.integers(-1000, 1000).map(lambda n: n / 1e6), min_size=2, max_size=8)
 
 
 @FEW

@@ -1,5 +1,6 @@
 """What holds for all facts: nothing looks ahead, nothing forgets what was known, and units do not matter."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
@@ -18,7 +19,7 @@ from app.services.store import put
 from tests.db import facts
 
 FEW = settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,
@@ -40,11 +41,9 @@ added = st.lists(
         st.integers(0, 3000).map(lambda minutes: minutes / 60),
         st.floats(0.01, 1),
     ),
-    min_size=1,
-    max_size=12,
+    min_size=6,
+    max_size=18,
 )
-
-
 spacings = st.lists(st.sampled_from([1, 1, 2, 2, 3, 4, 8, 8, 16]), min_size=2, max_size=12)
 
 
@@ -88,12 +87,11 @@ async def answers(client: httpx.AsyncClient, at: float, known_at: str | None = N
         ("/candles/BTC", {"interval": "1m"}),
         *((f"/instruments/{venue}/BTCUSDT/funding-intervals", {}) for venue in VENUES),
     ]
-    found = [
-        (await client.get(path, params={**asked, **more})).raise_for_status().json()["data"] for path, more in paths
-    ]
+    found = await asyncio.gather(*(client.get(path, params={**asked, **more}) for path, more in paths))
     rows = [{"time": moment, "exchange": venue, "asset": "BTC"} for venue in VENUES]
     body = {"dataset": "funding", "rows": rows, "known_at": known_at}
-    return [*found, (await client.post("/lookup", json=body)).raise_for_status().json()["data"]]
+    found.append(await client.post("/lookup", json=body))
+    return [answer.raise_for_status().json()["data"] for answer in found]
 
 
 @FEW
@@ -108,7 +106,7 @@ async def test_no_answer_changes_when_later_facts_are_added(
     assert await answers(client, at) == before
 
 
-@settings(FEW, max_examples=12)
+@settings(FEW, max_examples=8)
 @given(at=st.integers(0, 40).map(float), steps=st.tuples(spacings, spacings), nth=st.integers(0, 20))
 async def test_no_interval_is_owed_to_later_settlements(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], at: float, steps: Any, nth: int
@@ -189,7 +187,7 @@ async def test_only_the_ratio_of_open_interests_weighs(
     assert after["oi_usd"] == pytest.approx(before["oi_usd"] * factor)
 
 
-@FEW
+@settings(FEW, max_examples=8)
 @given(last=st.integers(1, 40), since=st.integers(0, 30 * 60))
 async def test_an_exchange_that_falls_silent_is_stale_then_missing(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], last: int, since: int

@@ -1,5 +1,6 @@
 """The last settlement at an instant, with the interval that the settlements by then tell: SQL against plain Python."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -13,12 +14,17 @@ from tests.db import facts
 
 SPACINGS, SAID = (1, 2, 4, 6, 8, 8, 1, 3, 0.5, 16), (None, None, None, None, None, 1, 2, 3, 8)
 LAST = """
-select extract(epoch from ts - $4)::float8 / 3600, interval_hours, interval_known from funding_last($1, $2, $3)
+select extract(epoch from f.ts - $4)::float8 / 3600, f.interval_hours, f.interval_known
+from unnest($2::timestamptz[]) with ordinality as asked(at, n) left join lateral funding_last($1, at, $3) f on true
+order by n
 """
+Last = tuple[float | None, float | None, int | None]
 
 
-async def last(db: Database, series: int, hour: float, known_at: datetime | None = None) -> tuple[float, float, int]:
-    return tuple(await db.reads.fetchrow(LAST, series, facts.at(hour), known_at, facts.DAY))
+async def last(db: Database, series: int, hours: Iterable[float], known_at: datetime | None = None) -> list[Last]:
+    """Of each hour the last settlement, its interval and how that is known; nulls where there is none."""
+    rows = await db.reads.fetch(LAST, series, [facts.at(hour) for hour in hours], known_at, facts.DAY)
+    return [tuple(row) for row in rows]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -36,14 +42,13 @@ async def test_is_what_the_settlements_by_then_tell(clean_database: Database, se
     for hour in later:
         await facts.settle(clean_database, series, {hour: 2e-4}, told[hour])
     for known, known_at in ((first, then), (hours, None), (hours, await clean_database.reads.fetchval("select now()"))):
-        for n in range(1, len(known) + 1):
-            times = np.array([round(hour * HOUR_US) for hour in known[:n]])
-            said = np.array([np.nan if told[hour] is None else told[hour] for hour in known[:n]], dtype=float)
-            judged = intervals(times, said, fallback=8)
-            expected = (known[n - 1], judged.hours[-1], judged.known[-1])
-            assert await last(clean_database, series, known[n - 1] + 0.3, known_at) == expected
+        times = np.array([round(hour * HOUR_US) for hour in known])
+        said = np.array([np.nan if told[hour] is None else told[hour] for hour in known], dtype=float)
+        judged = [intervals(times[: n + 1], said[: n + 1], fallback=8) for n in range(len(known))]
+        expected = [(hour, then.hours[-1], then.known[-1]) for hour, then in zip(known, judged, strict=True)]
+        assert await last(clean_database, series, [hour + 0.3 for hour in known], known_at) == expected
         await looked_up(clean_database, series, known[-1], known_at)
-    assert await clean_database.reads.fetchrow(LAST, series, facts.at(-1), None, facts.DAY) is None
+    assert await last(clean_database, series, [-1]) == [(None, None, None)]
 
 
 async def looked_up(db: Database, series: int, end: float, known_at: datetime | None) -> None:
@@ -53,17 +58,17 @@ async def looked_up(db: Database, series: int, end: float, known_at: datetime | 
         us = (hours * HOUR_US).astype(np.int64) + round(facts.DAY.timestamp() * 1e6)
         asked = lookup.Asked(us, np.zeros(len(us), dtype=np.intp))
         found = await lookup.in_force(db, asked, [[series]], known_at)
-        for hour, every in zip(hours.tolist(), found.interval_hours.tolist(), strict=True):
-            row = await db.reads.fetchrow(LAST, series, facts.at(hour), known_at, facts.DAY)
-            in_force = row is not None and hour <= row[0] + 1.5 * row[1]
-            assert every == row[1] if in_force else np.isnan(every), hour
+        rows = await last(db, series, hours.tolist(), known_at)
+        for hour, every, (at, interval, _) in zip(hours.tolist(), found.interval_hours.tolist(), rows, strict=True):
+            in_force = at is not None and interval is not None and hour <= at + 1.5 * interval
+            assert every == interval if in_force else np.isnan(every), hour
 
 
 async def test_alone_it_is_of_what_was_declared_by_then(clean_database: Database) -> None:
     """An interval declared later, or not known then, has no say: then the exchange's usual one."""
     series = await facts.series(clean_database, "binance", "BTCUSDT")
     await facts.settle(clean_database, series, {0: 1e-4})
-    assert await last(clean_database, series, 1) == (0, 8, 0)
+    assert await last(clean_database, series, [1]) == [(0, 8, 0)]
     await reference.put_instruments(clean_database, "binance", [FundingInterval("BTCUSDT", 4)])
     await clean_database.reads.execute(
         "update instrument_fact set valid_from = $1 where fact = 'funding_interval_hours'", facts.at(2)
@@ -71,15 +76,13 @@ async def test_alone_it_is_of_what_was_declared_by_then(clean_database: Database
     known_at = await clean_database.reads.fetchval(
         "select known_at from instrument_fact where fact = 'funding_interval_hours'"
     )
-    assert await last(clean_database, series, 1) == (0, 8, 0)
-    assert await last(clean_database, series, 2) == (0, 4, 0)
-    assert await last(clean_database, series, 2, known_at) == (0, 4, 0)
-    assert await last(clean_database, series, 2, known_at - timedelta(microseconds=1)) == (0, 8, 0)
+    assert await last(clean_database, series, [1, 2]) == [(0, 8, 0), (0, 4, 0)]
+    assert await last(clean_database, series, [2], known_at) == [(0, 4, 0)]
+    assert await last(clean_database, series, [2], known_at - timedelta(microseconds=1)) == [(0, 8, 0)]
 
 
 async def test_what_tells_nothing_for_a_hundred_settlements_is_over(clean_database: Database) -> None:
     series = await facts.series(clean_database, "binance", "BTCUSDT")
     odd = {3.0 * n: 1e-4 for n in range(1, 150)}
     await facts.settle(clean_database, series, {-4: 1e-4, -2: 1e-4, 0: 1e-4} | odd)
-    assert await last(clean_database, series, 3 * 90) == (270, 2, 0)
-    assert await last(clean_database, series, 3 * 149) == (447, 8, 0)
+    assert await last(clean_database, series, [3 * 90, 3 * 149]) == [(270, 2, 0), (447, 8, 0)]
