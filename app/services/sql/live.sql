@@ -24,7 +24,7 @@ from (
   from touched t
   join latest l on l.series_id = t.series_id and l.xmin = pg_current_xact_id()::xid
   join series m on m.id = l.series_id
-  join source o on o.id = m.source_id and not on_request(o.slug)
+  join source o on o.id = m.source_id and not o.on_request
   left join lateral (
     select l.predicted_interval_hours as hours, 2 as how, 0 as place, 0 as preference
     where l.predicted_interval_hours is not null
@@ -63,7 +63,7 @@ from (
   from touched t
   join latest l on l.series_id = t.series_id and l.xmin = pg_current_xact_id()::xid
   join series m on m.id = l.series_id
-  join source o on o.id = m.source_id and not on_request(o.slug)
+  join source o on o.id = m.source_id and not o.on_request
   where l.oi_ts between now() - interval '1 day' and now() + interval '1 minute'
 ) told
 having count(*) > 0
