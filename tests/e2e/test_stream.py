@@ -152,7 +152,8 @@ async def hold(live: Live, series: int) -> None:
 
 
 async def test_what_is_heard_on_request_only_is_not_told(live: Live) -> None:
-    other = (await reference.series_of(live.db, "coingecko", "bybit"))["BTCUSDT"].id
+    await reference.put_source(live.db, "hearsay", on_request=True)
+    other = (await reference.series_of(live.db, "hearsay", "bybit"))["BTCUSDT"].id
     listener = await listening(live.url, "?topics=funding,open-interest")
     await predict(live.db, {other: 9e-4})
     await hold(live, other)
