@@ -26,6 +26,7 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+KINDS = ("settlement", "interest", "candle")
 VENUES = {"binance": 8.0, "hyperliquid": 1.0}
 HOURS = {"native": None, "1h": 1, "8h": 8, "1y": 8760}
 MINUTE = 1 / 60
@@ -36,7 +37,7 @@ rates = st.floats(-0.05, 0.05, allow_subnormal=False).filter(lambda rate: abs(ra
 instants = st.integers(20 * 60, 44 * 60).map(lambda minute: minute / 60)
 added = st.lists(
     st.tuples(
-        st.sampled_from(["settlement", "interest", "candle"]),
+        st.sampled_from(KINDS),
         st.sampled_from(list(VENUES)),
         st.integers(0, 3000).map(lambda minutes: minutes / 60),
         st.floats(0.01, 1),
@@ -99,8 +100,9 @@ async def answers(client: httpx.AsyncClient, at: float, known_at: str | None = N
 async def test_no_answer_changes_when_later_facts_are_added(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], at: float, told: list[Fact]
 ) -> None:
-    """A candle is known when it closes: one that is open at the instant is later too."""
+    """A candle is known when it closes: one that is open at the instant is later too. The first are a minute later."""
     before = await answers(client, at)
+    told = [*((kind, venue, 0.0, 0.9) for kind in KINDS for venue in VENUES), *told]
     later = [(kind, venue, at + after + (MINUTE if kind != "candle" else 0), v) for kind, venue, after, v in told]
     await store(clean_database, series, later, declared=True)
     assert await answers(client, at) == before
