@@ -196,7 +196,7 @@ async def test_only_the_ratio_of_open_interests_weighs(
 async def test_an_exchange_that_falls_silent_is_stale_then_missing(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], last: int, since: int
 ) -> None:
-    """Its weight counts for two hours, its rate for one and a half intervals."""
+    """Its weight counts for two hours, its rate for one and a half intervals; then the mean is that of the others."""
     silent = await facts.series(clean_database, "bybit", "BTCUSDT")
     for fact in ("funding", "open_interest"):
         await clean_database.reads.execute(f"delete from {fact} where series_id = $1", silent)
@@ -207,3 +207,6 @@ async def test_an_exchange_that_falls_silent_is_stale_then_missing(
     mean = (await client.get("/funding/BTC", params=asked)).json()["data"][0]
     state = "present" if since <= 120 else "stale" if since <= 360 else "missing"
     assert [name for name in ("present", "stale", "missing") if "bybit" in mean[name]] == [state]
+    others = (await client.get("/funding/BTC", params={**asked, "exchanges": ",".join(VENUES)})).json()["data"][0]
+    assert others["missing"] == [name for name in mean["missing"] if name != "bybit"]
+    assert (mean["rate"] == others["rate"]) == (state != "present")
