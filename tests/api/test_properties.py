@@ -26,6 +26,7 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+KINDS = ("settlement", "interest", "candle")
 VENUES = {"binance": 8.0, "hyperliquid": 1.0}
 HOURS = {"native": None, "1h": 1, "8h": 8, "1y": 8760}
 MINUTE = 1 / 60
@@ -36,7 +37,7 @@ rates = st.floats(-0.05, 0.05, allow_subnormal=False).filter(lambda rate: abs(ra
 instants = st.integers(20 * 60, 44 * 60).map(lambda minute: minute / 60)
 added = st.lists(
     st.tuples(
-        st.sampled_from(["settlement", "interest", "candle"]),
+        st.sampled_from(KINDS),
         st.sampled_from(list(VENUES)),
         st.integers(0, 3000).map(lambda minutes: minutes / 60),
         st.floats(0.01, 1),
@@ -88,10 +89,12 @@ async def answers(client: httpx.AsyncClient, at: float, known_at: str | None = N
         *((f"/instruments/{venue}/BTCUSDT/funding-intervals", {}) for venue in VENUES),
     ]
     found = await asyncio.gather(*(client.get(path, params={**asked, **more}) for path, more in paths))
-    rows = [{"time": moment, "exchange": venue, "asset": "BTC"} for venue in VENUES]
+    hours = (at, at + 1)  # asked about together: what is read for the later must not tell on the earlier
+    rows = [{"time": facts.at(h).isoformat(), "exchange": venue, "asset": "BTC"} for h in hours for venue in VENUES]
     body = {"dataset": "funding", "rows": rows, "known_at": known_at}
-    found.append(await client.post("/lookup", json=body))
-    return [answer.raise_for_status().json()["data"] for answer in found]
+    many = (await client.post("/lookup", json=body)).raise_for_status().json()["data"]
+    looked_up = {name: values[: len(VENUES)] for name, values in many.items()}
+    return [*(answer.raise_for_status().json()["data"] for answer in found), looked_up]
 
 
 @FEW
@@ -99,8 +102,9 @@ async def answers(client: httpx.AsyncClient, at: float, known_at: str | None = N
 async def test_no_answer_changes_when_later_facts_are_added(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], at: float, told: list[Fact]
 ) -> None:
-    """A candle is known when it closes: one that is open at the instant is later too."""
+    """A candle is known when it closes: one that is open at the instant is later too. The first are a minute later."""
     before = await answers(client, at)
+    told = [*((kind, venue, 0.0, 0.9) for kind in KINDS for venue in VENUES), *told]
     later = [(kind, venue, at + after + (MINUTE if kind != "candle" else 0), v) for kind, venue, after, v in told]
     await store(clean_database, series, later, declared=True)
     assert await answers(client, at) == before
@@ -192,7 +196,7 @@ async def test_only_the_ratio_of_open_interests_weighs(
 async def test_an_exchange_that_falls_silent_is_stale_then_missing(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int], last: int, since: int
 ) -> None:
-    """Its weight counts for two hours, its rate for one and a half intervals."""
+    """Its weight counts for two hours, its rate for one and a half intervals; then the mean is that of the others."""
     silent = await facts.series(clean_database, "bybit", "BTCUSDT")
     for fact in ("funding", "open_interest"):
         await clean_database.reads.execute(f"delete from {fact} where series_id = $1", silent)
@@ -203,3 +207,6 @@ async def test_an_exchange_that_falls_silent_is_stale_then_missing(
     mean = (await client.get("/funding/BTC", params=asked)).json()["data"][0]
     state = "present" if since <= 120 else "stale" if since <= 360 else "missing"
     assert [name for name in ("present", "stale", "missing") if "bybit" in mean[name]] == [state]
+    others = (await client.get("/funding/BTC", params={**asked, "exchanges": ",".join(VENUES)})).json()["data"][0]
+    assert others["missing"] == [name for name in mean["missing"] if name != "bybit"]
+    assert (mean["rate"] == others["rate"]) == (state != "present")
