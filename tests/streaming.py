@@ -64,10 +64,10 @@ class Listener:
 
     async def event(self, *names: str) -> Told:
         """The next event of such a name (any, if none is named); comments are passed over."""
-        while True:
-            told = await self.next()
-            if told.event and (not names or told.event in names):
-                return told
+        async with asyncio.timeout(PATIENCE):
+            while not (told := await self.next()).event or (names and told.event not in names):
+                pass
+        return told
 
     async def events(self, count: int, *names: str) -> list[Told]:
         """So many of these."""
