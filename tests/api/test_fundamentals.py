@@ -214,7 +214,7 @@ async def test_pages_join_without_a_seam(client: httpx.AsyncClient, told: Databa
         ("/fundamentals/unisvap", {}, 404, "unknown_asset", None),
         ("/fundamentals/UNI", {"metrics": "TVL"}, 400, "unknown_parameter", ["metric"]),
         ("/compare", {"metric": "TVLL"}, 400, "unknown_metric", ["TVL"]),
-        ("/compare", {"metric": "TVL", "sources": "x"}, 400, "unknown_source", None),
+        ("/compare", {"metric": "TVL", "sources": "nobody-at-all"}, 400, "unknown_source", None),
         ("/compare", {"metric": "TVL", "assets": "unisvap"}, 404, "unknown_asset", None),
         ("/compare", {"metric": ""}, 400, "bad_value", None),
         ("/compare", {}, 400, "bad_value", None),

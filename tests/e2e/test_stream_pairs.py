@@ -8,7 +8,7 @@ import pytest
 
 from app.db import Database
 from app.services import reference, spreads
-from app.services.fees import FeeTable
+from app.services.fees import fee_table
 from app.services.live.market import Market
 from app.services.queries import sql
 from app.services.store import put
@@ -78,8 +78,8 @@ async def test_pairs_of_what_trades_are_those_ranked(traded: Database) -> None:
     """Without fees the ranking has the widest pair; what trades no more is in neither."""
     await traded.reads.execute("update instrument set active = id % 3 > 0")
     contracts = await traded.reads.fetch(sql("live", "contracts"))
-    free = spreads.Terms(FeeTable("none", {}, 0.0), 1.0)
-    query = spreads.ranking(spreads.Contracts(), LAST, free, live=True, trading=True)
+    free = spreads.Terms(fee_table("none", (), {}), 1.0)
+    query = spreads.ranking(spreads.Contracts(), LAST, free, trading=True)
     expected = told(await traded.reads.fetch(query.text, *query.arguments))
     await traded.reads.execute("update instrument set active = true")
     assert len(expected) > len(COINS) / 2

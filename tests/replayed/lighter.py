@@ -24,15 +24,22 @@ MARKETS = [market for market in IDS.values() if market.active]
 
 @dataclass
 class Mood:
-    """What tests may change, and what came in: `allowed` requests in `a_period` of seconds, `refused` so far."""
+    """What tests may change, and what came in: `allowed` requests in `a_period` of seconds, `refused` so far.
+
+    The next `sulking` requests are refused whatever came in.
+    """
 
     allowed: int = 60
     a_period: float = 60.0
     refused: int = 0
+    sulking: int = 0
     lately: deque[float] = field(default_factory=deque)
 
     def is_too_often(self) -> bool:
         """Count a request that comes in now."""
+        if self.sulking:
+            self.sulking -= 1
+            return True
         now = time.monotonic()
         self.lately.append(now)
         while self.lately[0] <= now - self.a_period:
