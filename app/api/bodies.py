@@ -42,12 +42,16 @@ async def spooled(request: Request, limit: int, advice: str) -> AsyncGenerator[P
 
 async def _spool(request: Request, path: Path, limit: int) -> int:
     """Bytes written; reading ends with the block that goes beyond the limit."""
-    size, begun = 0, asyncio.get_running_loop().time()
+    size, begun, kept = 0, asyncio.get_running_loop().time(), bytearray()
     async with await open_file(path, "wb") as file, asyncio.timeout(PATIENCE_SECONDS) as patience:
         async for block in request.stream():
             size += len(block)
             if size > limit:
                 break
-            await file.write(block)
+            kept += block
+            if len(kept) >= MIB:  # fewer, larger writes: each is a turn of another thread
+                await file.write(kept)
+                kept.clear()
             patience.reschedule(begun + PATIENCE_SECONDS + size / PACE)
+        await file.write(kept)
     return size
