@@ -12,8 +12,8 @@ order by asked.n, contract_order(i.symbol) collate "C", s.preference, s.id
 
 -- name: settled
 -- One row a settlement of a span: of series $1 from $2 to $3 (epoch microseconds) as known at $4, with the three last
--- before, which tell of the intervals in it. Spans are numbered on from $5. `declared`: NaN where the exchange did not say.
-select (span.n + $5::int)::int as span, f.ts, f.rate,
+-- before, which tell of the intervals in it. Spans are numbered $5 + 1, $5 + 3 … `declared`: NaN where nothing was.
+select (2 * span.n - 1 + $5::int)::int as span, f.ts, f.rate,
   case when f.interval_known = 2 then f.interval_hours else 'NaN' end as declared
 from unnest($1::int[], $2::bigint[], $3::bigint[]) with ordinality as span(series_id, first_us, last_us, n),
 lateral (
