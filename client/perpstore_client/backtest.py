@@ -80,8 +80,10 @@ class Backtest:
         names, slugs = _words(assets), _words(exchanges)
         lowered = None if slugs is None else tuple(dict.fromkeys(_exchange(slug) for slug in slugs))
         wanted = Wanted(max(0, first_us - LOOK_BACK), last_us, lowered)
-        read = from_server if isinstance(self._origin, PerpstoreClient) else from_folder
-        self._begin(first_us, last_us, lowered, read(self._origin, names, wanted))  # type: ignore[arg-type]
+        origin = self._origin
+        is_client = isinstance(origin, PerpstoreClient)
+        read = from_server(origin, names, wanted) if is_client else from_folder(origin, names, wanted)
+        self._begin(first_us, last_us, lowered, read)
         return self
 
     def funding_rate(self, ts: Moment, exchange: str, asset: str) -> float | None:
