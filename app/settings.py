@@ -62,6 +62,21 @@ class Settings(BaseSettings):
     stream_heartbeat_s: float = Field(
         default=15.0, gt=0, le=3600, description="Seconds of silence on `/stream` after which a comment is sent."
     )
+    streams: bool = Field(default=True, description="Collect minutes by the exchanges' sockets (`off`: open none).")
+    minute_assets: int = Field(
+        default=100,
+        ge=0,
+        description="Assets whose minutes are collected as they pass: those with the most open interest; 0: all.",
+    )
+    retention_days: int = Field(
+        default=0,
+        ge=0,
+        description="Days that minutes and ticks are kept, from now back; 0: for ever. Of one dataset: "
+        "`PERPSTORE_RETENTION_DAYS_<DATASET>`, such as `PERPSTORE_RETENTION_DAYS_PERP_1M`.",
+    )
+    archive_dir: Path | None = Field(
+        default=None, description="Folder where what retention removes is written as Parquet first; absent: nowhere."
+    )
     max_body_mb: int = Field(default=512, ge=1, description="Largest request body, after decompression, in MiB.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -96,6 +111,20 @@ def environment() -> Mapping[str, str]:
     """`.env` overlaid by the process environment, for settings whose names depend on the sources present."""
     from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
+
+
+def retention_days(dataset: str, default: int) -> int:
+    """Days that a dataset is kept: `PERPSTORE_RETENTION_DAYS_<DATASET>` if set, else the default. Raises ValueError."""
+    name = f"PERPSTORE_RETENTION_DAYS_{dataset.upper().replace('-', '_')}"
+    told = environment().get(name, "").strip()
+    if told and not told.isdecimal():
+        raise ValueError(f"{name}: {told!r} is not a number of days")
+    return int(told) if told else default
+
+
+def socket_url(source_id: str, default: str) -> str:
+    """Where a source's sockets are: `<SOURCE>_WS_URL` if set (scheme, host and port only), else its own address."""
+    return environment().get(f"{source_id.upper()}_WS_URL", default).rstrip("/")
 
 
 def base_url(source_id: str, default: str) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from app.db import Database, driver, writing
 from app.ingest.errors import Malformed
 from app.ingest.spec import Bad
-from app.records import MetricValue, PerpHour, Record
+from app.records import MetricValue, PerpHour, PerpMinute, Record
 from app.services import batch, log, metrics, store
 from app.services.reference import SeriesRef
 
@@ -53,6 +53,31 @@ class Places:
                 return record.symbol in self.series
 
 
+@dataclass(slots=True)
+class _Kinds:
+    """Records by the table they are of; `others` find theirs by themselves."""
+
+    hours: list[PerpHour] = field(default_factory=list[PerpHour])
+    minutes: list[PerpMinute] = field(default_factory=list[PerpMinute])
+    values: list[MetricValue] = field(default_factory=list[MetricValue])
+    others: list[Record] = field(default_factory=list[Record])
+
+
+def _by_kind(records: Iterable[Record]) -> _Kinds:
+    found = _Kinds()
+    for record in records:
+        match record:
+            case PerpHour():
+                found.hours.append(record)
+            case PerpMinute():
+                found.minutes.append(record)
+            case MetricValue():
+                found.values.append(record)
+            case _:
+                found.others.append(record)
+    return found
+
+
 async def put_records(
     db: Database,
     source: str,
@@ -61,20 +86,15 @@ async def put_records(
     at_the_end: store.AtTheEnd | None = None,
 ) -> store.Written:
     """Store records that have a place, table by table; `at_the_end` in the transaction of the last one."""
-    hours, values, others = list[PerpHour](), list[MetricValue](), list[Record]()
-    for record in records:
-        if isinstance(record, PerpHour):
-            hours.append(record)
-        elif isinstance(record, MetricValue):
-            values.append(record)
-        else:
-            others.append(record)
-    tables = batch.columns(others, places.series)[0].items()
+    of = _by_kind(records)
+    tables = batch.columns(of.others, places.series)[0].items()
     puts = [partial(store.put, db, fact, [table]) for fact, table in tables]
-    if hours:
-        puts.append(partial(store.put, db, "perp_1h", [batch.hours(hours, places.hours)]))
-    if values:
-        puts.append(partial(metrics.put_values, db, source, values, places.entities))
+    if of.hours:
+        puts.append(partial(store.put, db, "perp_1h", [batch.hours(of.hours, places.hours)]))
+    if of.minutes:
+        puts.append(partial(store.put, db, "perp_1m", [batch.minutes(of.minutes, places.series)]))
+    if of.values:
+        puts.append(partial(metrics.put_values, db, source, of.values, places.entities))
     written = store.Written()
     for number, put in enumerate(puts, 1):
         written += await (put(at_the_end=at_the_end) if number == len(puts) else put())

@@ -17,6 +17,10 @@ from app.ingest.asking import get as get
 from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
+from app.ingest.socket import Channel as Channel
+from app.ingest.socket import Message as Message
+from app.ingest.socket import Said as Said
+from app.ingest.socket import Socket as Socket
 from app.ingest.window import Aim as Aim
 from app.ingest.window import Window as Window
 from app.ingest.wire import DOLLARS as DOLLARS
@@ -49,6 +53,9 @@ Dataset = Literal[
     "perp_1h",
     "perp_snapshot",
     "fundamentals",
+    "long_short",
+    "taker_volume",
+    "liquidations",
 ]
 _W = TypeVar("_W", bound="Wire")
 
@@ -166,7 +173,8 @@ class Source:
     `key` names the setting of its key, without which it is not asked at all if `key_required`; `signed` is a request
     with the key in it, made as it is sent and shown to nobody. `answers` says what bodies hold: JSON, or text that
     goes to the wire model as it is. `metrics` are those it is known to tell. What an `on_request` source tells is left
-    out of answers that do not ask for it by name.
+    out of answers that do not ask for it by name. `sockets` tell the minute as it passes; `polls`
+    tell what no socket does, and are asked for the contracts whose minutes are collected.
     """
 
     id: str
@@ -182,6 +190,8 @@ class Source:
     answers: Literal["json", "text"] = "json"
     metrics: tuple[Metric, ...] = ()
     on_request: bool = False
+    sockets: tuple[Socket, ...] = ()
+    polls: tuple[Feed, ...] = ()
     problem: Callable[[int, Json], Problem | None] = _no_problem
 
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:

@@ -5,6 +5,7 @@ from app.models.base import Base
 from app.models.facts import (
     Funding,
     Latest,
+    Liquidation,
     MetricValue,
     OpenInterest,
     PerpHour,
@@ -15,7 +16,8 @@ from app.models.facts import (
 from app.models.imports import ImportBatch, ImportMade, ImportSpan
 from app.models.live import LiveEvent
 from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceExchange, SourceProduct
-from app.models.operation import ApiKey, Job, Pull, RawBody, Reject
+from app.models.minutes import Collector, Gap, Perpspec, Retention
+from app.models.operation import ApiKey, ErrorLog, Job, Pull, RawBody, Reject
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
 from app.models.rollup import CoinHour, CoinHourReady
 
@@ -27,10 +29,13 @@ __all__ = [
     "BudgetSpent",
     "CoinHour",
     "CoinHourReady",
+    "Collector",
     "Entity",
     "EntitySourceId",
+    "ErrorLog",
     "Exchange",
     "Funding",
+    "Gap",
     "ImportBatch",
     "ImportMade",
     "ImportSpan",
@@ -38,6 +43,7 @@ __all__ = [
     "InstrumentFact",
     "Job",
     "Latest",
+    "Liquidation",
     "LiveEvent",
     "Metric",
     "MetricSeries",
@@ -45,10 +51,12 @@ __all__ = [
     "OpenInterest",
     "PerpHour",
     "PerpMinute",
+    "Perpspec",
     "PredictedFunding",
     "Pull",
     "RawBody",
     "Reject",
+    "Retention",
     "Revision",
     "Series",
     "Source",

@@ -72,19 +72,49 @@ class OpenInterest(Fact, Base):
 
 
 class PerpMinute(Fact, Base):
-    """One minute of one perpetual: prices a coin, volumes in coins (multiplier applied) and in USD."""
+    """One minute of one perpetual, from `ts` on: everything that is told of it, in one row.
+
+    Prices a coin, quantities in coins (multiplier applied) and in USD. `predicted_rate` is the fraction of one interval
+    of `predicted_interval_hours`. Open interest, predicted rate and mark price are the first sample in the minute;
+    `long_short_ratio` is accounts long ÷ accounts short. Liquidations are summed up, their price is the mean by
+    quantity. Columns of users (`perpspec`) come after these.
+    """
 
     __tablename__ = "perp_1m"
-    __table_args__ = (RANGE_BY_TIME,)
+    __table_args__ = (Index("ix_perp_1m_ts", "ts"), RANGE_BY_TIME)
 
-    open: Mapped[float] = mapped_column(Float(53))
-    high: Mapped[float] = mapped_column(Float(53))
-    low: Mapped[float] = mapped_column(Float(53))
-    close: Mapped[float] = mapped_column(Float(53))
+    open: Mapped[float | None] = mapped_column(Float(53))
+    high: Mapped[float | None] = mapped_column(Float(53))
+    low: Mapped[float | None] = mapped_column(Float(53))
+    close: Mapped[float | None] = mapped_column(Float(53))
     volume_base: Mapped[float | None] = mapped_column(Float(53))
     volume_usd: Mapped[float | None] = mapped_column(Float(53))
     buy_volume_base: Mapped[float | None] = mapped_column(Float(53))
     trades: Mapped[float | None] = mapped_column(Float(53))
+    sell_volume_base: Mapped[float | None] = mapped_column(Float(53))
+    oi_base: Mapped[float | None] = mapped_column(Float(53))
+    oi_usd: Mapped[float | None] = mapped_column(Float(53))
+    predicted_rate: Mapped[float | None] = mapped_column(Float(53))
+    predicted_interval_hours: Mapped[float | None] = mapped_column(Float(53))
+    long_short_ratio: Mapped[float | None] = mapped_column(Float(53))
+    liquidation_price: Mapped[float | None] = mapped_column(Float(53))
+    long_liquidation_base: Mapped[float | None] = mapped_column(Float(53))
+    short_liquidation_base: Mapped[float | None] = mapped_column(Float(53))
+    mark_price: Mapped[float | None] = mapped_column(Float(53))
+
+
+class Liquidation(Fact, Base):
+    """One liquidation: `side` 1 where a long was liquidated, -1 where a short was; price a coin, quantity in coins.
+
+    `ts` is the millisecond told, plus microseconds made of what is told, so that those of one millisecond stay apart.
+    """
+
+    __tablename__ = "liquidation"
+    __table_args__ = (RANGE_BY_TIME,)
+
+    side: Mapped[int] = mapped_column(SmallInteger)
+    price: Mapped[float] = mapped_column(Float(53))
+    quantity: Mapped[float] = mapped_column(Float(53))
 
 
 class PerpHour(Fact, Base):

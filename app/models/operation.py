@@ -1,7 +1,9 @@
-"""Running it: pulls, rejects, bodies nobody could read, jobs, keys."""
+"""Running it: pulls, rejects, bodies nobody could read, what went wrong, jobs, keys."""
+
+from typing import Any
 
 from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Moment, StoredAt
@@ -64,6 +66,22 @@ class RawBody(Base):
     reason: Mapped[str]
     body: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[StoredAt]
+
+
+class ErrorLog(Base):
+    """Something that went wrong: where (`pull`, `collector`, `repair`, `request`), of what, the words, the context."""
+
+    __tablename__ = "error_log"
+    __table_args__ = (Index("ix_error_log_at", "at"),)
+
+    id: Mapped[Id]
+    at: Mapped[StoredAt]
+    place: Mapped[str]
+    source: Mapped[str | None]
+    dataset: Mapped[str | None]
+    code: Mapped[str]
+    message: Mapped[str]
+    context: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
 
 
 class Job(Base):

@@ -13,6 +13,16 @@ from app.records.checks import (
     check_time,
 )
 from app.records.metrics import LARGEST_VALUE, Domain, Granularity, Metric, MetricValue, SourceAsset
+from app.records.minutes import (
+    MINUTE_COLUMNS,
+    SAMPLES,
+    Liquidation,
+    PerpMinute,
+    Position,
+    Taker,
+    Trade,
+    check_minute_value,
+)
 from app.records.perps import (
     HOUR_COLUMNS,
     HOUR_PRICES,
@@ -33,7 +43,8 @@ from app.records.products import PerpSnapshot, Product, Venue
 
 Listed = Instrument | FundingInterval | Product | Venue | SourceAsset | Metric
 """What a source says there is, at no time in particular."""
-Record = Listed | FundingRate | PredictedFunding | OpenInterest | Candle | PerpHour | PerpSnapshot | MetricValue
+Fact = FundingRate | PredictedFunding | OpenInterest | Candle | PerpMinute | Liquidation | PerpHour | MetricValue
+Record = Listed | Fact | PerpSnapshot | Trade
 
 __all__ = [
     "CLOCK_SKEW",
@@ -43,31 +54,40 @@ __all__ = [
     "LARGEST_QUANTITY",
     "LARGEST_RATE",
     "LARGEST_VALUE",
+    "MINUTE_COLUMNS",
+    "SAMPLES",
     "BadRecord",
     "Candle",
     "Domain",
+    "Fact",
     "FundingInterval",
     "FundingRate",
     "Granularity",
     "Instrument",
     "Kind",
+    "Liquidation",
     "Listed",
     "Margin",
     "Metric",
     "MetricValue",
     "OpenInterest",
     "PerpHour",
+    "PerpMinute",
     "PerpSnapshot",
+    "Position",
     "PredictedFunding",
     "Product",
     "Record",
     "SourceAsset",
+    "Taker",
+    "Trade",
     "Underlying",
     "Venue",
     "check_candle",
     "check_hour_prices",
     "check_hour_value",
     "check_interval",
+    "check_minute_value",
     "check_quantity",
     "check_rate",
     "check_time",

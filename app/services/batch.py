@@ -2,16 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import pyarrow as pa
 
-from app.records import Candle, FundingRate, OpenInterest, PerpHour, PredictedFunding, Record
+from app.records import (
+    Candle,
+    FundingRate,
+    Liquidation,
+    OpenInterest,
+    PerpHour,
+    PerpMinute,
+    Position,
+    PredictedFunding,
+    Record,
+)
 from app.services.reference import SeriesRef
-from app.services.store import SCHEMAS, WIDE_HOUR
+from app.services.store import SCHEMAS, WIDE_HOUR, WIDE_MINUTE
 
 MINUTE = timedelta(minutes=1)
+SIDES: Mapping[Position, int] = {"long": 1, "short": -1}
 Row = dict[str, object]
 
 
@@ -46,6 +58,8 @@ def _values(record: Record, multiplier: float) -> tuple[str, Row]:
                 "oi_base": scaled(record.oi_base, multiplier),
                 "oi_usd": record.oi_usd,
             }
+        case Liquidation():
+            return "liquidation", _liquidation(record, multiplier)
         case Candle():
             return ("perp_1m" if record.interval == MINUTE else "perp_1h"), _candle(record, multiplier)
         case _:
@@ -67,7 +81,34 @@ def _candle(record: Candle, multiplier: float) -> Row:
     }
 
 
-PRICES = frozenset({"open", "high", "low", "close"})
+def _liquidation(record: Liquidation, multiplier: float) -> Row:
+    return {
+        "ts": apart(record.time, record.side, record.price, record.quantity),
+        "side": SIDES[record.side],
+        "price": record.price / multiplier,
+        "quantity": record.quantity * multiplier,
+    }
+
+
+def apart(time: datetime, side: Position, price: float, quantity: float) -> datetime:
+    """The key of a liquidation: its millisecond, and microseconds made of what it says; a finer time stays as it is.
+
+    Told twice it has the same key, and of several in one millisecond each its own (but for one pair in a thousand).
+    """
+    if time.microsecond % 1000:
+        return time
+    return time + timedelta(microseconds=crc32(f"{side} {price!r} {quantity!r}".encode()) % 1000)
+
+
+PRICES = frozenset({"open", "high", "low", "close", "liquidation_price", "mark_price"})
+
+
+def minutes(records: Sequence[PerpMinute], series: Mapping[str, SeriesRef]) -> pa.RecordBatch:
+    """Minutes of perpetuals as a batch of `perp_1m`, in coins and USD: the columns that any of them tells.
+
+    `series` by native symbol. Raises KeyError where one is missing.
+    """
+    return _wide(records, [series[record.symbol] for record in records], WIDE_MINUTE)
 
 
 def hours(records: Sequence[PerpHour], series: Mapping[tuple[str, str], SeriesRef]) -> pa.RecordBatch:
@@ -75,7 +116,10 @@ def hours(records: Sequence[PerpHour], series: Mapping[tuple[str, str], SeriesRe
 
     `series` by exchange and native symbol. Raises KeyError where one is missing.
     """
-    refs = [series[record.exchange, record.symbol] for record in records]
+    return _wide(records, [series[record.exchange, record.symbol] for record in records], WIDE_HOUR)
+
+
+def _wide(records: Sequence[PerpHour | PerpMinute], refs: Sequence[SeriesRef], schema: pa.Schema) -> pa.RecordBatch:
     told = {name for record in records for name in record.values}
     units = [ref.multiplier for ref in refs]
     plain = units.count(1.0) == len(units)
@@ -83,12 +127,12 @@ def hours(records: Sequence[PerpHour], series: Mapping[tuple[str, str], SeriesRe
         "series_id": [ref.id for ref in refs],
         "ts": [record.time for record in records],
     }
-    for name in WIDE_HOUR.names:
+    for name in schema.names:
         if name in told:
             values = [record.values.get(name) for record in records]
             columns[name] = [*values] if plain else [_in_coins(name, *one) for one in zip(values, units, strict=True)]
     columns["known_at"] = [None] * len(records)
-    fields: list[pa.Field[Any]] = [WIDE_HOUR.field(name) for name in columns]
+    fields: list[pa.Field[Any]] = [schema.field(name) for name in columns]
     return pa.RecordBatch.from_pydict(columns, pa.schema(fields))
 
 

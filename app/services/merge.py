@@ -4,43 +4,21 @@ The statements are the same for every fact but for its columns, so they are made
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from app.db import Driver
 from app.models import Base
+from app.records import SAMPLES
+from app.services import latest
 
 STAGE = "stage"
 FRESH = "fresh"
 WRITE_LOCK = 7_022_100
-TYPES = {"series_id": "int", "ts": "timestamptz", "interval_known": "smallint", "for_time": "timestamptz"}
-TYPES["known_at"] = "timestamptz"
 KEPT_APART = ("series_id", "ts", "known_at", "batch_id")
 """Columns of a fact that are not what it says."""
 
 
-@dataclass(frozen=True, slots=True)
-class LatestColumns:
-    """Where `latest` keeps the newest row of a fact: its time, and fact column → latest column."""
-
-    time: str
-    values: dict[str, str]
-
-
-LATEST = {
-    "funding": LatestColumns(
-        "funding_ts",
-        {"rate": "rate", "interval_hours": "interval_hours", "interval_known": "interval_known"},
-    ),
-    "predicted_funding": LatestColumns(
-        "predicted_ts",
-        {"rate": "predicted_rate", "interval_hours": "predicted_interval_hours", "for_time": "predicted_for"},
-    ),
-    "open_interest": LatestColumns("oi_ts", {"oi_base": "oi_base", "oi_usd": "oi_usd"}),
-    "perp_1m": LatestColumns("minute_ts", {"close": "minute_close"}),
-    "perp_1h": LatestColumns("hour_ts", {"close": "hour_close"}),
-}
-FACTS = (*LATEST, "metric_value")
+FACTS = ("funding", "liquidation", "metric_value", "open_interest", "perp_1h", "perp_1m", "predicted_funding")
 """All there are. Who needs several of their locks takes them in the order of their names."""
 
 TOUCHED = "create temporary table touched (series_id int, first timestamptz, last timestamptz) on commit drop"
@@ -49,8 +27,8 @@ TOUCHED_FROM_STAGE = f"""
 create temporary table touched on commit drop as
 select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series_id"""
 
-POLLED = frozenset({"predicted_funding", "open_interest", "perp_1m", "perp_1h"})
-"""Facts that are told of many series at once, one row each."""
+ONE_TELLING = "interval '5 minutes'"
+"""What is told of a minute within this time of its first word is one version with it."""
 
 LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
@@ -61,7 +39,7 @@ update {STAGE} s set series_id = m.new from unnest($1::int[], $2::int[]) as m(ol
 
 def stage_table(columns: Sequence[str]) -> str:
     """The temporary table rows are copied into. `own` is false for rows that are here only to be judged anew."""
-    typed = ", ".join(f"{name} {TYPES.get(name, 'float8')}" for name in columns)
+    typed = ", ".join(f"{name} {latest.TYPES.get(name, 'float8')}" for name in columns)
     return f"create temporary table {STAGE} ({typed}, own boolean default true) on commit drop"
 
 
@@ -106,8 +84,11 @@ async def merge(
 
 
 async def is_later(copy: Driver, fact: str) -> bool:
-    """True when every staged row is later than the newest of its series, as a poll's are: that is soon seen."""
-    to = LATEST.get(fact)
+    """True when every staged row is later than the newest of its series, as a poll's are: that is soon seen.
+
+    Of minutes it is not: `latest` has the newest candle, and other things may be known of a later minute.
+    """
+    to = latest.LATEST.get(fact) if fact != "perp_1m" else None
     return to is not None and not await copy.fetchval(
         f"select exists (select from touched t join latest l using (series_id) where l.{to.time} >= t.first)"
     )
@@ -138,12 +119,14 @@ async def _insert(
 async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> int:
     """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
     values = _values(columns)
-    new = ", ".join(f"{n} = coalesce(c.{n}, f.{n})" for n in values)
+    stays = _first_stays(fact, batch)
+    new = ", ".join(f"{n} = coalesce({f'f.{n}, c.{n}' if n in stays else f'c.{n}, f.{n}'})" for n in values)
     return await copy.fetchval(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
-            {_kept(fact, values)} as kept, clock_timestamp() as moment, {_only_adds(fact, values)} as only_adds
-          from {staged} s join {fact} f using (series_id, ts) where {_differs(columns)}
+            {_kept(fact, values, stays)} as kept, clock_timestamp() as moment,
+            {_only_adds(fact, values, stays)} as only_adds
+          from {staged} s join {fact} f using (series_id, ts) where {_differs(columns, stays)}
         ), kept as (
           insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, kept)
           select '{fact}', series_id, ts, old_known_at, coalesce(known_at, moment), said, old_batch_id, kept
@@ -156,19 +139,27 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     )
 
 
-def _only_adds(fact: str, values: Sequence[str]) -> str:
-    """Whether columns of a wide hour are told that were not, and nothing otherwise: then there is no old version.
+def _first_stays(fact: str, batch: int | None) -> frozenset[str]:
+    """Columns in which what was told first stays: samples of a minute that are pulled. Who imports them means them."""
+    return frozenset(SAMPLES) if fact == "perp_1m" and batch is None else frozenset()
 
-    A source tells the essential columns of a long gap first and the others a little later; the hour is known since the
-    last of them.
+
+def _only_adds(fact: str, values: Sequence[str], stays: Collection[str]) -> str:
+    """Whether columns of a wide row are told that were not, and nothing otherwise: then there is no old version.
+
+    A source tells the essential columns of a long gap first and the others a little later; the row is known since the
+    last of them. A minute that was known for a while keeps the version without them.
     """
-    if fact != "perp_1h":
+    if fact not in ("perp_1h", "perp_1m"):
         return "false"
-    return " and ".join(f"(s.{n} is null or f.{n} is null or s.{n} = f.{n})" for n in values)
+    adds = " and ".join(f"(s.{n} is null or f.{n} is null or s.{n} = f.{n})" for n in values if n not in stays)
+    soon = f"coalesce(s.known_at, clock_timestamp()) - f.known_at < {ONE_TELLING}"
+    return f"({adds or 'true'}) and {soon}" if fact == "perp_1m" else adds
 
 
-def _differs(columns: Sequence[str]) -> str:
-    return " or ".join(f"(s.{n} is not null and s.{n} is distinct from f.{n})" for n in _values(columns))
+def _differs(columns: Sequence[str], stays: Collection[str] = ()) -> str:
+    other = {n: f"f.{n} is null" if n in stays else f"s.{n} is distinct from f.{n}" for n in _values(columns)}
+    return " or ".join(f"(s.{n} is not null and {differs})" for n, differs in other.items())
 
 
 async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> None:
@@ -181,7 +172,7 @@ async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, 
           $1::int, true
         from {staged} s join {fact} f using (series_id, ts)
         cross join lateral (select coalesce(s.known_at, clock_timestamp()) as moment) m
-        where s.own and not ({_differs(columns)})
+        where s.own and not ({_differs(columns, _first_stays(fact, batch))})
           and (f.batch_id is not null or exists (
             select from revision r where {mine} and r.batch_id is not null and r.kept is not null))
           and not exists (
@@ -192,59 +183,8 @@ async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, 
     )
 
 
-def _kept(fact: str, told: Sequence[str]) -> str:
+def _kept(fact: str, told: Sequence[str], stays: Collection[str]) -> str:
     """The columns the new version takes over from the old one; null where there are none."""
-    absent = {n: f"s.{n} is null and " if n in told else "" for n in values_of(fact)}
+    absent = {n: f"s.{n} is null and " if n in told and n not in stays else "" for n in values_of(fact)}
     each = ", ".join(f"case when {absent[n]}f.{n} is not null then '{n}' end" for n in absent)
     return f"nullif(array_remove(array[{each}], null), '{{}}')"
-
-
-def has_latest(fact: str, names: Collection[str]) -> bool:
-    """Whether these columns are all that `latest` keeps of a fact."""
-    return fact in LATEST and LATEST[fact].values.keys() <= set(names)
-
-
-def poll_table(fact: str) -> str:
-    """What a poll touches, one row a series, with what `latest` keeps of it."""
-    values = ", ".join(f"{name} {TYPES.get(name, 'float8')}" for name in LATEST[fact].values)
-    return (
-        f"create temporary table touched (series_id int, first timestamptz, last timestamptz, {values}) on commit drop"
-    )
-
-
-async def advance(copy: Driver, fact: str) -> int:
-    """Put the rows of a poll into `latest` that are later than what it has; returns how many these are."""
-    to = LATEST[fact]
-    new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
-    done = await copy.execute(
-        f"""insert into latest (series_id, {to.time}, {", ".join(to.values.values())})
-        select series_id, last, {", ".join(to.values)} from touched order by series_id
-        on conflict (series_id) do update set {new}
-        where latest.{to.time} is null or latest.{to.time} < excluded.{to.time}"""
-    )
-    return int(done.split()[-1])
-
-
-async def latest(copy: Driver, fact: str, holder: str) -> None:
-    """The newest touched row of each series into `latest`, unless a newer one is there. Not every fact has a place.
-
-    What `latest` says already is not written again, so that its rows of this transaction are the news.
-    `holder`: a table that has these rows as they are stored, the fact's own or the staging table.
-    """
-    to = LATEST.get(fact)
-    if to is None:
-        return
-    picked = ", ".join(f"f.{column}" for column in to.values)
-    old, told = (", ".join(f"{row}.{name}" for name in to.values.values()) for row in ("latest", "excluded"))
-    narrow = "f.ts between (select min(last) from touched) and (select max(last) from touched)"
-    new = ", ".join(f"{name} = excluded.{name}" for name in (to.time, *to.values.values()))
-    await copy.execute(
-        f"""insert into latest (series_id, {to.time}, {", ".join(to.values.values())})
-        select t.series_id, f.ts, {picked}
-        from touched t join {holder} f on f.series_id = t.series_id and f.ts = t.last
-        where {narrow if holder == fact else "true"}
-        order by t.series_id
-        on conflict (series_id) do update set {new}
-        where latest.{to.time} is null or latest.{to.time} < excluded.{to.time}
-          or latest.{to.time} = excluded.{to.time} and ({old}) is distinct from ({told})"""
-    )

@@ -12,6 +12,7 @@ from app.db import Database, Driver, writing
 Span = Literal["day", "month"]
 SPANS: dict[str, Span] = {
     "perp_1m": "day",
+    "liquidation": "day",
     "perp_1h": "month",
     "open_interest": "month",
     "predicted_funding": "month",

@@ -12,8 +12,8 @@ import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from app.db import Database, Driver, driver, writing
-from app.records import HOUR_COLUMNS
-from app.services import merge, outbox, partitions, rollup, settlements
+from app.records import HOUR_COLUMNS, MINUTE_COLUMNS
+from app.services import latest, merge, outbox, partitions, rollup, settlements
 from app.services.queries import sql
 
 TIME = pa.timestamp("us", "UTC")
@@ -33,11 +33,14 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "open_interest": _schema("oi_base", "oi_usd"),
     "perp_1m": _schema(*CANDLE),
     "perp_1h": _schema(*CANDLE),
+    "liquidation": _schema("price", "quantity", side=pa.int16()),
     "metric_value": _schema("value"),
 }
 """Columns of each fact. Times are UTC microseconds; null means not known; `known_at` null means now."""
 WIDE_HOUR = _schema(*HOUR_COLUMNS)
 """All columns of `perp_1h`, for those who tell more of an hour than its candle."""
+WIDE_MINUTE = _schema(*MINUTE_COLUMNS)
+"""The same of `perp_1m`."""
 
 Batches = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 AtTheEnd = Callable[[Driver, "Written"], Awaitable[None]]
@@ -90,7 +93,7 @@ async def put(
             put_into = _put_settlements if fact == "funding" else _put_staged
             written, holder = await put_into(db, copy, fact, batches, make, batch)
             if written.received:
-                await merge.latest(copy, fact, holder)
+                await latest.put(copy, fact, holder)
         if written.received and batch is not None:
             await copy.execute(sql("batches", "note_spans"), batch, fact)
         if written.received:
@@ -105,14 +108,14 @@ async def put(
 async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> Written | None:
     """One row a series, each later than what is stored, goes straight into place. None where it is not so."""
     rows = batches[0] if isinstance(batches, list) and len(batches) == 1 else None
-    if rows is None or fact not in merge.POLLED or not _one_each(rows):
+    if rows is None or fact not in latest.POLLED or not _one_each(rows):
         return None
     if not await partitions.there(copy, fact, _days(rows)):
         await partitions.make(db, fact, _days(rows))
     await merge.lock(copy, fact)
-    await copy.execute(merge.poll_table(fact))
+    await copy.execute(latest.poll_table(fact))
     await _copy(copy, "touched", _newest(rows, fact))
-    if await merge.advance(copy, fact) < rows.num_rows:
+    if await latest.advance(copy, fact) < rows.num_rows:
         await copy.execute("drop table touched")
         return None
     await _copy(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
@@ -128,10 +131,10 @@ def _one_each(rows: pa.RecordBatch) -> bool:
 def _newest(rows: pa.RecordBatch, fact: str) -> pa.Table:
     """What a poll touches, and what `latest` keeps of it; columns that are absent are null."""
     told = pa.Table.from_batches([rows])
-    for name in (name for name in merge.LATEST[fact].values if name not in told.column_names):
+    for name in (name for name in latest.LATEST[fact].values if name not in told.column_names):
         told = told.append_column(name, pa.nulls(told.num_rows, pa.float64()))
-    newest = told.select(["series_id", "ts", "ts", *merge.LATEST[fact].values])
-    return newest.rename_columns(["series_id", "first", "last", *merge.LATEST[fact].values])
+    newest = told.select(["series_id", "ts", "ts", *latest.LATEST[fact].values])
+    return newest.rename_columns(["series_id", "first", "last", *latest.LATEST[fact].values])
 
 
 async def _put_staged(
@@ -159,7 +162,7 @@ async def _put_staged(
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
     inserted, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
-    staged = once and inserted == received and merge.has_latest(fact, names)
+    staged = once and inserted == received and latest.has_latest(fact, names)
     return Written(received, inserted, updated), merge.STAGE if staged else fact
 
 

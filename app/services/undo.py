@@ -14,7 +14,7 @@ import asyncpg
 import pyarrow as pa
 
 from app.db import Driver
-from app.services import merge, rollup, settlements
+from app.services import latest, merge, rollup, settlements
 from app.services.queries import sql
 
 WORD = """
@@ -220,16 +220,17 @@ def _records(judged: pa.Table) -> Iterable[tuple[Any, ...]]:
 
 async def _latest(copy: Driver, fact: str) -> None:
     """The newest fact that is left of each touched series, where the import's may have been the newest."""
-    to = merge.LATEST.get(fact)
+    to = latest.LATEST.get(fact)
     if to is None:
         return
     new = ", ".join(f"{name} = f.{column}" for column, name in {"ts": to.time, **to.values}.items())
+    has_one = " and f.close is not null" if fact == "perp_1m" else ""
     await copy.execute(
         f"""update latest l set {new}
         from touched t left join lateral (
-          select * from {fact} f where f.series_id = t.series_id order by f.ts desc limit 1
+          select * from {fact} f where f.series_id = t.series_id{has_one} order by f.ts desc limit 1
         ) f on true
         where l.series_id = t.series_id and l.{to.time} between t.first and t.last"""
     )
-    nothing = " and ".join(f"l.{place.time} is null" for place in merge.LATEST.values())
+    nothing = " and ".join(f"l.{place.time} is null" for place in latest.LATEST.values())
     await copy.execute(f"delete from latest l using touched t where l.series_id = t.series_id and {nothing}")

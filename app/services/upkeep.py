@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app.db import SESSION, Database, writing
 from app.models import Exchange, Instrument
-from app.services.merge import LATEST
+from app.services.latest import LATEST
 
 LEAD_LOCK = 7_022_004
 

@@ -94,6 +94,7 @@ with gone as (
     and not exists (select from predicted_funding f where f.series_id = s.id)
     and not exists (select from open_interest f where f.series_id = s.id)
     and not exists (select from perp_1m f where f.series_id = s.id)
+    and not exists (select from liquidation f where f.series_id = s.id)
     and not exists (select from perp_1h f where f.series_id = s.id)
   returning s.id
 )

@@ -7,7 +7,7 @@ with minute as (
   join series s on s.instrument_id = i.id
   join source o on o.id = s.source_id
   join perp_1m_known($8) c on c.series_id = s.id
-  where i.entity_id = $1 and i.kind = 'perp'
+  where i.entity_id = $1 and i.kind = 'perp' and c.close is not null
     and c.ts >= $2 and c.ts < date_bin($4::interval, $3::timestamptz - interval '1 microsecond', '2000-01-01Z') + $4
     and ($5::text[] is null or e.slug = any($5))
     and ($6::text is null or coalesce(i.margin, 'stable') = $6)
@@ -53,7 +53,7 @@ with member as materialized (
     case when count(c.buy_volume_base) = count(*) then sum(c.buy_volume_base) end,
     case when count(c.trades) = count(*) then sum(c.trades) end, count(*) = 60
   from span, member m join perp_1m_known($8) c on c.series_id = m.series_id
-  where c.ts >= span.first and c.ts < span.last
+  where c.close is not null and c.ts >= span.first and c.ts < span.last
   group by m.series_id, m.instrument_id, m.exchange, m.instrument, m.preference, date_trunc('hour', c.ts)
 ), hour as (
   select distinct on (instrument_id, ts) * from bar order by instrument_id, ts, preference, derived, series_id

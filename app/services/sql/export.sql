@@ -104,7 +104,8 @@ join source o on o.id = s.source_id
 join instrument i on i.id = s.instrument_id
 join exchange x on x.id = i.exchange_id
 left join entity e on e.id = i.entity_id
-cross join lateral (select * from perp_1m where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+cross join lateral (
+  select * from perp_1m where series_id = s.id and ts >= $2 and ts < $3 and close is not null order by ts) f
 where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
 
 -- name: perp_1m_months

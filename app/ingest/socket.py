@@ -1,0 +1,78 @@
+"""The words for live sockets: where they are, what to say, and what is said. No I/O, no clock.
+
+A source describes its sockets; `ingest.stream` is the only one that opens any.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Literal
+
+from app.ingest.wire import Rows
+from app.records import Instrument
+
+Json = Any
+Message = Json | str
+"""A frame: JSON as it reads, or text that is none."""
+
+
+class Said(Enum):
+    """What a frame is that holds no rows."""
+
+    DATA = "data"  # it does: read them
+    DONE = "done"  # a subscription is taken
+    REFUSED = "refused"  # a subscription is not
+    ALIVE = "alive"  # an answer to our ping
+    CLOSING = "closing"  # the upstream is about to close: connect anew
+    NOTHING = "nothing"  # of no interest
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One kind of subscription of a socket and the dataset it tells.
+
+    `topic` is what to subscribe for one instrument, or for all (`instrument` None) where `scope` is market.
+    """
+
+    dataset: Literal["candles_1m", "predicted_funding", "open_interest", "liquidations", "taker_volume"]
+    scope: Literal["market", "instrument"]
+    topic: Callable[[Instrument | None], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """One address of an upstream that tells of the minute as it passes.
+
+    `url` may be replaced by `<SOURCE>_WS_URL` in scheme, host and port; `path` is appended. `subscribe` makes a frame
+    that asks for topics, at most `topics_a_frame`; one connection takes at most `topics_a_connection` of them, and no
+    more than `frames_a_second` of ours. `said` tells what a frame is, `rows` what one that is `Said.DATA` holds: candles (only
+    finished ones where `closes`; else each as it stands: one is finished when a later one comes or its minute is over),
+    samples, `Trade`s, `Liquidation`s, `Bad`s or None. `ping` is sent where nothing came for `silence` (None: the
+    protocol's own pings do), and a connection silent for three times as long is dead. After `lasts` the upstream ends a
+    connection whatever happens.
+    """
+
+    id: str
+    url: str
+    path: str
+    channels: tuple[Channel, ...]
+    subscribe: Callable[[Sequence[Json]], Message]
+    said: Callable[[Message], Said]
+    rows: Callable[[Message, "Known"], Rows]
+    docs: str
+    ping: Message | None = None
+    silence: timedelta = timedelta(seconds=20)
+    topics_a_frame: int = 100
+    topics_a_connection: int = 500
+    frames_a_second: float = 4.0
+    lasts: timedelta = timedelta(hours=23)
+    closes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a socket's reader may know: the contracts of its source by native symbol, and which of them are wanted."""
+
+    instruments: "dict[str, Instrument]"
+    wanted: Collection[str]
