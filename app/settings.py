@@ -113,7 +113,7 @@ def environment() -> Mapping[str, str]:
     return {**from_file, **os.environ}
 
 
-def retention_days(dataset: str, default: int) -> int:
+def kept_days(dataset: str, default: int) -> int:
     """Days that a dataset is kept: `PERPSTORE_RETENTION_DAYS_<DATASET>` if set, else the default. Raises ValueError."""
     name = f"PERPSTORE_RETENTION_DAYS_{dataset.upper().replace('-', '_')}"
     told = environment().get(name, "").strip()
