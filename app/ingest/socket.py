@@ -46,9 +46,9 @@ class Socket:
 
     `url` may be replaced by `<SOURCE>_WS_URL` in scheme, host and port; `path` is appended. `subscribe` makes a frame
     that asks for topics, at most `topics_a_frame`; one connection takes at most `topics_a_connection` of them, and no
-    more than `frames_a_second` of ours. `said` tells what a frame is, `rows` what one that is `Said.DATA` holds: candles
-    (only finished ones where `closes`; else each as it stands: one is finished when a later one comes or its minute is
-    over), samples, `Trade`s, `Liquidation`s, `Bad`s or None. `ping` is sent where nothing came for `silence` (None: the
+    more than `frames_a_second` of ours. `said` tells what a frame is, `rows` what one of `Said.DATA` holds: candles
+    (only finished ones where `closes`; else each as it stands: finished when a later one comes or its minute is over),
+    samples, `Trade`s, `Liquidation`s, `Bad`s or None. `ping` is sent where nothing came for `silence` (None: the
     protocol's own pings do), and a connection silent for three times as long is dead. After `lasts` the upstream ends a
     connection whatever happens.
     """
