@@ -7,9 +7,8 @@ from app.db import Database
 from app.services.perps import Perps
 from app.services.queries import Query, sql
 
-
 SAMPLED, CONTRACTS = timedelta(minutes=5), 4
-"""How often estimates are told, and about how many contracts an asset has: so a page reads little more than its rows."""
+"""How often estimates are told, and about how many contracts an asset has: a page reads little more than its rows."""
 
 
 def history(
