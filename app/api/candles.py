@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import STEPS, AskedDep, why_empty
 from app.api.remembered import RememberedRoute
@@ -35,7 +36,7 @@ class Candle(Row):
     complete: bool = column("Whether every minute (or hour) of it is known.")
 
 
-@router.get("/candles/{asset}", **documented(Candle, 404, 409, tag="Candles"))
+@router.get("/candles/{asset}", **documented(Candle, 404, 409, 410, tag="Candles"))
 async def asset_candles(
     db: DatabaseDep,
     common: CommonDep,
@@ -51,12 +52,13 @@ async def asset_candles(
     there is nothing there is no row.
     """
     perps, length = asked.perps(window), STEPS[interval]
+
+    async def why() -> str | None:
+        return await why_empty(db, "candles", asked, window)
+
+    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
     if window.at is None:
         query = candles.candles(perps, window.start, window.end, length)
     else:
         query = candles.closed_by(perps, window.at, length)
-
-    async def why() -> str:
-        return await why_empty(db, "candles", asked, window)
-
-    return await render(db, query, Candle, common, meta(window), why_empty=why)
+    return await render(db, query, Candle, common, meta(shown), why_empty=reason)
