@@ -16,6 +16,10 @@ from app.records import Candle, Instrument, Taker, Trade
 SIDES: Mapping[str, Taker] = {"B": "buy", "A": "sell"}
 
 
+def _is_ours(coin: str, known: Known) -> bool:
+    return coin in known.wanted and coin in known.instruments
+
+
 class Growing(Snapshot):
     """A candle as the answers have it, told anew with each trade; that it is finished only a later one tells."""
 
@@ -26,7 +30,7 @@ def candles(rows: list[Json], known: Known) -> Rows:
     """Minutes as they stand, volume in quoted units."""
 
     def candle(row: Growing) -> Candle | None:
-        if row.interval != "1m" or row.coin not in known.wanted:
+        if row.interval != "1m" or not _is_ours(row.coin, known):
             return None
         prices = (row.open, row.high, row.low, row.close)
         return Candle(row.coin, row.opens, MINUTE, *prices, row.volume, trades=row.trades)
@@ -49,7 +53,7 @@ def trades(rows: list[Json], known: Known) -> Rows:
     """Trades, in quoted units; the first frame after subscribing tells of some before it, again after each break."""
 
     def trade(row: Fill) -> Trade | None:
-        if row.coin not in known.wanted:
+        if not _is_ours(row.coin, known):
             return None
         return Trade(row.coin, row.time, str(row.tid), SIDES[row.side], row.px, row.sz)
 
@@ -57,7 +61,6 @@ def trades(rows: list[Json], known: Known) -> Rows:
 
 
 READERS: Mapping[str, Callable[[list[Json], Known], Rows]] = {"candle": candles, "trades": trades}
-ANSWERS = {"subscriptionResponse": Said.DONE, "error": Said.REFUSED, "pong": Said.ALIVE}
 
 
 def said(frame: Message) -> Said:
@@ -65,8 +68,12 @@ def said(frame: Message) -> Said:
     match frame:
         case {"channel": str(channel), "data": _} if channel in READERS:
             return Said.DATA
-        case {"channel": str(channel)}:
-            return ANSWERS.get(channel, Said.NOTHING)
+        case {"channel": "subscriptionResponse", "data": {"method": "subscribe"}}:
+            return Said.DONE
+        case {"channel": "error"}:
+            return Said.REFUSED
+        case {"channel": "pong"}:
+            return Said.ALIVE
         case _:
             return Said.NOTHING
 
