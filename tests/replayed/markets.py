@@ -106,6 +106,11 @@ def usd(market: Market, time: datetime) -> float:
     return round(coins(market, time) * price(market, time), 4)
 
 
+def long_share(market: Market, time: datetime) -> float:
+    """The share of accounts that is long at an instant."""
+    return round(0.5 + 0.2 * _draw(market, "accounts", time), 4)
+
+
 def candle(market: Market, opens: datetime, step: timedelta) -> tuple[float, float, float, float, float]:
     """Open, high, low, close and volume (quoted units). Each opens where the one before closed."""
     first, last = price(market, opens), price(market, opens + step)
