@@ -106,16 +106,18 @@ class Frame(Wire):
 
 
 def rows(frame: Message, known: Known) -> Iterator[Record | Bad | None]:
-    """What a frame holds, one item a row; None for contracts that are not wanted."""
+    """What a frame of data holds, one item a row; None for contracts that are not wanted."""
+    if said(frame) is not Said.DATA:
+        return
     told = spec.tried(Frame.model_validate, frame, None)
     if isinstance(told, Bad):
         yield told
         return
     kind, _, symbol = told.topic.rpartition(".")
-    read, of = READERS.get(kind), known.instruments.get(symbol) if symbol in known.wanted else None
+    of = known.instruments.get(symbol) if symbol in known.wanted else None
 
     def one(item: Json) -> Record | None:
-        return read(item, of) if read and of else None
+        return READERS[kind](item, of) if of else None
 
     for item in told.data:
         yield spec.tried(one, item, symbol)

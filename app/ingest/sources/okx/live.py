@@ -6,6 +6,9 @@ and so is its answer. One connection bears 480 subscribe requests an hour, and t
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
 
 from app.ingest import spec
 from app.ingest.sources.okx.liquidations import PATH, coins, details, liquidation
@@ -20,7 +23,7 @@ TEXT, LONGEST = 64_000, 80  # characters that the topics of a connection may hav
 class Deal(Wire):
     """`{"instId":"ABC-USDT-SWAP","tradeId":"130639474","px":"80.2","sz":"25","side":"buy","ts":"1795212345678",...}`"""
 
-    tradeId: str
+    tradeId: Annotated[str, Field(pattern=r"^\d+$")]
     px: Num
     sz: Num
     side: Taker
@@ -28,10 +31,10 @@ class Deal(Wire):
 
 
 def finished(item: Json, of: Instrument) -> Candle | None:
-    """A minute that does not grow any more. Raises ValueError where it does not say: only old answers do not."""
+    """A minute that does not grow any more. Raises ValueError where columns are missing, as in old answers they are."""
     row = Kline.model_validate(item)
-    if "confirm" not in row.model_fields_set:
-        raise ValueError("a candle that does not tell whether it is finished")
+    if row.quote is None or "confirm" not in row.model_fields_set:
+        raise ValueError("a candle without its volume in quote, or whether it is finished")
     return candle(row, of, MINUTE)
 
 
@@ -66,7 +69,9 @@ def said(frame: Message) -> Said:
             return Said.REFUSED
         case {"event": "notice", "code": "64008"}:
             return Said.CLOSING
-        case {"arg": {"channel": str(channel)}, "data": _} if channel in READERS:
+        case {"arg": {"channel": "liquidation-orders"}, "data": _}:
+            return Said.DATA
+        case {"arg": {"channel": str(channel), "instId": str()}, "data": _} if channel in READERS:
             return Said.DATA
         case _:
             return Said.NOTHING
@@ -93,7 +98,9 @@ class Frame(Wire):
 
 
 def rows(frame: Message, known: Known) -> Iterator[Record | Bad | None]:
-    """What a frame holds, one item a row; None for contracts that are not wanted."""
+    """What a frame of data holds, one item a row; None for contracts that are not wanted."""
+    if said(frame) is not Said.DATA:
+        return
     told = spec.tried(Frame.model_validate, frame, None)
     if isinstance(told, Bad):
         yield told
@@ -103,8 +110,8 @@ def rows(frame: Message, known: Known) -> Iterator[Record | Bad | None]:
 
 
 def _read(channel: str, symbol: str, item: Json, known: Known) -> Record | Bad | None:
-    read, of = READERS.get(channel), known.instruments.get(symbol) if symbol in known.wanted else None
-    return spec.tried(lambda row: read(row, of), item, symbol) if read and of else None
+    of = known.instruments.get(symbol) if symbol in known.wanted else None
+    return spec.tried(lambda row: READERS[channel](row, of), item, symbol) if of else None
 
 
 def _topic(channel: str) -> Callable[[Instrument | None], Json]:
