@@ -57,6 +57,7 @@ Dataset = Literal[
     "long_short",
     "taker_volume",
     "liquidations",
+    "mark_price",
 ]
 _W = TypeVar("_W", bound="Wire")
 
