@@ -26,6 +26,8 @@ from app.api import (
     handlers,
     health,
     imports,
+    liquidations,
+    long_short,
     lookup,
     open_interest,
     openapi,
@@ -34,6 +36,8 @@ from app.api import (
     reference,
     spreads,
     stream,
+    taker_volume,
+    wicks,
     writing,
 )
 from app.api.forms import MEDIA
@@ -61,6 +65,10 @@ READING = (
     spreads.router,
     open_interest.router,
     candles.router,
+    wicks.router,
+    long_short.router,
+    taker_volume.router,
+    liquidations.router,
     fundamentals.router,
     entities.router,
     reference.router,

@@ -17,6 +17,9 @@ from app.services import candles
 router = APIRouter(route_class=RememberedRoute)
 
 PRICE = "quote currency a coin"
+Interval = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
+CandleInterval = Annotated[Interval, lower, Query(description="Length of an interval.")]
+BucketInterval = Annotated[Interval | None, lower, Query(description="Length of a bucket; default: as it was told.")]
 
 
 class Candle(Row):
@@ -42,9 +45,7 @@ async def asset_candles(
     common: CommonDep,
     asked: AskedDep,
     window: WindowDep,
-    interval: Annotated[
-        Literal["1m", "5m", "15m", "1h", "4h", "1d"], lower, Query(description="Length of a candle.")
-    ] = "1m",
+    interval: CandleInterval = "1m",
 ) -> Response:
     """Candles of an asset on every exchange that open in the window; with `at`, the last one closed by then.
 
