@@ -31,6 +31,7 @@ from app.api import (
     lookup,
     open_interest,
     openapi,
+    perpspecs,
     predictions,
     quality,
     reference,
@@ -72,13 +73,14 @@ READING = (
     fundamentals.router,
     entities.router,
     reference.router,
+    perpspecs.router,
     quality.router,
     disagreements.router,
     stream.router,
 )
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, backfills.router, entities.editing, imports.router, writing.router)
+GUARDED = (admin.router, backfills.router, entities.editing, perpspecs.editing, imports.router, writing.router)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])

@@ -211,6 +211,11 @@ def widen_minutes() -> None:
     create_known("perp_1m", floats(CANDLE + MINUTE))
 
 
+def columns_of_users() -> list[str]:
+    rest = {"series_id", "ts", "known_at", "batch_id", *CANDLE, *MINUTE}
+    return [one["name"] for one in sa.inspect(op.get_bind()).get_columns("perp_1m") if one["name"] not in rest]
+
+
 def create_liquidation() -> None:
     timescale = has_timescale()
     by_time = {} if timescale else {"postgresql_partition_by": "RANGE (ts)"}
@@ -340,7 +345,7 @@ def downgrade() -> None:
     op.execute("drop function perp_1m_known(timestamptz)")
     op.execute("delete from perp_1m where num_nulls(open, high, low, close) > 0")
     op.drop_index("ix_perp_1m_ts", "perp_1m")
-    for name in MINUTE:
+    for name in (*MINUTE, *columns_of_users()):
         op.drop_column("perp_1m", name)
     for name in CANDLE[:4]:
         op.alter_column("perp_1m", name, nullable=False)
