@@ -137,6 +137,11 @@ def subscribe(topics: Sequence[Json]) -> Message:
     return {"op": "subscribe", "args": list(topics)}
 
 
+def unsubscribe(topics: Sequence[Json]) -> Message:
+    """`{"op":"unsubscribe","args":[...]}`"""
+    return {"op": "unsubscribe", "args": list(topics)}
+
+
 # Whether one bad topic spoils its whole request is not documented, so there are few in each.
 SOCKET = Socket(
     "linear",
@@ -154,4 +159,5 @@ SOCKET = Socket(
     ping={"op": "ping"},
     topics_a_frame=10,
     topics_a_connection=TEXT // LONGEST,
+    unsubscribe=unsubscribe,
 )

@@ -133,6 +133,20 @@ def subscribe(topics: Sequence[Json]) -> Message:
     return {"op": "subscribe", "args": list(topics)}
 
 
+def unsubscribe(topics: Sequence[Json]) -> Message:
+    """`{"op":"unsubscribe","args":[...]}`"""
+    return {"op": "unsubscribe", "args": list(topics)}
+
+
+def about(frame: Message) -> Json | None:
+    """Each topic of a request is answered by itself, with what was subscribed; an error tells it in words alone."""
+    match frame:
+        case {"event": "subscribe", "arg": dict()}:
+            return frame["arg"]
+        case _:
+            return None
+
+
 BUSINESS = Socket(
     "business",
     "wss://ws.okx.com:8443",
@@ -144,6 +158,8 @@ BUSINESS = Socket(
     docs=f"{DOCS}/#overview-websocket",
     ping="ping",
     topics_a_connection=TEXT // LONGEST,
+    about=about,
+    unsubscribe=unsubscribe,
 )
 CHANNELS = (
     Channel("liquidations", "market", all_swaps),
