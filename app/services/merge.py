@@ -30,6 +30,10 @@ select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series
 ONE_TELLING = "interval '5 minutes'"
 """What is told of a minute within this time of its first word is one version with it."""
 
+COLUMNS_OF_MINUTES = """
+select attname as name from pg_attribute
+where attrelid = 'perp_1m'::regclass and attnum > 0 and not attisdropped order by attnum"""
+
 LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
 
@@ -52,6 +56,18 @@ def values_of(fact: str) -> dict[str, bool]:
     """The columns of a fact that say something, and whether it must have each."""
     columns = Base.metadata.tables[fact].columns
     return {column.name: not column.nullable for column in columns if column.name not in KEPT_APART}
+
+
+async def all_values(copy: Driver, fact: str) -> list[str]:
+    """The same names, with the columns that users added to minutes."""
+    own = await added(copy) if fact == "perp_1m" else []
+    return [*values_of(fact), *own]
+
+
+async def added(copy: Driver) -> list[str]:
+    """The columns of minutes that users added."""
+    names = [row["name"] for row in await copy.fetch(COLUMNS_OF_MINUTES)]
+    return [name for name in names if name not in values_of("perp_1m") and name not in KEPT_APART]
 
 
 def said(row: str) -> str:
@@ -120,11 +136,12 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
     values = _values(columns)
     stays = _first_stays(fact, batch)
+    kept = _kept(await all_values(copy, fact), values, stays)
     new = ", ".join(f"{n} = coalesce({f'f.{n}, c.{n}' if n in stays else f'c.{n}, f.{n}'})" for n in values)
     return await copy.fetchval(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
-            {_kept(fact, values, stays)} as kept, clock_timestamp() as moment,
+            {kept} as kept, clock_timestamp() as moment,
             {_only_adds(fact, values, stays)} as only_adds
           from {staged} s join {fact} f using (series_id, ts) where {_differs(columns, stays)}
         ), kept as (
@@ -183,8 +200,8 @@ async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, 
     )
 
 
-def _kept(fact: str, told: Sequence[str], stays: Collection[str]) -> str:
+def _kept(all_there_are: Sequence[str], told: Sequence[str], stays: Collection[str]) -> str:
     """The columns the new version takes over from the old one; null where there are none."""
-    absent = {n: f"s.{n} is null and " if n in told and n not in stays else "" for n in values_of(fact)}
+    absent = {n: f"s.{n} is null and " if n in told and n not in stays else "" for n in all_there_are}
     each = ", ".join(f"case when {absent[n]}f.{n} is not null then '{n}' end" for n in absent)
     return f"nullif(array_remove(array[{each}], null), '{{}}')"

@@ -137,7 +137,7 @@ def _fold(fact: str) -> str:
 
 async def _restore(copy: Driver, fact: str) -> None:
     """The fact table and `revision` as `history` has them."""
-    values = list(merge.values_of(fact))
+    values = await merge.all_values(copy, fact)
     new = ", ".join(f"{name} = said.{name}" for name in values)
     await copy.execute(
         f"""delete from {fact} f using (
@@ -154,11 +154,11 @@ async def _restore(copy: Driver, fact: str) -> None:
         f"""delete from revision r using word w
         where w.n = 1 and r.fact = '{fact}' and r.series_id = w.series_id and r.ts = w.ts"""
     )
-    await copy.execute(_revisions(fact))
+    await copy.execute(_revisions(fact, values))
 
 
-def _revisions(fact: str) -> str:
-    names = ", ".join(f"'{name}'" for name in merge.values_of(fact))
+def _revisions(fact: str, values: Sequence[str]) -> str:
+    names = ", ".join(f"'{name}'" for name in values)
     return f"""insert into revision (id, fact, series_id, ts, known_at, replaced_at, said, batch_id, kept, repeats)
     overriding system value
     select v.next_id, '{fact}', v.series_id, v.ts, v.known_at, v.replaced_at, v.said, v.batch_id, nullif(array(
