@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_FILE = ".env"
 WordList = Annotated[tuple[str, ...], NoDecode]
+MINUTES_AND_TICKS = frozenset({"perp_1m", "liquidation"})
+FACTS = ("funding", "liquidation", "metric_value", "open_interest", "perp_1h", "perp_1m", "predicted_funding")
+"""Tables of facts; `retention_days` is of the first, and of each there may be a setting of its own."""
 EXCHANGE, FRACTION = r"[a-z0-9][a-z0-9_.-]*", r"-?(?:0|0?\.\d+)"
 FEE = re.compile(rf"(\*|{EXCHANGE}):({FRACTION})/({FRACTION})", re.ASCII)
 """Fees of one exchange, `binance:0.0005/0.0002`: its name (`*`: all others), taker and maker as fractions."""
@@ -120,6 +123,14 @@ def kept_days(dataset: str, default: int) -> int:
     if told and not told.isdecimal():
         raise ValueError(f"{name}: {told!r} is not a number of days")
     return int(told) if told else default
+
+
+def kept_facts(default: int) -> Mapping[str, int]:
+    """Days that each fact is kept, 0: for ever. `default` is of minutes and ticks; others have only their own setting.
+
+    Raises ValueError.
+    """
+    return {fact: kept_days(fact, default if fact in MINUTES_AND_TICKS else 0) for fact in FACTS}
 
 
 def socket_url(source_id: str, default: str) -> str:

@@ -156,9 +156,9 @@ async def _put_staged(
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
-    inserted, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
-    staged = once and inserted == received and latest.has_latest(fact, names)
-    return Written(received, inserted, updated), merge.STAGE if staged else fact
+    new, filled, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
+    staged = once and new == received and latest.has_latest(fact, names)
+    return Written(received, new + filled, updated), merge.STAGE if staged else fact
 
 
 async def _make_room(db: Database, copy: Driver, fact: str, touched: set[datetime]) -> None:
@@ -189,7 +189,8 @@ async def _put_settlements(
         return Written(received, judged.rows.num_rows), fact
     await copy.execute(merge.stage_table(names))
     await copy_into(copy, merge.STAGE, judged.rows)
-    return Written(received, *await merge.merge(copy, fact, names, once=True, batch=batch)), fact
+    new, _filled, updated = await merge.merge(copy, fact, names, once=True, batch=batch)
+    return Written(received, new, updated), fact
 
 
 def _of_batch(rows: pa.Table, batch: int | None) -> pa.Table:
