@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, Driver, driver, writing
 from app.models import ImportBatch
-from app.services import merge, minutes, undo
+from app.services import merge, undo
 from app.services.queries import Query, sql
 
 RUNNING_LOCK = 7_022_008
@@ -153,7 +153,6 @@ async def _take_back(copy: Driver, batch: int) -> None:
     entities = [row["entity_id"] for row in await copy.fetch(sql("batches", "entities"), batch)]
     for row in await copy.fetch("select distinct fact from import_span where batch_id = $1 order by fact", batch):
         await undo.undo(copy, row["fact"], batch)
-    await minutes.lay_again(copy, batch)
     await copy.execute(
         "update import_batch set state = 'taken_back', taken_back_at = clock_timestamp() where id = $1", batch
     )

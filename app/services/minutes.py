@@ -64,22 +64,6 @@ def _laid(fact: str, columns: tuple[str, ...]) -> str:
       from ({sql("minutes", "sample")}) m join {merge.STAGE} t on t.ctid = m.place"""
 
 
-async def lay_again(copy: Driver, batch: int) -> None:
-    """Minutes say what is left of their liquidations, where those of an import were taken back; at any time before too.
-
-    A minute of which none is left says what was told of it otherwise: that is how `undo` left it.
-    """
-    await copy.execute(f"create temporary table laid on commit drop as {sql('minutes', 'again')}", batch)
-    new = ", ".join(f"{name} = l.{name}" for name in LIQUIDATION)
-    old, left = (", ".join(f"{row}.{name}" for name in LIQUIDATION) for row in "fl")
-    await copy.execute(
-        f"""update {FACT} f set {new}, known_at = greatest(f.known_at, l.told_at) from laid l
-        where l.stands and f.series_id = l.series_id and f.ts = l.ts and ({old}) is distinct from ({left})"""
-    )
-    said = ", ".join(f"'{name}', l.{name}" for name in LIQUIDATION)
-    await copy.execute(
-        f"""update revision r set said = r.said || jsonb_build_object({said}) from laid l
-        where not l.stands and r.fact = '{FACT}' and r.series_id = l.series_id and r.ts = l.ts
-          and r.known_at = l.known_at and r.said ? 'liquidation_price' and not r.said @> jsonb_build_object({said})"""
-    )
-    await copy.execute("drop table laid")
+async def tell_again(copy: Driver, batch: int) -> None:
+    """Minutes of which `word` has what was told of them, without the liquidations of an import that were taken back."""
+    await copy.execute(sql("minutes", "tell_again"), batch)

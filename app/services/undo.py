@@ -14,7 +14,7 @@ import asyncpg
 import pyarrow as pa
 
 from app.db import Driver
-from app.services import latest, merge, rollup, settlements
+from app.services import latest, merge, minutes, rollup, settlements
 from app.services.queries import sql
 
 WORD = """
@@ -77,6 +77,8 @@ async def _splice(copy: Driver, fact: str, batch: int, rows: str) -> None:
         await copy.execute(table)
     if await _load(copy, fact, batch, rows):
         await copy.execute("analyze word")
+        if fact == minutes.FACT:  # after the facts they are made of: these come before in the order of names
+            await minutes.tell_again(copy, batch)
         await copy.execute(_fold(fact), batch)
         await copy.execute("analyze history")
         await _restore(copy, fact)

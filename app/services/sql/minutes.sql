@@ -1,15 +1,16 @@
 -- name: liquidation
 -- One row a minute that staged liquidations fall in, unless retention removed it: what all that are stored of it come to.
-select m.series_id, m.ts, l.*, greatest(l.told_at, f.known_at) as known_at
+select m.series_id, m.ts, l.*, greatest(m.known_at, f.known_at) as known_at
 from (
-  select distinct series_id, date_trunc('minute', ts, 'UTC') as ts from stage
+  select series_id, date_trunc('minute', ts, 'UTC') as ts, max(coalesce(known_at, clock_timestamp())) as known_at
+  from stage
   where ts >= (select coalesce(max(removed_before), '-infinity') from retention where fact in ('liquidation', 'perp_1m'))
+  group by 1, 2
 ) m
 cross join lateral (
   select sum(price * quantity order by ts) / sum(quantity order by ts) as liquidation_price,
     coalesce(sum(quantity order by ts) filter (where side = 1), 0) as long_liquidation_base,
-    coalesce(sum(quantity order by ts) filter (where side = -1), 0) as short_liquidation_base,
-    max(known_at) as told_at
+    coalesce(sum(quantity order by ts) filter (where side = -1), 0) as short_liquidation_base
   from liquidation where series_id = m.series_id and ts >= m.ts and ts < m.ts + interval '1 minute'
 ) l
 left join perp_1m f on f.series_id = m.series_id and f.ts = m.ts
@@ -32,28 +33,26 @@ where t.ts >= (select coalesce(max(removed_before), '-infinity') from retention 
     and exists (select from perpspec p where p.exchange = x.slug or p.exchange is null and p.kind <> 'rsi'))
 order by t.series_id, m.ts, t.ts desc, t.ctid desc
 
--- name: again
--- One row a version of a minute in the span of an import's ($1) liquidations, the one that stands included (`stands`): what
--- the liquidations come to that are left, and (of an older one) were known by then. No row where there are none.
-with version as (
-  select f.series_id, f.ts, f.known_at, true as stands
-  from import_span s join perp_1m f on f.series_id = s.series_id
-    and f.ts >= date_trunc('minute', s.first, 'UTC') and f.ts <= s.last
-  where s.batch_id = $1::int and s.fact = 'liquidation' and f.liquidation_price is not null
-  union
-  select r.series_id, r.ts, r.known_at, false
-  from import_span s join revision r on r.fact = 'perp_1m' and r.series_id = s.series_id
-    and r.ts >= date_trunc('minute', s.first, 'UTC') and r.ts <= s.last
-  where s.batch_id = $1::int and s.fact = 'liquidation' and r.said ? 'liquidation_price'
+-- name: tell_again
+-- What is told of minutes in the span of an import's ($1) liquidations is what those come to that are left and were known
+-- by then; by the last word it is all that are left. Where there are none it stays.
+with of_others as (
+  select w.series_id, w.ts, w.n, w.known_at, w.n = max(w.n) over (partition by w.series_id, w.ts) as stands
+  from import_span s
+  join word w on w.series_id = s.series_id and w.ts >= date_trunc('minute', s.first, 'UTC') and w.ts <= s.last
+  where s.batch_id = $1 and s.fact = 'liquidation' and w.batch_id is distinct from $1 and w.told ? 'liquidation_price'
+), left_over as (
+  select o.series_id, o.ts, o.n, l.known_at, to_jsonb(l) - 'known_at' as told
+  from of_others o
+  cross join lateral (
+    select sum(price * quantity order by ts) / sum(quantity order by ts) as liquidation_price,
+      coalesce(sum(quantity order by ts) filter (where side = 1), 0) as long_liquidation_base,
+      coalesce(sum(quantity order by ts) filter (where side = -1), 0) as short_liquidation_base,
+      greatest(max(known_at), o.known_at) as known_at
+    from liquidation where series_id = o.series_id and ts >= o.ts and ts < o.ts + interval '1 minute'
+      and (o.stands or known_at <= o.known_at)
+  ) l
+  where l.liquidation_price is not null
 )
-select v.*, l.*
-from version v
-cross join lateral (
-  select sum(price * quantity order by ts) / sum(quantity order by ts) as liquidation_price,
-    coalesce(sum(quantity order by ts) filter (where side = 1), 0) as long_liquidation_base,
-    coalesce(sum(quantity order by ts) filter (where side = -1), 0) as short_liquidation_base,
-    max(known_at) as told_at
-  from liquidation where series_id = v.series_id and ts >= v.ts and ts < v.ts + interval '1 minute'
-    and (v.stands or known_at <= v.known_at)
-) l
-where l.liquidation_price is not null
+update word w set told = w.told || l.told, known_at = l.known_at
+from left_over l where w.series_id = l.series_id and w.ts = l.ts and w.n = l.n
