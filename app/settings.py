@@ -159,11 +159,6 @@ def _own_days(name: str, told: str) -> tuple[str, int]:
     return RETAINED[dataset], int(told)
 
 
-def kept_days(dataset: str, default: int) -> int:
-    """Days that a dataset is kept: its own setting if there is one, else the default. Raises ValueError."""
-    return own_retention().get(RETAINED.get(dataset, dataset), default)
-
-
 def socket_url(source_id: str, default: str) -> str:
     """Where a source's sockets are: `<SOURCE>_WS_URL` if set (scheme, host and port only), else its own address."""
     return environment().get(f"{source_id.upper()}_WS_URL", default).rstrip("/")

@@ -176,7 +176,10 @@ async def test_a_query_that_cannot_be_followed(
     assert problem["type"] == f"urn:perpstore:problem:{problem['code']}"
 
 
-@pytest.mark.parametrize("path", ["/funding", "/open-interest", "/candles"])
+WRITTEN = ["funding", "open-interest", "candles", "liquidations", "long-short", "taker-volume", "perp-data"]
+
+
+@pytest.mark.parametrize("path", [f"/{dataset}" for dataset in WRITTEN])
 async def test_writing_needs_a_key_of_that_scope(
     client: httpx.AsyncClient, clean_database: Database, path: str
 ) -> None:
@@ -284,7 +287,7 @@ async def test_the_rollup_follows_a_write(
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("dataset", ["funding", "open-interest", "candles"])
+@pytest.mark.parametrize("dataset", WRITTEN)
 async def test_bodies_are_described(client: httpx.AsyncClient, dataset: str) -> None:
     operation = (await client.get("/openapi.json")).json()["paths"][f"/{dataset}"]["post"]
     content = operation["requestBody"]["content"]

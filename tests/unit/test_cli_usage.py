@@ -49,7 +49,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
         (("export", "fundng", "--csv", "."), "No dataset is called fundng. There are funding, open-interest, candles"),
         (("export", "funding"), "Say where to write: --parquet DIR or --csv DIR."),
         (("export", "funding", "--csv", ".", "--parquet", "."), "Say where to write: --parquet DIR or --csv DIR."),
-        (("export", "funding", "--csv", ".", "--interval", "1h"), "--interval is of candles; funding has none."),
+        (
+            ("export", "funding", "--csv", ".", "--interval", "1h"),
+            "--interval is of candles and taker-volume; funding has none.",
+        ),
         (("export", "funding", "--csv", ".", "--start", "noon"), "Invalid value: --start noon: a time expected: "),
         (("export", "funding", "--csv", ".", "--start", "2025-02", "--end", "2025-01-01"), "Invalid value: --start "),
         (("export", "funding", "--csv", ".", "--start", "2025-01-01", "--end", "1735689600"), "--start has to be "),
