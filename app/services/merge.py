@@ -30,6 +30,12 @@ select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series
 ONE_TELLING = "interval '5 minutes'"
 """What is told of a minute within this time of its first word is one version with it."""
 
+LOCK = """
+select set_config('work_mem', '128MB', true),
+  set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true),
+  pg_advisory_xact_lock($1, hashtext($2))"""
+"""Writes come as one batch, which may unpack a whole compressed day; without TimescaleDB its setting is but a word."""
+
 LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
 
@@ -62,9 +68,7 @@ def said(row: str) -> str:
 
 async def lock(copy: Driver, fact: str) -> None:
     """One writer a fact at a time, until its transaction ends: its statements together are then as good as one."""
-    await copy.execute(
-        "select set_config('work_mem', '128MB', true), pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact
-    )
+    await copy.execute(LOCK, WRITE_LOCK, fact)
 
 
 async def merge(
