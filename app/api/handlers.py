@@ -125,7 +125,7 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
 
 async def _write_down(request: Request, error: Exception) -> None:
     """In the log of errors, without what was asked: there may be secrets in it. Nobody waits long for that."""
-    told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), str())}"
+    told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
     name = request.scope.get("state", {}).get("request_id")
     context = {"request_id": name, "method": request.method, "path": request.url.path}
     with suppress(TimeoutError):

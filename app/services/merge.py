@@ -30,12 +30,6 @@ select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series
 ONE_TELLING = "interval '5 minutes'"
 """What is told of a minute within this time of its first word is one version with it."""
 
-LOCK = """
-select set_config('work_mem', '128MB', true),
-  set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true),
-  pg_advisory_xact_lock($1, hashtext($2))"""
-"""Writes come as one batch, which may unpack a whole compressed day; without TimescaleDB its setting is but a word."""
-
 LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
 
@@ -68,7 +62,9 @@ def said(row: str) -> str:
 
 async def lock(copy: Driver, fact: str) -> None:
     """One writer a fact at a time, until its transaction ends: its statements together are then as good as one."""
-    await copy.execute(LOCK, WRITE_LOCK, fact)
+    await copy.execute(
+        "select set_config('work_mem', '128MB', true), pg_advisory_xact_lock($1, hashtext($2))", WRITE_LOCK, fact
+    )
 
 
 async def merge(
@@ -125,6 +121,7 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     values = _values(columns)
     stays = _first_stays(fact, batch)
     new = ", ".join(f"{n} = coalesce({f'f.{n}, c.{n}' if n in stays else f'c.{n}, f.{n}'})" for n in values)
+    within = await _within(copy)
     return await copy.fetchval(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
@@ -137,10 +134,16 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
           from changed where not only_adds or $1::int is not null or old_batch_id is not null
         ), replaced as (
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
-          where f.series_id = c.series_id and f.ts = c.ts returning c.own
+          where f.series_id = c.series_id and f.ts = c.ts and {within} returning c.own
         ) select count(*) filter (where own) from replaced""",
         batch,
     )
+
+
+async def _within(copy: Driver) -> str:
+    """The time of what is staged, in words: no other partition is looked at, and no other chunk unpacked."""
+    first, last = (await copy.fetch("select min(first), max(last) from touched"))[0]
+    return f"f.ts between '{first.isoformat()}' and '{last.isoformat()}'"
 
 
 def _first_stays(fact: str, batch: int | None) -> frozenset[str]:

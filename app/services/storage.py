@@ -7,7 +7,8 @@ from app.db import Database, Driver
 from app.services import partitions
 
 TABLES = """
-select t.relname as table, sum(nullif(part.reltuples, -1))::bigint as rows_estimated,
+select t.relname as table,
+  sum(nullif(part.reltuples, -1)) filter (where part.relkind <> 'p')::bigint as rows_estimated,
   sum(pg_total_relation_size(part.oid))::bigint as bytes, sum(pg_indexes_size(part.oid))::bigint as index_bytes
 from pg_class t
 join pg_class part on part.oid = t.oid or part.oid in (select inhrelid from pg_inherits where inhparent = t.oid)

@@ -111,7 +111,7 @@ async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> 
     if rows is None or fact not in latest.POLLED or not _one_each(rows):
         return None
     await merge.lock(copy, fact)
-    await _make_room(db, copy, fact, _days(rows))
+    await partitions.provide(db, copy, fact, _days(rows))
     await copy.execute(latest.poll_table(fact))
     await _copy(copy, "touched", _newest(rows, fact))
     if await latest.advance(copy, fact) < rows.num_rows:
@@ -119,12 +119,6 @@ async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> 
         return None
     await _copy(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
     return Written(rows.num_rows, rows.num_rows)
-
-
-async def _make_room(db: Database, copy: Driver, fact: str, days: set[datetime]) -> None:
-    """Partitions for these days. Called with the writers' lock, under which retention drops them."""
-    if not await partitions.there(copy, fact, days):
-        await partitions.make(db, fact, days)
 
 
 def _one_each(rows: pa.RecordBatch) -> bool:
@@ -161,10 +155,11 @@ async def _put_staged(
     if not received:
         return Written(), fact
     await merge.lock(copy, fact)
-    await _make_room(db, copy, fact, days)
+    await partitions.provide(db, copy, fact, days)
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
+    await partitions.unpack(copy, fact)
     inserted, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
     staged = once and inserted == received and latest.has_latest(fact, names)
     return Written(received, inserted, updated), merge.STAGE if staged else fact
