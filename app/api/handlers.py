@@ -19,6 +19,7 @@ from starlette.routing import Match
 
 from app.api.errors import AmbiguousAsset, ApiError, BadRequest, Unavailable, UnknownAsset, Wrong, problem, shown
 from app.api.words import FORMS
+from app.db import Database
 from app.services.entities import AmbiguousName, UnknownName
 from app.services.error_log import note_error
 
@@ -125,12 +126,15 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
 
 async def _write_down(request: Request, error: Exception) -> None:
     """In the log of errors, without what was asked: there may be secrets in it. Nobody waits long for that."""
+    database: Database | None = getattr(request.app.state, "database", None)
+    if database is None:
+        return
     told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
     name = request.scope.get("state", {}).get("request_id")
     context = {"request_id": name, "method": request.method, "path": request.url.path}
     with suppress(TimeoutError):
         async with asyncio.timeout(LOG_SECONDS):
-            await note_error(request.app.state.database, "request", "internal_error", told, context=context)
+            await note_error(database, "request", "internal_error", told, context=context)
 
 
 _NOT_FINITE = re.compile("[+-]?(nan|inf|infinity)", re.IGNORECASE)
