@@ -35,6 +35,7 @@ from app.api import (
     predictions,
     quality,
     reference,
+    running,
     spreads,
     stream,
     taker_volume,
@@ -47,7 +48,7 @@ from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
 from app.ingest import backfill, schedule, sources
-from app.ingest.engine import started
+from app.ingest.engine import Keeping, started
 from app.ingest.orders import plan_order
 from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
@@ -80,7 +81,15 @@ READING = (
 )
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, backfills.router, entities.editing, perpspecs.editing, imports.router, writing.router)
+GUARDED = (
+    admin.router,
+    running.router,
+    backfills.router,
+    entities.editing,
+    perpspecs.editing,
+    imports.router,
+    writing.router,
+)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])
@@ -209,7 +218,8 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     for source in everything.values():
         await reference_data.put_source(db, source.id, on_request=source.on_request)
         await put_catalogue(db, source.id, source.metrics)
-    engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded))
+    keeping = Keeping(settings.kept_days, settings.archive_dir)
+    engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded, keeping))
     app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:
         await stack.enter_async_context(schedule.running(engine, pulled.values()))

@@ -18,7 +18,19 @@ from app import embedded
 from app.db import Database
 from app.main import create_app
 from app.records import Instrument, Liquidation, Metric, PerpMinute, SourceAsset
-from app.services import backfills, batch, entity_edit, keys, log, metrics, reference, rollup, source_assets, store
+from app.services import (
+    backfills,
+    batch,
+    entity_edit,
+    error_log,
+    keys,
+    log,
+    metrics,
+    reference,
+    rollup,
+    source_assets,
+    store,
+)
 from app.settings import Settings
 
 Operations = list[tuple[re.Pattern[str], str, str]]
@@ -133,6 +145,8 @@ CALLS = (
     Call("All back-fills", "/admin/backfills", volatile=True),
     Call("Stop it", "/admin/backfills/2/cancel", {}, "POST", volatile=True),
     Call("Go on with one that was stopped", "/admin/backfills/1/resume", {}, "POST", volatile=True),
+    Call("What went wrong", "/admin/errors", {"order": "desc"}, volatile=True),
+    Call("How much is stored", "/admin/storage", volatile=True),
     Call("What was brought, and by whom", "/admin/imports", {"order": "desc"}, volatile=True),
     Call("Take an import back", "/admin/imports/6", {}, "DELETE", volatile=True),
     Call("Alive?", "/health/live", volatile=True),
@@ -213,6 +227,8 @@ async def _pulled(db: Database) -> None:
     pull = await log.begin(db, "binance", "funding")
     await log.reject(db, "binance", "funding", [refused])
     await log.finish(db, pull, "succeeded", log.Counts(requests=1, received=2, inserted=1, rejected=1), None)
+    told = "binance answers 503 (3 times)"
+    await error_log.note_error(db, "pull", "partial", told, "binance", "candles_1m", {"pull": pull})
 
 
 async def _cancelled(db: Database) -> None:

@@ -21,7 +21,7 @@ from app.ingest.jobs import datasets, run
 from app.ingest.spec import Source
 from app.ingest.work import Order
 from app.logs import tell_of_death
-from app.services import log, rollup, upkeep
+from app.services import compression, log, retention, rollup, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
@@ -29,6 +29,7 @@ TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
 ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
 ROLLUP_RECENT = timedelta(days=2)
+RETENTION_EVERY = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -162,6 +163,16 @@ class _Lead:
         with _logged("rollup"):
             await rollup.refresh(self.engine.db, limit=recent)
 
+    async def keep(self) -> None:
+        """Drop what is older than it is kept, and have the rest compressed where the server can."""
+        self.spawn("retention", self._keep())
+
+    async def _keep(self) -> None:
+        with _logged("retention"):
+            keeping = self.engine.keeping
+            await compression.ensure(self.engine.db)
+            await retention.apply(self.engine.db, keeping.days, datetime.now(UTC), keeping.archive)
+
     async def stop(self) -> None:
         """Cancel what runs, and wait until it has said so."""
         tasks = list(self.tasks.values())
@@ -191,6 +202,7 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
     for every, recent in ((ROLLUP_EVERY, ROLLUP_RECENT), (ROLLUP_ALL_EVERY, None)):
         trigger = IntervalTrigger(seconds=round(every.total_seconds()), timezone=UTC)
         scheduler.add_job(lead.roll_up, trigger, args=[recent])
+    scheduler.add_job(lead.keep, IntervalTrigger(seconds=round(RETENTION_EVERY.total_seconds()), timezone=UTC))
     return scheduler
 
 
@@ -201,6 +213,7 @@ async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event
     scheduler.start()
     try:
         await log.abandon(engine.db)
+        await lead.keep()
         lead.start(jobs)
         while not lost.is_set():
             lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)

@@ -110,13 +110,18 @@ def _statement(fact: str, schema: pa.Schema) -> str:
 async def _write(copy: Driver, statement: str, wanted: Sequence[object], schema: pa.Schema, path: Path) -> None:
     """One file, through a cursor: so many rows at a time are all there ever are here. Threads do the packing."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-    cursor = await copy.cursor(statement, *wanted)
-    with path.open("wb") as file:
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            while rows := await cursor.fetch(ROWS):
-                await asyncio.to_thread(_pack, writer, rows, schema)
-        file.flush()
-        await asyncio.to_thread(os.fsync, file.fileno())
+    reading = copy.transaction()
+    await reading.start()
+    try:
+        cursor = await copy.cursor(statement, *wanted)
+        with path.open("wb") as file:
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                while rows := await cursor.fetch(ROWS):
+                    await asyncio.to_thread(_pack, writer, rows, schema)
+            file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
+    finally:
+        await reading.rollback()  # ends the cursor too: a table that is being read cannot be dropped
 
 
 def _pack(writer: pq.ParquetWriter, rows: Sequence[asyncpg.Record], schema: pa.Schema) -> None:

@@ -144,6 +144,7 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     stays = _first_stays(fact, batch)
     kept = _kept(await all_values(copy, fact), values, stays)
     new = ", ".join(f"{n} = coalesce({f'f.{n}, c.{n}' if n in stays else f'c.{n}, f.{n}'})" for n in values)
+    within = await _within(copy)
     done = await copy.fetchrow(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
@@ -156,11 +157,17 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
           from changed where not only_adds or $1::int is not null or old_batch_id is not null
         ), replaced as (
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
-          where f.series_id = c.series_id and f.ts = c.ts returning c.own, c.fills
+          where f.series_id = c.series_id and f.ts = c.ts and {within} returning c.own, c.fills
         ) select count(*) filter (where own and fills), count(*) filter (where own and not fills) from replaced""",
         batch,
     )
     return (done[0], done[1]) if done else (0, 0)
+
+
+async def _within(copy: Driver) -> str:
+    """The time of what is staged, in words: no other partition is looked at, and no other chunk unpacked."""
+    first, last = (await copy.fetch("select min(first), max(last) from touched"))[0]
+    return f"f.ts between '{first.isoformat()}' and '{last.isoformat()}'"
 
 
 def _first_stays(fact: str, batch: int | None) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from app.db import Driver
-from app.services import merge
+from app.services import merge, partitions
 from app.services.queries import sql
 
 FACT = "perp_1m"
@@ -50,6 +50,7 @@ async def lay(copy: Driver, fact: str, batch: int | None) -> None:
     await copy.execute(f"drop table {merge.STAGE}; alter table laid rename to {merge.STAGE}")
     await copy.execute("alter table touched rename to touched_first")
     await copy.execute(merge.TOUCHED_FROM_STAGE)
+    await partitions.unpack(copy, FACT)
     await merge.merge(copy, FACT, ("series_id", "ts", *columns, "known_at"), once=True, batch=batch)
     if batch is not None:
         await copy.execute(sql("batches", "note_spans"), batch, FACT)

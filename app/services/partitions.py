@@ -33,6 +33,13 @@ left join chunks_detailed_size($1::text::regclass) s using (chunk_schema, chunk_
 where c.hypertable_schema = current_schema and c.hypertable_name = $1 order by c.range_start
 """
 DROP_CHUNKS = "select drop_chunks($1::text::regclass, older_than => $2::timestamptz, newer_than => $3::timestamptz)"
+HAS_CHUNKS = "select to_regclass('timescaledb_information.chunks') is not null"
+UNPACK = """
+select decompress_chunk(format('%I.%I', c.chunk_schema, c.chunk_name)::regclass, true)
+from timescaledb_information.chunks c
+where c.hypertable_schema = current_schema and c.hypertable_name = $1 and c.is_compressed
+  and exists (select from touched t where t.first < c.range_end and t.last >= c.range_start)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +109,20 @@ async def drop(copy: Driver, fact: str, gone: Partition) -> None:
         await copy.execute(DROP_CHUNKS, fact, gone.end, gone.start)
 
 
-async def there(copy: Driver, fact: str, days: Iterable[datetime]) -> bool:
-    """Whether these days have their partitions already."""
+async def provide(db: Database, copy: Driver, fact: str, days: Iterable[datetime]) -> None:
+    """See to it that these days have their partitions. Call it under the writers' lock, as retention drops them."""
     wanted = list(_wanted(fact, days))
-    return not wanted or bool(await copy.fetchval(THERE, wanted))
+    if wanted and not await copy.fetchval(THERE, wanted):
+        await make(db, fact, days)
+
+
+async def unpack(copy: Driver, fact: str) -> None:
+    """Decompress the chunks that hold rows in the spans of `touched`; they are compressed again by their policy.
+
+    A statement that reads compressed rows and changes them too finds none: TimescaleDB unpacks them under its feet.
+    """
+    if fact in SPANS and await copy.fetchval(HAS_CHUNKS):
+        await copy.fetch(UNPACK, fact)
 
 
 async def make(db: Database, fact: str, days: Iterable[datetime]) -> None:

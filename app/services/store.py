@@ -111,7 +111,7 @@ async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> 
     if rows is None or fact not in latest.POLLED or not one_each(rows):
         return None
     await merge.lock(copy, fact)
-    await _make_room(db, copy, fact, days(rows))
+    await partitions.provide(db, copy, fact, days(rows))
     await copy.execute(latest.poll_table(fact))
     await copy_into(copy, "touched", _newest(rows, fact))
     if await latest.advance(copy, fact) < rows.num_rows:
@@ -119,12 +119,6 @@ async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> 
         return None
     await copy_into(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
     return Written(rows.num_rows, rows.num_rows)
-
-
-async def _make_room(db: Database, copy: Driver, fact: str, wanted: set[datetime]) -> None:
-    """Partitions for these days. Called with the writers' lock, under which retention drops them."""
-    if not await partitions.there(copy, fact, wanted):
-        await partitions.make(db, fact, wanted)
 
 
 def _newest(rows: pa.RecordBatch, fact: str) -> pa.Table:
@@ -156,12 +150,13 @@ async def _put_staged(
         return Written(), fact
     for locked in minutes.locked(fact, batch):
         await merge.lock(copy, locked)
-    await _make_room(db, copy, fact, touched)
+    await partitions.provide(db, copy, fact, touched)
     if minutes.are_laid(fact, batch):
-        await _make_room(db, copy, minutes.FACT, await minutes.days(copy, fact))
+        await partitions.provide(db, copy, minutes.FACT, await minutes.days(copy, fact))
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
+    await partitions.unpack(copy, fact)
     new, filled, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
     staged = once and new == received and latest.has_latest(fact, names)
     return Written(received, new + filled, updated), merge.STAGE if staged else fact

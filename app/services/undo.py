@@ -14,7 +14,7 @@ import asyncpg
 import pyarrow as pa
 
 from app.db import Driver
-from app.services import latest, merge, minutes, rollup, settlements
+from app.services import latest, merge, minutes, partitions, rollup, settlements
 from app.services.queries import sql
 
 WORD = """
@@ -40,6 +40,7 @@ async def undo(copy: Driver, fact: str, batch: int) -> None:
         """insert into touched select series_id, first, last from import_span where batch_id = $1 and fact = $2""",
         *(batch, fact),
     )
+    await partitions.unpack(copy, fact)
     await _delete_new(copy, fact, batch)
     await _splice(copy, fact, batch, _told_too(fact))
     if fact == "funding":
