@@ -23,6 +23,7 @@ from app.api import (
     entities,
     fundamentals,
     funding,
+    gaps,
     handlers,
     health,
     imports,
@@ -66,6 +67,7 @@ READING = (
     reference.router,
     quality.router,
     disagreements.router,
+    gaps.router,
     stream.router,
 )
 """Routers that anybody may read, unless reading needs a key."""

@@ -29,6 +29,25 @@ language sql stable parallel safe as $$
 $$
 """
 
+STORED_MINUTES = """
+create function stored_minutes(series int, dataset text, starts timestamptz, ends timestamptz) returns tstzmultirange
+language sql stable parallel safe as $$
+  select coalesce(range_agg(tstzrange(told.ts, told.ts + step.length)), '{}')
+  from (values (case dataset when 'long_short' then interval '5 minutes' else interval '1 minute' end)) step(length),
+  lateral (
+    select date_bin(step.length, p.ts, 'epoch') as ts from perp_1m p
+    where p.series_id = series and p.ts >= date_bin(step.length, starts, 'epoch') and p.ts < ends
+      and case dataset
+        when 'candles_1m' then p.close is not null
+        when 'open_interest' then num_nonnulls(p.oi_base, p.oi_usd) > 0
+        when 'predicted_funding' then p.predicted_rate is not null
+        when 'long_short' then p.long_short_ratio is not null
+        when 'taker_volume' then p.buy_volume_base is not null
+      end
+  ) told
+$$
+"""
+
 # Slices to start with: of three exchanges six each, and one across all.
 EXCHANGES = {"bin": "binance", "byb": "bybit", "okx": "okx"}
 KINDS = {
@@ -126,11 +145,13 @@ def create_gap() -> None:
         sa.Column("detail", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_gap_series_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gap")),
-        sa.UniqueConstraint("series_id", "dataset", "first", name=op.f("uq_gap_series_id_dataset_first")),
     )
+    known = sa.text("state <> 'repaired'")
+    op.create_index("uq_gap_begin", "gap", ["series_id", "dataset", "first"], unique=True, postgresql_where=known)
     unsettled = sa.text("state in ('open', 'repairing')")
     op.create_index("ix_gap_unsettled", "gap", ["next_try_at"], postgresql_where=unsettled)
     op.create_index("ix_gap_first", "gap", ["first"])
+    op.execute(STORED_MINUTES)
 
 
 def create_running() -> None:
@@ -184,6 +205,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function stored_minutes(int, text, timestamptz, timestamptz)")
     for table in ("error_log", "collector", "retention", "gap", "perpspec"):
         op.drop_table(table)
     op.execute("drop function liquidation_known(timestamptz)")

@@ -1,0 +1,148 @@
+-- name: minutes
+-- One row a series, dataset of minutes and UTC day: from when to when in [$1, $2) it is expected, how many of its steps,
+-- and how many are stored. Of sources $3, which are pulled, until $4; of others until the last candle. Of series $5,
+-- entities $6, exchanges $7, datasets $8 (null: all). But for candles only what the exchange itself tells is expected,
+-- between the first and the last told in the window.
+with asked as materialized (
+  select s.id, i.entity_id, x.slug as exchange, i.symbol as instrument, o.slug as source, o.slug = x.slug as own,
+    u.due is not null as pulled, date_bin('1 minute', greatest($1::timestamptz, i.listed_at, r.removed_before)
+      + interval '59.999999 seconds', 'epoch') as opens,
+    date_bin('1 minute', least($2::timestamptz, i.delisted_at, u.due), 'epoch') as closes
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id and i.kind = 'perp'
+  join exchange x on x.id = i.exchange_id
+  left join unnest($3::text[], $4::timestamptz[]) as u(source, due)
+    on u.source = o.slug and o.slug = x.slug and i.active
+  left join retention r on r.fact = 'perp_1m'
+  where ($5::int[] is null or s.id = any($5)) and ($6::int[] is null or i.entity_id = any($6))
+    and ($7::text[] is null or x.slug = any($7))
+), counted as materialized (
+  select p.series_id, date_bin('1 day', p.ts, 'epoch') as day,
+    count(p.close) as candles,
+    count(*) filter (where num_nonnulls(p.oi_base, p.oi_usd) > 0) as interests,
+    min(p.ts) filter (where num_nonnulls(p.oi_base, p.oi_usd) > 0) as first_interest,
+    max(p.ts) filter (where num_nonnulls(p.oi_base, p.oi_usd) > 0) as last_interest,
+    count(p.predicted_rate) as rates,
+    min(p.ts) filter (where p.predicted_rate is not null) as first_rate,
+    max(p.ts) filter (where p.predicted_rate is not null) as last_rate,
+    count(distinct date_bin('5 minutes', p.ts, 'epoch')) filter (where p.long_short_ratio is not null) as ratios,
+    min(p.ts) filter (where p.long_short_ratio is not null) as first_ratio,
+    max(p.ts) filter (where p.long_short_ratio is not null) as last_ratio,
+    count(p.buy_volume_base) as takers,
+    min(p.ts) filter (where p.buy_volume_base is not null) as first_taker,
+    max(p.ts) filter (where p.buy_volume_base is not null) as last_taker
+  from perp_1m p join asked a on a.id = p.series_id
+  where p.ts >= $1 and p.ts < $2 and p.ts >= a.opens and p.ts < a.closes
+  group by p.series_id, day
+), told as (
+  select c.series_id, c.day, d.*
+  from counted c cross join lateral (values
+    ('candles_1m', interval '1 minute', c.candles, null, null),
+    ('open_interest', interval '1 minute', c.interests, c.first_interest, c.last_interest),
+    ('predicted_funding', interval '1 minute', c.rates, c.first_rate, c.last_rate),
+    ('long_short', interval '5 minutes', c.ratios, c.first_ratio, c.last_ratio),
+    ('taker_volume', interval '1 minute', c.takers, c.first_taker, c.last_taker))
+    as d(dataset, step, stored, first, last)
+), bound as (
+  select a.id, 'candles_1m' as dataset, interval '1 minute' as step, greatest(a.opens, f.ts) as first,
+    case when a.pulled then a.closes else least(a.closes, l.minute_ts + interval '1 minute') end as last
+  from asked a
+  join latest l on l.series_id = a.id and l.minute_ts is not null
+  cross join lateral (
+    select ts from perp_1m p where p.series_id = a.id and p.close is not null order by ts limit 1
+  ) f
+  union all
+  select t.series_id, t.dataset, t.step, date_bin(t.step, min(t.first), 'epoch'),
+    date_bin(t.step, max(t.last), 'epoch') + t.step
+  from told t join asked a on a.id = t.series_id
+  where a.own and t.dataset <> 'candles_1m' and t.first is not null
+  group by t.series_id, t.dataset, t.step
+)
+select a.id as series_id, a.own, d.day as day, a.exchange, a.instrument, a.entity_id, a.source, b.dataset,
+  greatest(b.first, d.day) as first, least(b.last, d.day + interval '1 day') as last,
+  (extract(epoch from least(b.last, d.day + interval '1 day') - greatest(b.first, d.day))
+    / extract(epoch from b.step))::bigint as expected,
+  coalesce(t.stored, 0) as stored
+from bound b
+join asked a on a.id = b.id
+cross join lateral generate_series(
+  date_bin('1 day', b.first, 'epoch'), b.last - interval '1 microsecond', interval '1 day') as d(day)
+left join told t on t.series_id = b.id and t.dataset = b.dataset and t.day = d.day
+where b.first < b.last and ($8::text[] is null or b.dataset = any($8))
+
+-- name: hours
+-- The same of candles of hours. An hour that has one is counted, whatever else is told of it.
+with asked as materialized (
+  select s.id, i.entity_id, x.slug as exchange, i.symbol as instrument, o.slug as source, o.slug = x.slug as own,
+    u.due is not null as pulled, date_bin('1 hour', greatest($1::timestamptz, i.listed_at, r.removed_before)
+      + interval '3599.999999 seconds', 'epoch') as opens,
+    date_bin('1 hour', least($2::timestamptz, i.delisted_at, u.due), 'epoch') as closes
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id and i.kind = 'perp'
+  join exchange x on x.id = i.exchange_id
+  left join unnest($3::text[], $4::timestamptz[]) as u(source, due)
+    on u.source = o.slug and o.slug = x.slug and i.active
+  left join retention r on r.fact = 'perp_1h'
+  where ($5::int[] is null or s.id = any($5)) and ($6::int[] is null or i.entity_id = any($6))
+    and ($7::text[] is null or x.slug = any($7)) and ($8::text[] is null or 'candles_1h' = any($8))
+), bound as (
+  select a.*, greatest(a.opens, f.ts) as first,
+    case when a.pulled then a.closes else least(a.closes, n.ts + interval '1 hour') end as last
+  from asked a
+  cross join lateral (select ts from perp_1h p where p.series_id = a.id and p.close is not null order by ts limit 1) f
+  cross join lateral (
+    select ts from perp_1h p where p.series_id = a.id and p.close is not null order by ts desc limit 1) n
+), counted as materialized (
+  select b.id, date_bin('1 day', p.ts, 'epoch') as day, count(p.close) as stored
+  from bound b join perp_1h p on p.series_id = b.id and p.ts >= b.first and p.ts < b.last
+  where p.ts >= $1 and p.ts < $2
+  group by b.id, day
+)
+select b.id as series_id, b.own, d.day, b.exchange, b.instrument, b.entity_id, b.source, 'candles_1h' as dataset,
+  greatest(b.first, d.day) as first, least(b.last, d.day + interval '1 day') as last,
+  (extract(epoch from least(b.last, d.day + interval '1 day') - greatest(b.first, d.day)) / 3600)::bigint as expected,
+  coalesce(c.stored, 0) as stored
+from bound b
+cross join lateral generate_series(
+  date_bin('1 day', b.first, 'epoch'), b.last - interval '1 microsecond', interval '1 day') as d(day)
+left join counted c on c.id = b.id and c.day = d.day
+where b.first < b.last
+
+-- name: settlements
+-- The same of settled funding: between two settlements, and of pulled sources after the last, one is expected every
+-- interval in force at the later of them.
+with asked as materialized (
+  select s.id, i.entity_id, x.slug as exchange, i.symbol as instrument, o.slug as source, o.slug = x.slug as own,
+    least($2::timestamptz, i.delisted_at, u.due) as closes, u.due is not null as pulled
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id and i.kind = 'perp'
+  join exchange x on x.id = i.exchange_id
+  left join unnest($3::text[], $4::timestamptz[]) as u(source, due)
+    on u.source = o.slug and o.slug = x.slug and i.active
+  where ($5::int[] is null or s.id = any($5)) and ($6::int[] is null or i.entity_id = any($6))
+    and ($7::text[] is null or x.slug = any($7)) and ($8::text[] is null or 'funding' = any($8))
+), spaced as (
+  select a.id, f.ts, f.interval_hours * interval '1 hour' as apart, lag(f.ts) over (partition by a.id order by f.ts) as before
+  from asked a join funding f on f.series_id = a.id
+  where f.ts >= $1::timestamptz - interval '8 days' and f.ts < $2::timestamptz + interval '8 days'
+), due as (
+  select s.id, s.ts, true as stored from spaced s where s.ts >= $1 and s.ts < $2
+  union all
+  select s.id, g.ts, false
+  from spaced s cross join lateral generate_series(s.ts - s.apart, s.before + interval '1 second', -s.apart) as g(ts)
+  where s.ts - s.before > s.apart and g.ts >= $1 and g.ts < $2
+  union all
+  select l.series_id, g.ts, false
+  from asked a join latest l on l.series_id = a.id
+  cross join lateral generate_series(
+    l.funding_ts + l.interval_hours * interval '1 hour', a.closes - interval '1 microsecond',
+    l.interval_hours * interval '1 hour') as g(ts)
+  where a.pulled and g.ts >= $1
+)
+select a.id as series_id, a.own, date_bin('1 day', d.ts, 'epoch') as day, a.exchange, a.instrument, a.entity_id, a.source,
+  'funding' as dataset, min(d.ts) as first, max(d.ts) as last, count(*) as expected, count(*) filter (where d.stored) as stored
+from due d join asked a using (id)
+group by a.id, a.own, date_bin('1 day', d.ts, 'epoch'), a.exchange, a.instrument, a.entity_id, a.source
