@@ -5,7 +5,16 @@ Of several processes on a database one leads: it runs the jobs, and those that a
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,19 +25,18 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from app.db import DATABASE_ERRORS, Database
+from app.ingest.chores import chores
 from app.ingest.engine import Engine
 from app.ingest.jobs import datasets, run
 from app.ingest.spec import Source
 from app.ingest.work import Order
 from app.logs import tell_of_death
-from app.services import log, rollup, upkeep
+from app.services import log, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
 TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
-ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
-ROLLUP_RECENT = timedelta(days=2)
 
 logger = logging.getLogger(__name__)
 
@@ -154,13 +162,13 @@ class _Lead:
                 until = datetime.now(UTC) + job.every * SHARE_FOR_HISTORY
                 await run(self.engine, job.source, job.dataset, Order(until=until))
 
-    async def roll_up(self, recent: timedelta | None) -> None:
-        """Bring the rollup up to now: every minute what is nearly there, now and then all."""
-        self.spawn(f"rollup:{recent}", self._roll_up(recent))
+    async def do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+        """What is not of one source and dataset."""
+        self.spawn(name, self._do(name, chore))
 
-    async def _roll_up(self, recent: timedelta | None) -> None:
-        with _logged("rollup"):
-            await rollup.refresh(self.engine.db, limit=recent)
+    async def _do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+        with _logged(name):
+            await chore()
 
     async def stop(self) -> None:
         """Cancel what runs, and wait until it has said so."""
@@ -188,9 +196,10 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
     for job in lead.jobs.values():
         trigger = IntervalTrigger(seconds=round(job.every.total_seconds()), start_date=job.next_run(now), timezone=UTC)
         scheduler.add_job(lead.due, trigger, args=[job.id], id=job.id)
-    for every, recent in ((ROLLUP_EVERY, ROLLUP_RECENT), (ROLLUP_ALL_EVERY, None)):
-        trigger = IntervalTrigger(seconds=round(every.total_seconds()), timezone=UTC)
-        scheduler.add_job(lead.roll_up, trigger, args=[recent])
+    sources = {job.source.id: job.source for job in lead.jobs.values()}
+    for name, every, chore in chores(lead.engine, sources.values()):
+        trigger = IntervalTrigger(seconds=round(every.total_seconds()), start_date=EPOCH, timezone=UTC)
+        scheduler.add_job(lead.do, trigger, args=[name, chore])
     return scheduler
 
 

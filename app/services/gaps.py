@@ -148,6 +148,11 @@ async def _settle(db: Database, start: datetime, end: datetime) -> None:
             await copy.execute(sql("gaps", "look_again"), some)
 
 
+async def due(db: Database, source: str) -> bool:
+    """Whether a gap of a source is to be repaired now."""
+    return await db.reads.fetchval(sql("gaps", "due"), source)
+
+
 async def claim(db: Database, source: str, hold: timedelta) -> Claim | None:
     """The next gaps of a source that are due, ours for so long; None where there are none."""
     async with _ledger(db) as copy:

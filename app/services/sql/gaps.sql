@@ -109,6 +109,13 @@ cross join lateral (values
   (greatest($1::timestamptz, f.removed_before), least(f.listed_at, f.first_ts), 'not_listed')) as w(first, last, reason)
 where date_bin('1 minute', w.first, 'epoch') < date_bin('1 minute', w.last, 'epoch')
 
+-- name: due
+-- Whether there is a gap of source $1 that `claim` would take.
+select exists (
+  select from gap g join series s on s.id = g.series_id join source o on o.id = s.source_id
+  where o.slug = $1 and g.state in ('open', 'repairing') and g.next_try_at <= clock_timestamp()
+)
+
 -- name: claim
 -- Takes the gaps of one series and dataset of source $1 that are due, up to $3, for $2: those of the newest, and what
 -- the schedule is to fetch last. Who was taking care of them and let that time pass has gone.
