@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 HOLD = timedelta(minutes=5)
 SURE = timedelta(minutes=15)
 """What is younger an exchange may yet tell of, though it was asked."""
-AT_ONCE = 4
+AT_ONCE, AGES = 4, timedelta(days=36500)
 MARGIN = timedelta(minutes=5)
 """What an exchange is about to forget is not asked for."""
 NEAR = timedelta(hours=6)
@@ -109,15 +109,17 @@ async def _repaired(bench: _Bench, claimed: Claim) -> bool:
     if feed is None or contract is None:
         await gaps.hopeless(db, claimed, NOBODY if feed is None else NOT_LISTED)
         return True
-    asked = stretches(feed, contract, claimed, now)
+    floor = now - feed.keeps + MARGIN if feed.keeps else now - AGES
+    forgotten, claimed = claimed.before(floor), claimed.after(floor)
+    await gaps.hopeless(db, forgotten, FORGOTTEN.format(keeps=feed.keeps))
     try:
-        for stretch in asked:
+        for stretch in stretches(feed, contract, claimed, floor, now):
             await _asked(bench, claimed, stretch)
     except UpstreamError as error:
         logger.warning("repair of %s: %s", claimed.dataset, error)
         await gaps.failed(db, claimed, redact(str(error)))
         return False
-    await gaps.asked(db, claimed, _why(feed, claimed, asked), now - SURE)
+    await gaps.asked(db, claimed, _why(feed, claimed), now - SURE)
     return True
 
 
@@ -128,17 +130,15 @@ def feed_of(source: Source, dataset: str) -> Feed | None:
     return next((feed for name in names for feed in asked if feed.dataset == name), None)
 
 
-def stretches(feed: Feed, contract: Instrument, claimed: Claim, now: datetime) -> list[Stretch]:
-    """What to ask for, the newest first: gaps that are near each other as one, none that is not kept any more."""
-    floor = now - feed.keeps + MARGIN if feed.keeps else None
+def stretches(feed: Feed, contract: Instrument, claimed: Claim, floor: datetime, now: datetime) -> list[Stretch]:
+    """What to ask for from `floor` until now, the newest first: gaps that are near each other as one."""
     near, found = min(page(feed, contract) or NEAR, NEAR), list[Stretch]()
     for gap in claimed.gaps:
-        start, end = max(gap.first, floor or gap.first), min(gap.last, now)
-        if start >= end:
-            continue
+        start, end = max(gap.first, floor), min(gap.last, now)
         if found and end - found[-1].start <= near:
             start = found.pop().start
-        found.append(Stretch(feed, start, end, contract, live=False, newest_first=True))
+        if start < end:
+            found.append(Stretch(feed, start, end, contract, live=False, newest_first=True))
     return found[::-1]
 
 
@@ -183,10 +183,8 @@ def _minutes(records: Sequence[Record]) -> list[PerpMinute]:
     ]
 
 
-def _why(feed: Feed, claimed: Claim, asked: Sequence[Stretch]) -> str:
-    """Why something is still missing."""
-    if not asked and feed.keeps:
-        return FORGOTTEN.format(keeps=feed.keeps)
+def _why(feed: Feed, claimed: Claim) -> str:
+    """Why something is missing still."""
     if claimed.dataset == "candles_1m":
         return QUIET
     if feed.step and feed.step > timedelta(minutes=1):

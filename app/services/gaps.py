@@ -77,6 +77,14 @@ class Claim:
         """Of its gaps."""
         return [gap.id for gap in self.gaps]
 
+    def before(self, time: datetime) -> "Claim":
+        """The gaps that end by then."""
+        return replace(self, gaps=tuple(gap for gap in self.gaps if gap.last <= time))
+
+    def after(self, time: datetime) -> "Claim":
+        """The others."""
+        return replace(self, gaps=tuple(gap for gap in self.gaps if gap.last > time))
+
 
 @asynccontextmanager
 async def _ledger(db: Database) -> AsyncGenerator[Driver]:
@@ -154,13 +162,15 @@ async def due(db: Database, source: str) -> bool:
 
 
 async def claim(db: Database, source: str, hold: timedelta) -> Claim | None:
-    """The next gaps of a source that are due, ours for so long; None where there are none."""
+    """The next gaps of a source that are due and in which something is missing still, ours for so long; else None."""
     async with _ledger(db) as copy:
-        rows = await copy.fetch(sql("gaps", "claim"), source, hold, GAPS_A_CLAIM)
-    if not rows:
-        return None
-    gaps = sorted((Claimed(row["id"], row["first"], row["last"]) for row in rows), key=lambda gap: gap.first)
-    return Claim(rows[0]["series_id"], rows[0]["dataset"], rows[0]["symbol"], tuple(gaps))
+        while rows := await copy.fetch(sql("gaps", "claim"), source, hold, GAPS_A_CLAIM):
+            series, dataset, symbol = (rows[0][name] for name in ("series_id", "dataset", "symbol"))
+            left = await _left(copy, dataset, [row["id"] for row in rows])
+            gaps = await copy.fetch("select id, first, last from gap where id = any($1::int[]) order by first", left)
+            if gaps:
+                return Claim(series, dataset, symbol, tuple(Claimed(*gap) for gap in gaps))
+    return None
 
 
 async def hold(db: Database, claimed: Claim, longer: timedelta) -> None:
@@ -178,7 +188,7 @@ async def give_back(db: Database, claimed: Claim) -> None:
 async def failed(db: Database, claimed: Claim, detail: str) -> None:
     """It could not be asked for: what is still missing stays open, to be tried again later."""
     async with _ledger(db) as copy:
-        await copy.execute(sql("gaps", "finish"), await _left(copy, claimed), "open", None, detail)
+        await copy.execute(sql("gaps", "finish"), await _left(copy, claimed.dataset, claimed.ids), "open", None, detail)
 
 
 async def asked(db: Database, claimed: Claim, detail: str, sure_until: datetime) -> None:
@@ -191,7 +201,7 @@ async def asked(db: Database, claimed: Claim, detail: str, sure_until: datetime)
         if claimed.dataset == "liquidations":
             await copy.execute(sql("gaps", "finish"), claimed.ids, "repaired", None, None)
             return
-        left = await _left(copy, claimed)
+        left = await _left(copy, claimed.dataset, claimed.ids)
         young = await copy.fetch("select id from gap where id = any($1::int[]) and last > $2", left, sure_until)
         waiting = [row["id"] for row in young]
         await copy.execute(sql("gaps", "finish"), waiting, "open", None, detail)
@@ -202,17 +212,19 @@ async def asked(db: Database, claimed: Claim, detail: str, sure_until: datetime)
 
 async def hopeless(db: Database, claimed: Claim, detail: str) -> None:
     """Nobody can be asked for it."""
+    if not claimed.gaps:
+        return
     async with _ledger(db) as copy:
-        left = await _left(copy, claimed)
+        left = await _left(copy, claimed.dataset, claimed.ids)
         await copy.execute(sql("gaps", "finish"), left, "unfillable", "upstream_keeps_no_more", detail)
         await copy.execute(sql("gaps", "join"), [claimed.series_id])
 
 
-async def _left(copy: Driver, claimed: Claim) -> list[int]:
-    """The gaps in which something is missing still; what is complete is repaired."""
-    if claimed.dataset == "liquidations":
-        return claimed.ids
-    return [row["id"] for row in await copy.fetch(sql("gaps", "look_again"), claimed.ids)]
+async def _left(copy: Driver, dataset: str, ids: list[int]) -> list[int]:
+    """The gaps, or parts of them, in which something is missing still; what is complete is repaired."""
+    if dataset == "liquidations":
+        return ids
+    return [row["id"] for row in await copy.fetch(sql("gaps", "look_again"), ids)]
 
 
 def listing(

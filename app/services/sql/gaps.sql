@@ -118,11 +118,15 @@ select exists (
 
 -- name: claim
 -- Takes the gaps of one series and dataset of source $1 that are due, up to $3, for $2: those of the newest, and what
--- the schedule is to fetch last. Who was taking care of them and let that time pass has gone.
+-- the schedule is to fetch last. Who was taking care of them and let that time pass has gone. What takers traded may
+-- come with the candles, if these are missing too.
 with newest as (
   select g.series_id, g.dataset
   from gap g join series s on s.id = g.series_id join source o on o.id = s.source_id
   where o.slug = $1 and g.state in ('open', 'repairing') and g.next_try_at <= clock_timestamp()
+    and (g.dataset <> 'taker_volume' or not exists (
+      select from gap c where c.series_id = g.series_id and c.dataset = 'candles_1m'
+        and c.state in ('open', 'repairing') and c.first < g.last and c.last > g.first))
   order by g.reason = 'not_fetched_yet', g.last desc limit 1
   for update of g skip locked
 ), due as (
