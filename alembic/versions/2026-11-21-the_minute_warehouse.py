@@ -29,6 +29,19 @@ language sql stable parallel safe as $$
 $$
 """
 
+TELLS = """
+create function tells(told perp_1m, dataset text) returns boolean
+language sql immutable parallel safe as $$
+  select case dataset
+    when 'candles_1m' then told.close is not null
+    when 'open_interest' then coalesce(told.oi_base, told.oi_usd) is not null
+    when 'predicted_funding' then told.predicted_rate is not null
+    when 'long_short' then told.long_short_ratio is not null
+    when 'taker_volume' then told.buy_volume_base is not null
+    else false
+  end
+$$
+"""
 STORED_MINUTES = """
 create function stored_minutes(series int, dataset text, starts timestamptz, ends timestamptz) returns tstzmultirange
 language sql stable parallel safe as $$
@@ -37,13 +50,7 @@ language sql stable parallel safe as $$
   lateral (
     select date_bin(step.length, p.ts, 'epoch') as ts from perp_1m p
     where p.series_id = series and p.ts >= date_bin(step.length, starts, 'epoch') and p.ts < ends
-      and case dataset
-        when 'candles_1m' then p.close is not null
-        when 'open_interest' then num_nonnulls(p.oi_base, p.oi_usd) > 0
-        when 'predicted_funding' then p.predicted_rate is not null
-        when 'long_short' then p.long_short_ratio is not null
-        when 'taker_volume' then p.buy_volume_base is not null
-      end
+      and tells(p, dataset)
   ) told
 $$
 """
@@ -151,6 +158,7 @@ def create_gap() -> None:
     unsettled = sa.text("state in ('open', 'repairing')")
     op.create_index("ix_gap_unsettled", "gap", ["next_try_at"], postgresql_where=unsettled)
     op.create_index("ix_gap_first", "gap", ["first"])
+    op.execute(TELLS)
     op.execute(STORED_MINUTES)
 
 
@@ -206,6 +214,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("drop function stored_minutes(int, text, timestamptz, timestamptz)")
+    op.execute("drop function tells(perp_1m, text)")
     for table in ("error_log", "collector", "retention", "gap", "perpspec"):
         op.drop_table(table)
     op.execute("drop function liquidation_known(timestamptz)")

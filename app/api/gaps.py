@@ -1,7 +1,6 @@
 """What is missing: the ledger of gaps, and how much of what is expected is stored."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -127,10 +126,7 @@ async def list_coverage(
     between the first and the last that is stored in the window: every minute, `long_short` every 5.
     """
     await known_exchanges(db, exchange, "exchange")
-    entities = await find_assets(db, asset)
-    scope = expected.Scope(window.start, window.end, _due(request, window), None, entities, exchange, dataset)
+    series = await expected.series_of(db, await find_assets(db, asset), exchange)
+    pulled = [source["source"] for source in request.app.state.sources if source["pulled"]]
+    scope = expected.Scope(window.start, window.end, pulled, series, dataset)
     return await render(db, expected.coverage(scope), Coverage, common, meta(window))
-
-
-def _due(request: Request, window: Window) -> Sequence[tuple[str, datetime]]:
-    return [(source["source"], window.end) for source in request.app.state.sources if source["pulled"]]

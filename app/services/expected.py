@@ -1,10 +1,11 @@
 """What is expected against what is stored, by series, dataset and UTC day."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from app.db import Database
 from app.services.queries import Query, sql
 
 Dataset = Literal[
@@ -21,23 +22,27 @@ where e.expected > 0
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which days: of `[start, end)`, of all contracts or fewer. `due`: until when a pulled source is to have told all.
+    """Which days: of `[start, end)`, of all series and datasets or fewer.
 
-    A source that is not in `due` is not pulled: of it nothing is expected after what it told last.
+    Of the sources in `pulled` everything is expected until the end, of others nothing after what they told last.
     """
 
     start: datetime
     end: datetime
-    due: Collection[tuple[str, datetime]] = ()
+    pulled: Sequence[str] = ()
     series: Sequence[int] | None = None
-    entities: Sequence[int] | None = None
-    exchanges: Sequence[str] | None = None
     datasets: Sequence[str] | None = None
 
     def arguments(self) -> tuple[object, ...]:
         """Those of every statement of days."""
-        sources, until = [source for source, _ in self.due], [time for _, time in self.due]
-        return (self.start, self.end, sources, until, self.series, self.entities, self.exchanges, self.datasets)
+        return (self.start, self.end, self.pulled, self.series, self.datasets)
+
+
+async def series_of(db: Database, entities: Sequence[int] | None, exchanges: Sequence[str] | None) -> list[int] | None:
+    """The series of perpetuals of these entities on these exchanges; None where neither is narrowed down."""
+    if entities is None and exchanges is None:
+        return None
+    return [row["id"] for row in await db.reads.fetch(sql("expected", "series"), entities, exchanges)]
 
 
 @dataclass(frozen=True, slots=True)

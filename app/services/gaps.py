@@ -3,7 +3,8 @@
 Who writes in it takes its lock first, for a moment: of a series and dataset no two gaps overlap, but repaired ones.
 """
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -112,24 +113,28 @@ async def detect(db: Database, pulled: Collection[Pulled], now: datetime, since:
     """
     async with _ledger(db) as copy:
         await copy.execute(sql("gaps", "forget"))
-    await _settle(db, since or ALL_TIME, now)
-    scope = Scope(since or ALL_TIME, now, [(one.source, one.due) for one in pulled])
-    for series in [None] if since else await _series(db):
-        await note(db, await _holes(db, scope, series))
+    start = since or ALL_TIME
+    await _settle(db, start, now)
+    for due, series in await _watched(db, {one.source: one.due for one in pulled}, now):
+        for some in [series] if since else _parts(series, SERIES_A_LOOK):
+            scope = Scope(start, due, [one.source for one in pulled], some)
+            await note(db, await _holes(db, scope))
 
 
-async def _series(db: Database) -> list[list[int]]:
-    """The series that have minutes, some at a time: a look at all their time is to stay short."""
-    rows = await db.reads.fetch("select series_id from latest where minute_ts is not null order by series_id")
-    return _parts([row["series_id"] for row in rows], SERIES_A_LOOK)
+async def _watched(db: Database, due: Mapping[str, datetime], now: datetime) -> Iterable[tuple[datetime, list[int]]]:
+    """The series that have candles of minutes, by when theirs are due."""
+    found = defaultdict[datetime, list[int]](list)
+    for row in await db.reads.fetch(sql("gaps", "watched")):
+        found[due.get(row["source"], now)].append(row["series_id"])
+    return found.items()
 
 
 def _parts(ids: list[int], size: int) -> list[list[int]]:
     return [ids[at : at + size] for at in range(0, len(ids), size)]
 
 
-async def _holes(db: Database, scope: Scope, series: Sequence[int] | None) -> list[Hole]:
-    rows = await db.reads.fetch(HOLES.format(minutes=minutes()), *replace(scope, series=series).arguments())
+async def _holes(db: Database, scope: Scope) -> list[Hole]:
+    rows = await db.reads.fetch(HOLES.format(minutes=minutes()), *scope.arguments())
     return [_hole(row["series_id"], row["dataset"], row["first"], row["last"], own=row["own"]) for row in rows]
 
 

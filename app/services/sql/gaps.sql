@@ -58,10 +58,12 @@ update gap g set first = b.removed_before from bound b
 where g.id = b.id and b.last > b.removed_before and g.state <> 'repaired'
 
 -- name: unsettled
--- One row a gap that reaches into [$1, $2) and may have been filled meanwhile, by others than who repairs it.
-select id from gap
-where state in ('open', 'unfillable') and dataset <> 'liquidations' and last > $1 and first < $2
-order by series_id, first
+-- One row a gap that reaches into [$1, $2) and in which something is stored now, though nobody is repairing it.
+select g.id from gap g
+where g.state in ('open', 'unfillable') and g.last > $1 and g.first < $2 and exists (
+  select from perp_1m p
+  where p.series_id = g.series_id and p.ts >= g.first and p.ts < g.last and tells(p, g.dataset))
+order by g.series_id, g.first
 
 -- name: look_again
 -- Gaps ($1) become what is still missing in them, which may be in several parts, or are repaired. One row a part: its id.
@@ -177,3 +179,14 @@ where ($1::int[] is null or i.entity_id = any($1)) and ($2::text[] is null or x.
 -- name: counts
 -- One row a state and dataset: how many gaps.
 select state, dataset, count(*) as gaps from gap group by state, dataset
+
+-- name: watched
+-- One row a series that has candles of minutes: its source, null where that is not the exchange itself.
+select s.id as series_id, case when o.slug = x.slug then o.slug end as source
+from latest l
+join series s on s.id = l.series_id
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+where l.minute_ts is not null
+order by s.id
