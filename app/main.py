@@ -23,6 +23,7 @@ from app.api import (
     entities,
     fundamentals,
     funding,
+    gaps,
     handlers,
     health,
     imports,
@@ -77,6 +78,7 @@ READING = (
     perpspecs.router,
     quality.router,
     disagreements.router,
+    gaps.router,
     stream.router,
 )
 """Routers that anybody may read, unless reading needs a key."""

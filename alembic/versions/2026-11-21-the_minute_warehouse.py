@@ -172,6 +172,31 @@ RSI_SIGNATURES = (
     "aggregate wilder(float8)",
     "function wilder_step(float8, float8)",
 )
+TELLS = """
+create function tells(told perp_1m, dataset text) returns boolean
+language sql immutable parallel safe as $$
+  select case dataset
+    when 'candles_1m' then told.close is not null
+    when 'open_interest' then coalesce(told.oi_base, told.oi_usd) is not null
+    when 'predicted_funding' then told.predicted_rate is not null
+    when 'long_short' then told.long_short_ratio is not null
+    when 'taker_volume' then told.buy_volume_base is not null
+    else false
+  end
+$$
+"""
+STORED_MINUTES = """
+create function stored_minutes(series int, dataset text, starts timestamptz, ends timestamptz) returns tstzmultirange
+language sql stable parallel safe as $$
+  select coalesce(range_agg(tstzrange(told.ts, told.ts + step.length)), '{}')
+  from (values (case dataset when 'long_short' then interval '5 minutes' else interval '1 minute' end)) step(length),
+  lateral (
+    select date_bin(step.length, p.ts, 'epoch') as ts from perp_1m p
+    where p.series_id = series and p.ts >= date_bin(step.length, starts, 'epoch') and p.ts < ends
+      and tells(p, dataset)
+  ) told
+$$
+"""
 
 # Slices to start with: of three exchanges six each, and one across all.
 EXCHANGES = {"bin": "binance", "byb": "bybit", "okx": "okx"}
@@ -275,11 +300,14 @@ def create_gap() -> None:
         sa.Column("detail", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_gap_series_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gap")),
-        sa.UniqueConstraint("series_id", "dataset", "first", name=op.f("uq_gap_series_id_dataset_first")),
     )
+    known = sa.text("state <> 'repaired'")
+    op.create_index("uq_gap_begin", "gap", ["series_id", "dataset", "first"], unique=True, postgresql_where=known)
     unsettled = sa.text("state in ('open', 'repairing')")
     op.create_index("ix_gap_unsettled", "gap", ["next_try_at"], postgresql_where=unsettled)
     op.create_index("ix_gap_first", "gap", ["first"])
+    op.execute(TELLS)
+    op.execute(STORED_MINUTES)
 
 
 def create_running() -> None:
@@ -337,6 +365,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for signature in RSI_SIGNATURES:
         op.execute(f"drop {signature}")
+    op.execute("drop function stored_minutes(int, text, timestamptz, timestamptz)")
+    op.execute("drop function tells(perp_1m, text)")
     for table in ("error_log", "collector", "retention", "gap", "perpspec"):
         op.drop_table(table)
     op.execute("drop function liquidation_known(timestamptz)")

@@ -5,10 +5,20 @@ Of several processes on a database one leads: it runs the jobs, and those that a
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -16,20 +26,18 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from app.db import DATABASE_ERRORS, Database
+from app.ingest.chores import chores, keep
 from app.ingest.engine import Engine
 from app.ingest.jobs import datasets, run
 from app.ingest.spec import Source
 from app.ingest.work import Order
 from app.logs import tell_of_death
-from app.services import compression, log, retention, rollup, upkeep
+from app.services import log, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
 TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
-ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
-ROLLUP_RECENT = timedelta(days=2)
-RETENTION_EVERY = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -155,23 +163,13 @@ class _Lead:
                 until = datetime.now(UTC) + job.every * SHARE_FOR_HISTORY
                 await run(self.engine, job.source, job.dataset, Order(until=until))
 
-    async def roll_up(self, recent: timedelta | None) -> None:
-        """Bring the rollup up to now: every minute what is nearly there, now and then all."""
-        self.spawn(f"rollup:{recent}", self._roll_up(recent))
+    async def do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+        """What is not of one source and dataset."""
+        self.spawn(name, self._do(name, chore))
 
-    async def _roll_up(self, recent: timedelta | None) -> None:
-        with _logged("rollup"):
-            await rollup.refresh(self.engine.db, limit=recent)
-
-    async def keep(self) -> None:
-        """Drop what is older than it is kept, and have the rest compressed where the server can."""
-        self.spawn("retention", self._keep())
-
-    async def _keep(self) -> None:
-        with _logged("retention"):
-            keeping = self.engine.keeping
-            await compression.ensure(self.engine.db)
-            await retention.apply(self.engine.db, keeping.days, datetime.now(UTC), keeping.archive)
+    async def _do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+        with _logged(name):
+            await chore()
 
     async def stop(self) -> None:
         """Cancel what runs, and wait until it has said so."""
@@ -199,10 +197,10 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
     for job in lead.jobs.values():
         trigger = IntervalTrigger(seconds=round(job.every.total_seconds()), start_date=job.next_run(now), timezone=UTC)
         scheduler.add_job(lead.due, trigger, args=[job.id], id=job.id)
-    for every, recent in ((ROLLUP_EVERY, ROLLUP_RECENT), (ROLLUP_ALL_EVERY, None)):
-        trigger = IntervalTrigger(seconds=round(every.total_seconds()), timezone=UTC)
-        scheduler.add_job(lead.roll_up, trigger, args=[recent])
-    scheduler.add_job(lead.keep, IntervalTrigger(seconds=round(RETENTION_EVERY.total_seconds()), timezone=UTC))
+    sources = {job.source.id: job.source for job in lead.jobs.values()}
+    for name, every, chore in chores(lead.engine, sources.values()):
+        trigger = IntervalTrigger(seconds=round(every.total_seconds()), start_date=EPOCH, timezone=UTC)
+        scheduler.add_job(lead.do, trigger, args=[name, chore])
     return scheduler
 
 
@@ -213,7 +211,7 @@ async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event
     scheduler.start()
     try:
         await log.abandon(engine.db)
-        await lead.keep()
+        await lead.do("retention", partial(keep, engine))
         lead.start(jobs)
         while not lost.is_set():
             lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
