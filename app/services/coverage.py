@@ -8,7 +8,7 @@ from app.services.perps import Perps
 from app.services.queries import sql
 
 SHOWN = 8
-Dataset = Literal["funding", "predicted_funding", "open_interest", "candles"]
+Dataset = Literal["funding", "predicted_funding", "open_interest", "candles", "minutes"]
 
 
 async def exchanges(db: Database, perps: Perps) -> tuple[str, ...]:
