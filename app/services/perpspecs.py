@@ -35,6 +35,7 @@ LONGEST = 62
 """Letters a name and any of its fields may have together: a column of a table has a name of 63 at most."""
 MOST_COLUMNS = 50
 PERPSPEC_LOCK = 7_022_200
+PATIENCE = "3s"
 
 KNOWN = """
 create function perp_1m_known(moment timestamptz)
@@ -110,7 +111,7 @@ async def add(db: Database, told: Perpspec) -> bool:
 
 
 async def _add(copy: Driver, told: Perpspec) -> bool:
-    await copy.execute("set local lock_timeout = '3s'")
+    await copy.execute(f"set local lock_timeout = '{PATIENCE}'")
     await copy.execute("select pg_advisory_xact_lock($1)", PERPSPEC_LOCK)
     wanted = _checked(told, {row["slug"] for row in await copy.fetch("select slug from exchange")})
     query = catalogue(wanted.name)

@@ -12,6 +12,7 @@ from app.services.perpspecs import Perpspec
 from app.services.queries import Query, sql
 from app.services.slices_text import Condition, Slice, Value
 
+FEW = 50
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START, END = 6, 7
@@ -30,6 +31,11 @@ class Members:
     asset: list[str] = field(default_factory=list[str])
     exchange: list[str] = field(default_factory=list[str])
     instrument: list[str] = field(default_factory=list[str])
+
+    @property
+    def few(self) -> bool:
+        """Whether it is cheaper to read each series by itself."""
+        return len(self.series_id) <= FEW
 
     @property
     def arguments(self) -> tuple[object, ...]:
@@ -126,7 +132,7 @@ def side_by_side(question: Question, start: datetime, end: datetime) -> tuple[Qu
     named = [(side, [".".join((*prefix, each.name)) for each in side.fields]) for side, prefix in sides]
     arguments = [*question.members.arguments, start, end, [side.exchange for side, _ in sides]]
     known = _known(question, arguments)
-    head = slices_text.head(question.slices, question.values, instant=False, known=known)
+    head = slices_text.head(question.slices, question.values, few=question.members.few, known=known)
     text = f"{head}\n{slices_text.joined(named)}"
     columns = tuple((name, Value(each)) for side, names in named for name, each in zip(names, side.fields, strict=True))
     return Query(text, tuple(arguments), start=START, end=END, step=MINUTE), columns
@@ -162,5 +168,5 @@ def _stacked(
         slices_text.rows(number, one, question.values, bounds, names=names, newest=newest)
         for number, one in enumerate(slices, 1)
     ]
-    head = slices_text.head(slices, read, instant=instant, known=known)
+    head = slices_text.head(slices, read, few=question.members.few, known=known, instant=instant)
     return head + "\nunion all".join(parts), (*arguments, *(condition.bound for condition in conditions))

@@ -20,9 +20,14 @@ MINUTES = Template("""with member as materialized (
     as m(series_id, contract, place, asset, exchange, instrument)
 ), minute as (
   select m.contract, m.place, m.exchange, k.ts$columns
-  from member m join perp_1m_known($known) k on k.series_id = m.series_id$strengths
-  where k.ts >= $first and k.ts < $$8::timestamptz$only
+  from member m $minutes$strengths
 )""")
+TIMES = "k.ts >= $first and k.ts < $$8::timestamptz$only"
+ONE_BY_ONE = Template(f"""cross join lateral (
+    select * from perp_1m_known($known) k where k.series_id = m.series_id and {TIMES} offset 0
+  ) k""")
+"""Series by series, along the key: minutes of few series lie apart, and a scan of whole days would be chosen."""
+TOGETHER = Template(f"join perp_1m_known($known) k on k.series_id = m.series_id and {TIMES}")
 STRENGTH = Template("""
   left join (
     select x.series_id, s.* from member x
@@ -102,8 +107,13 @@ class Slice:
     exchange: str | None
 
 
-def head(slices: Sequence[Slice], values: Iterable[Value], *, instant: bool, known: int | None) -> str:
-    """The common tables `member` and `minute`: what is stored of the members, as far back as `values` look."""
+def head(
+    slices: Sequence[Slice], values: Iterable[Value], *, few: bool, known: int | None, instant: bool = False
+) -> str:
+    """The common tables `member` and `minute`: what is stored of the members, as far back as `values` look.
+
+    `few`: there are so few that each is read by itself. `instant`: of one minute, and those it is compared with.
+    """
     back = sorted({value.ago or 0 for value in values})
     fields = [field for one in slices for field in one.fields]
     strong = any(field.name in STRENGTHS for field in fields)
@@ -111,13 +121,12 @@ def head(slices: Sequence[Slice], values: Iterable[Value], *, instant: bool, kno
     first = f"$7::timestamptz - interval '{back[-1]} minutes'" if back else "$7::timestamptz"
     times = ", ".join(f"$7::timestamptz - interval '{n} minutes'" for n in back)
     told = f"${known}::timestamptz" if known else "null"
+    only = f" and k.ts in ({times})" if instant else ""
     strengths = STRENGTH_THEN if instant else STRENGTH
     return MINUTES.substitute(
         columns="".join(f', {"r" if column in STRENGTHS else "k"}."{column}"' for column in columns),
-        known=told,
+        minutes=(ONE_BY_ONE if few else TOGETHER).substitute(known=told, first=first, only=only),
         strengths=strengths.substitute(first=first, times=times, known=told) if strong else "",
-        first=first,
-        only=f" and k.ts in ({times})" if instant else "",
     )
 
 
