@@ -114,7 +114,8 @@ async def beside(db: Database, series: int, source: str = "import", preference: 
     await db.reads.execute("insert into source (slug) values ($1) on conflict do nothing", source)
     return await db.reads.fetchval(
         """insert into series (instrument_id, source_id, preference)
-        select s.instrument_id, o.id, $3 from series s, source o where s.id = $1 and o.slug = $2 returning id""",
+        select s.instrument_id, o.id, $3 from series s, source o where s.id = $1 and o.slug = $2
+        on conflict (instrument_id, source_id) do update set preference = excluded.preference returning id""",
         *(series, source, preference),
     )
 
