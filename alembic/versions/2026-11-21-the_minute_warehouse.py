@@ -373,6 +373,7 @@ def downgrade() -> None:
     op.drop_table("liquidation")
     op.execute("delete from revision where fact = 'liquidation'")
     op.execute("drop function perp_1m_known(timestamptz)")
+    op.execute("drop function if exists perp_1m_known_before(timestamptz)")
     op.execute("delete from perp_1m where num_nulls(open, high, low, close) > 0")
     op.drop_index("ix_perp_1m_ts", "perp_1m")
     for name in (*MINUTE, *columns_of_users()):

@@ -9,7 +9,7 @@ from app.services.queries import sql
 
 SHOWN = 8
 Dataset = Literal[
-    "funding", "predicted_funding", "open_interest", "candles", "long_short", "taker_volume", "liquidations"
+    "funding", "predicted_funding", "open_interest", "candles", "minutes", "long_short", "taker_volume", "liquidations"
 ]
 
 

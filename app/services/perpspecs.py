@@ -35,6 +35,7 @@ LONGEST = 62
 """Letters a name and any of its fields may have together: a column of a table has a name of 63 at most."""
 MOST_COLUMNS = 50
 PERPSPEC_LOCK = 7_022_200
+PATIENCE = "3s"
 
 KNOWN = """
 create function perp_1m_known(moment timestamptz)
@@ -110,7 +111,7 @@ async def add(db: Database, told: Perpspec) -> bool:
 
 
 async def _add(copy: Driver, told: Perpspec) -> bool:
-    await copy.execute("set local lock_timeout = '3s'")
+    await copy.execute(f"set local lock_timeout = '{PATIENCE}'")
     await copy.execute("select pg_advisory_xact_lock($1)", PERPSPEC_LOCK)
     wanted = _checked(told, {row["slug"] for row in await copy.fetch("select slug from exchange")})
     query = catalogue(wanted.name)
@@ -197,10 +198,14 @@ async def _make_columns(copy: Driver, fields: Sequence[str]) -> None:
 
 
 async def make_known(copy: Driver) -> None:
-    """`perp_1m_known` anew, with all columns there are now."""
+    """`perp_1m_known` anew, with all columns there are now.
+
+    The one before stays until the next time under another name: statements that were being planned have found it.
+    """
     names = [name for name in await _columns(copy) if name not in KEPT_APART]
     typed = ", ".join(f'"{name}" float8' for name in names)
     plain = ", ".join(f'f."{name}"' for name in names)
     said = ", ".join(f"(r.said->>'{name}')::float8" for name in names)
-    await copy.execute("drop function perp_1m_known(timestamptz)")
+    await copy.execute("drop function if exists perp_1m_known_before(timestamptz)")
+    await copy.execute("alter function perp_1m_known(timestamptz) rename to perp_1m_known_before")
     await copy.execute(KNOWN.format(typed=typed, plain=plain, said=said))

@@ -112,3 +112,13 @@ join series s on s.instrument_id = i.id,
 lateral (select min(ts) as first, max(ts) as last from liquidation where series_id = s.id) f
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+
+-- name: minutes
+-- From when to when minutes of an asset's perpetuals are stored, whatever is told of them.
+select min(m.first) as first, max(m.last) as last
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id,
+lateral (select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id) m
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
