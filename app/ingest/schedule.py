@@ -5,8 +5,8 @@ Of several processes on a database one leads: it runs the jobs, and those that a
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +29,9 @@ TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
 ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
 ROLLUP_RECENT = timedelta(days=2)
+
+Beside = Callable[[], AbstractAsyncContextManager[None]]
+"""What else runs in the process that leads, while it does."""
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +197,7 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
     return scheduler
 
 
-async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event) -> None:
+async def _lead(engine: Engine, jobs: Mapping[str, Planned], beside: Beside, lost: asyncio.Event) -> None:
     """Lead until that is lost: catch up with everything at once, then by the clock and as asked."""
     lead = _Lead(engine, jobs)
     scheduler = _clock(lead)
@@ -202,31 +205,34 @@ async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event
     try:
         await log.abandon(engine.db)
         lead.start(jobs)
-        while not lost.is_set():
-            lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
+        async with beside():
+            while not lost.is_set():
+                lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
     finally:
         scheduler.shutdown(wait=False)
         await lead.stop()
 
 
-async def _take_part(engine: Engine, jobs: Mapping[str, Planned]) -> None:
+async def _take_part(engine: Engine, jobs: Mapping[str, Planned], beside: Beside) -> None:
     """Lead whenever no other process does."""
     while True:
         with _logged("schedule"):
             async with upkeep.leading(engine.db) as lost:
                 if lost:
                     logger.info("this process runs the schedule of %d jobs", len(jobs))
-                    await _lead(engine, jobs, lost)
+                    await _lead(engine, jobs, beside, lost)
         await asyncio.sleep(TAKE_OVER_SECONDS)
 
 
 @asynccontextmanager
-async def running(engine: Engine, sources: Iterable[Source]) -> AsyncGenerator[Mapping[str, Planned]]:
+async def running(
+    engine: Engine, sources: Iterable[Source], beside: Beside = nullcontext
+) -> AsyncGenerator[Mapping[str, Planned]]:
     """Pull these sources on schedule until the end, unless another process does; the jobs there are, by id."""
     jobs = planned(sources)
-    task = asyncio.create_task(_take_part(engine, jobs), name="schedule")
+    task = asyncio.create_task(_take_part(engine, jobs, beside), name="schedule")
     task.add_done_callback(tell_of_death)
     try:
         yield jobs

@@ -139,7 +139,9 @@ def test_takers_volumes_of_a_minute_that_was_not_heard_whole_are_not_told() -> N
 
     assert "buy_volume_base" not in given(made, covers=in_part)[("BTC", T)]
     assert asked == [("taker_volume", T, T + MINUTE)]
-    assert given(made, OVER + timedelta(seconds=4))[("BTC", T)]["buy_volume_base"] == 2.0, "heard to its end a bit later"
+    assert given(made, OVER + timedelta(seconds=4))[("BTC", T)]["buy_volume_base"] == 2.0, (
+        "heard to its end a bit later"
+    )
 
 
 def test_a_trade_that_comes_late_is_added_and_much_later_not_in_part() -> None:
