@@ -27,14 +27,19 @@ from app.api import (
     handlers,
     health,
     imports,
+    liquidations,
+    long_short,
     lookup,
     open_interest,
     openapi,
+    perpspecs,
     predictions,
     quality,
     reference,
     spreads,
     stream,
+    taker_volume,
+    wicks,
     writing,
 )
 from app.api.forms import MEDIA
@@ -63,16 +68,29 @@ READING = (
     spreads.router,
     open_interest.router,
     candles.router,
+    wicks.router,
+    long_short.router,
+    taker_volume.router,
+    liquidations.router,
     fundamentals.router,
     entities.router,
     reference.router,
+    perpspecs.router,
     quality.router,
     disagreements.router,
     stream.router,
 )
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, collectors.router, backfills.router, entities.editing, imports.router, writing.router)
+GUARDED = (
+    admin.router,
+    collectors.router,
+    backfills.router,
+    entities.editing,
+    perpspecs.editing,
+    imports.router,
+    writing.router,
+)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])

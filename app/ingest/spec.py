@@ -18,6 +18,7 @@ from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
 from app.ingest.socket import Channel as Channel
+from app.ingest.socket import Known as Known
 from app.ingest.socket import Message as Message
 from app.ingest.socket import Said as Said
 from app.ingest.socket import Socket as Socket
@@ -56,6 +57,7 @@ Dataset = Literal[
     "long_short",
     "taker_volume",
     "liquidations",
+    "mark_price",
 ]
 _W = TypeVar("_W", bound="Wire")
 

@@ -110,9 +110,8 @@ async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> 
     rows = batches[0] if isinstance(batches, list) and len(batches) == 1 else None
     if rows is None or fact not in latest.POLLED or not _one_each(rows):
         return None
-    if not await partitions.there(copy, fact, _days(rows)):
-        await partitions.make(db, fact, _days(rows))
     await merge.lock(copy, fact)
+    await _make_room(db, copy, fact, _days(rows))
     await copy.execute(latest.poll_table(fact))
     await _copy(copy, "touched", _newest(rows, fact))
     if await latest.advance(copy, fact) < rows.num_rows:
@@ -120,6 +119,12 @@ async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> 
         return None
     await _copy(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
     return Written(rows.num_rows, rows.num_rows)
+
+
+async def _make_room(db: Database, copy: Driver, fact: str, days: set[datetime]) -> None:
+    """Partitions for these days. Called with the writers' lock, under which retention drops them."""
+    if not await partitions.there(copy, fact, days):
+        await partitions.make(db, fact, days)
 
 
 def _one_each(rows: pa.RecordBatch) -> bool:
@@ -155,9 +160,8 @@ async def _put_staged(
         await _copy(copy, merge.STAGE, pa.Table.from_batches([rows]))
     if not received:
         return Written(), fact
-    if not await partitions.there(copy, fact, days):
-        await partitions.make(db, fact, days)
     await merge.lock(copy, fact)
+    await _make_room(db, copy, fact, days)
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
