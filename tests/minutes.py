@@ -1,4 +1,4 @@
-"""What the tests of collected minutes share: a hundred contracts on each exchange, and what their minutes ought to be."""
+"""What the tests of collected minutes share: contracts on each exchange, and what their minutes ought to be."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace

@@ -7,6 +7,7 @@ import asyncio
 import heapq
 import json
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,8 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.minutes import many
+from tests.replay import Replay
 from tests.replayed import markets as world
 from tests.replayed import sockets
 from tests.replayed.markets import EPOCH
@@ -51,7 +54,7 @@ class Fast:
 
 @dataclass(slots=True)
 class Faults:
-    """Shares of frames told twice and late (so out of order), of candles not told at all; topics refused; who is silent."""
+    """Shares of frames told twice and late (out of order), of candles left out; topics refused; who is silent."""
 
     twice: float = 0.0
     late: float = 0.0
@@ -217,3 +220,25 @@ async def replaying(now: Fast, faults: Faults | None = None) -> AsyncIterator[So
                 task.result()
             for peer in [*replay.peers]:
                 peer.connection.transport.abort()
+
+
+async def _serve(clock: Fast, faults: Faults, drop_every: float) -> None:
+    """Sockets and REST until the end; now and then the connections of an exchange are cut."""
+    async with replaying(clock, faults) as there:
+        with Replay(now=clock) as rest:
+            print(json.dumps({**rest.settings(), **there.settings()}), flush=True)  # noqa: T201
+            while True:
+                await clock.sleep(drop_every)
+                there.drop(faults.draw.choice([peer.exchange for peer in there.peers] or ["binance"]))
+
+
+def main() -> None:
+    """Serve in a process of its own: `START SPEED ZERO CONTRACTS EXCHANGE…`, see `Fast`."""
+    start, speed, zero, number, *exchanges = sys.argv[1:]
+    world.MARKETS = many(int(number), exchanges)
+    clock = Fast(datetime.fromisoformat(start), float(speed), float(zero))
+    asyncio.run(_serve(clock, Faults(twice=0.05, late=0.05, never=0.005), 300))
+
+
+if __name__ == "__main__":
+    main()

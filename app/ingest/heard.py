@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from app.ingest.socket import Known
 from app.ingest.spec import Bad, Message, Said, Socket
-from app.records import Candle, Fact, Liquidation, OpenInterest, PerpMinute, PredictedFunding, Record, Trade
+from app.records import Candle, Fact, Liquidation, OpenInterest, PredictedFunding, Record, Trade
 
 NOT_IN_SHAPE = (ValueError, LookupError, TypeError, AttributeError)
 """What reading JSON of another shape than was expected raises: the frame is put aside, the connection stays."""
@@ -46,7 +46,7 @@ class Heard:
 
 
 def _time(record: Fact | Trade) -> datetime:
-    return record.closes if isinstance(record, Candle | PerpMinute) else record.time
+    return record.closes if isinstance(record, Candle) else record.time
 
 
 def hear(socket: Socket, message: Message, known: Known) -> Heard:
