@@ -21,8 +21,8 @@ def check(told: minutes.Watched, contracts: int, seconds: float) -> None:
 
 
 async def test_a_moment(clean_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = await minutes.run(clean_database, monkeypatch, contracts=30, seconds=10, every=1)
-    check(told, 30, 10)
+    told = await minutes.run(clean_database, monkeypatch, contracts=30, seconds=6, every=1)
+    check(told, 30, 6)
 
 
 @pytest.mark.soak
