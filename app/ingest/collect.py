@@ -87,6 +87,8 @@ class Collector:
                 for poll in self.polls:
                     group.create_task(keep_asking(poll, self.clock))
         finally:
+            for poll in self.polls:
+                poll.health.state = "closed"
             with patient(self.source.id):
                 async with asyncio.timeout(LAST_WORDS):
                     self.saving.add((), self.assembler.rest())
