@@ -4,7 +4,7 @@ import gc
 import logging
 from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -17,6 +17,7 @@ from app.api import (
     admin,
     backfills,
     candles,
+    collectors,
     deps,
     disagreements,
     docs,
@@ -51,6 +52,7 @@ from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
 from app.ingest import backfill, schedule, sources
+from app.ingest.collect import collecting
 from app.ingest.engine import Keeping, started
 from app.ingest.orders import plan_order
 from app.ingest.runner import key_of, why_disabled
@@ -90,6 +92,7 @@ READING = (
 GUARDED = (
     admin.router,
     running.router,
+    collectors.router,
     backfills.router,
     entities.editing,
     perpspecs.editing,
@@ -228,7 +231,9 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded, keeping))
     app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:
-        await stack.enter_async_context(schedule.running(engine, pulled.values()))
+        collect = partial(collecting, engine, pulled.values(), settings.minute_assets)
+        beside = collect if settings.streams else nullcontext
+        await stack.enter_async_context(schedule.running(engine, pulled.values(), beside))
     if settings.backfills:
         await stack.enter_async_context(backfill.working(engine, pulled))
 

@@ -149,6 +149,7 @@ CALLS = (
     Call("Pull now", "/admin/pulls", {}, "POST", {"source": "binance", "dataset": "funding"}, volatile=True),
     Call("Pulls", "/admin/pulls", volatile=True),
     Call("Jobs", "/admin/jobs", volatile=True),
+    Call("Live collectors", "/admin/collectors", volatile=True),
     Call("One pull", "/admin/pulls/2", volatile=True),
     Call("Pause a job", "/admin/jobs/binance:funding/pause", {}, "POST", volatile=True),
     Call("Resume a job", "/admin/jobs/binance:funding/resume", {}, "POST", volatile=True),

@@ -15,7 +15,7 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -38,6 +38,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
 TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
+
+Beside = Callable[[], AbstractAsyncContextManager[None]]
+"""What else runs in the process that leads, while it does."""
 
 logger = logging.getLogger(__name__)
 
@@ -204,7 +207,7 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
     return scheduler
 
 
-async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event) -> None:
+async def _lead(engine: Engine, jobs: Mapping[str, Planned], beside: Beside, lost: asyncio.Event) -> None:
     """Lead until that is lost: catch up with everything at once, then by the clock and as asked."""
     lead = _Lead(engine, jobs)
     scheduler = _clock(lead)
@@ -213,31 +216,34 @@ async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event
         await log.abandon(engine.db)
         await lead.do("retention", partial(keep, engine))
         lead.start(jobs)
-        while not lost.is_set():
-            lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
+        async with beside():
+            while not lost.is_set():
+                lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
     finally:
         scheduler.shutdown(wait=False)
         await lead.stop()
 
 
-async def _take_part(engine: Engine, jobs: Mapping[str, Planned]) -> None:
+async def _take_part(engine: Engine, jobs: Mapping[str, Planned], beside: Beside) -> None:
     """Lead whenever no other process does."""
     while True:
         with _logged("schedule"):
             async with upkeep.leading(engine.db) as lost:
                 if lost:
                     logger.info("this process runs the schedule of %d jobs", len(jobs))
-                    await _lead(engine, jobs, lost)
+                    await _lead(engine, jobs, beside, lost)
         await asyncio.sleep(TAKE_OVER_SECONDS)
 
 
 @asynccontextmanager
-async def running(engine: Engine, sources: Iterable[Source]) -> AsyncGenerator[Mapping[str, Planned]]:
+async def running(
+    engine: Engine, sources: Iterable[Source], beside: Beside = nullcontext
+) -> AsyncGenerator[Mapping[str, Planned]]:
     """Pull these sources on schedule until the end, unless another process does; the jobs there are, by id."""
     jobs = planned(sources)
-    task = asyncio.create_task(_take_part(engine, jobs), name="schedule")
+    task = asyncio.create_task(_take_part(engine, jobs, beside), name="schedule")
     task.add_done_callback(tell_of_death)
     try:
         yield jobs
