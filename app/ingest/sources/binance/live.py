@@ -173,11 +173,6 @@ def unsubscribe(topics: Sequence[Json]) -> Json:
     return {"method": "UNSUBSCRIBE", "params": [*topics], "id": LEAVING}
 
 
-def unsubscribe(topics: Sequence[Json]) -> Json:
-    """Streams to leave out from now on."""
-    return {**subscribe(topics), "method": "UNSUBSCRIBE"}
-
-
 def kline(instrument: Instrument | None) -> Json:
     """The stream of a contract's minutes. Raises ValueError where none is named."""
     if instrument is None:
