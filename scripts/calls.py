@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from app import embedded
 from app.db import Database
 from app.main import create_app
-from app.records import Instrument, Metric, SourceAsset
-from app.services import backfills, entity_edit, keys, log, metrics, reference, rollup, source_assets
+from app.records import Instrument, Liquidation, Metric, PerpMinute, SourceAsset
+from app.services import backfills, batch, entity_edit, keys, log, metrics, reference, rollup, source_assets, store
 from app.settings import Settings
 
 Operations = list[tuple[re.Pattern[str], str, str]]
@@ -76,6 +76,13 @@ CALLS = (
          {"short": "hyperliquid", "long": "binance", "per": "1y", **WINDOW}),
     Call("Open interest, summed", "/open-interest/BTC", {"aggregate": "sum", **WINDOW}),
     Call("Candles of four hours", "/candles/BTC", {"interval": "4h", "start": "2026-03-02", "end": "2026-03-03"}),
+    Call("Long wicks", "/wicks/BTC",
+         {"side": "upper", "min_pct": "0.1", "interval": "1h", "start": "2026-03-02", "end": "2026-03-03"}),
+    Call("Accounts long for each that is short", "/long-short/BTC", {"interval": "5m", **WINDOW}),
+    Call("What takers bought and sold", "/taker-volume/BTC", {"interval": "15m", **WINDOW}),
+    Call("Liquidations, each as told", "/liquidations/BTC", WINDOW),
+    Call("Liquidations of long positions, by the hour", "/liquidations/BTC",
+         {"side": "long", "interval": "1h", **WINDOW}),
     Call("Metrics of entities", "/metrics-catalog", {"source": "defillama"}),
     Call("Daily values of an asset", "/fundamentals/UNI",
          {"metric": "TVL", "start": "2026-03-01", "end": "2026-03-03"}),
@@ -164,10 +171,31 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     told = {"funding": _funding() + _estimates(), "open-interest": _open_interest(), "candles": _candles()}
     for dataset, rows in {**told, "fundamentals": _fundamentals()}.items():
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
+    await _minutes(db)
     await rollup.refresh(db)
     await _unmapped(db)
     await _pulled(db)
     await _cancelled(db)
+
+
+async def _minutes(db: Database) -> None:
+    """Three hours of what minutes tell beside candles, and some liquidations."""
+    first, minute = DAY + 24 * HOUR, timedelta(minutes=1)
+    told = [
+        PerpMinute("BTCUSDT", first + n * minute,
+                   {"long_short_ratio": round(1.6 + sin(n / 30) / 4, 4),
+                    "buy_volume_base": round(5 + sin(n), 3), "sell_volume_base": round(5 - sin(n / 2), 3)})
+        for n in range(180)
+    ]  # fmt: skip
+    events = [
+        Liquidation("BTCUSDT", first + n * minute + timedelta(milliseconds=137 * n), "long" if n % 2 else "short",
+                    90000.0 + n, round(0.1 + n / 100, 3))
+        for n in range(7, 180, 20)
+    ]  # fmt: skip
+    for exchange in ("binance", "bybit"):
+        listed = await reference.series_of(db, exchange, exchange)
+        await store.put(db, "perp_1m", [batch.minutes(told, listed)])
+        await store.put(db, "liquidation", [batch.columns(events, listed)[0]["liquidation"]])
 
 
 async def _unmapped(db: Database) -> None:

@@ -131,8 +131,9 @@ class Feed:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What it is stored as."""
-        return ("predicted_funding", "open_interest") if self.dataset == "perp_snapshot" else (self.dataset,)
+        """What it is stored as; a mark price only stands beside the facts of a minute."""
+        several = {"perp_snapshot": ("predicted_funding", "open_interest"), "mark_price": ()}
+        return several.get(self.dataset, (self.dataset,))
 
     def cut(self, aim: Aim) -> list[Window]:
         """The requests that cover an aim, the most wanted first; none of a feed that is not asked in batches."""

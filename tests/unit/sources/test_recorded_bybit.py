@@ -227,6 +227,7 @@ def test_what_was_subscribed_then_is_subscribed_now(recorded: Any) -> None:
     topics = [channel.topic(known.instruments["ETHUSDT"]) for channel in socket.channels]
     assert set(topics) <= set(sent)
     assert socket.subscribe(topics) == {"op": "subscribe", "args": topics}
+    assert socket.unsubscribe(topics) == {"op": "unsubscribe", "args": topics}
 
 
 def test_the_longest_topics_fit_a_connection(recorded: Any) -> None:

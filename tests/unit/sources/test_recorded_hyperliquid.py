@@ -129,7 +129,7 @@ def test_how_all_stand_by_one_answer(recorded: Any) -> None:
         assert dict(item.values) == {"mark_price": float(context["markPx"])}
 
 
-SAYS = {"subscriptionResponse": "done", "pong": "alive", "error": "refused", "candle": "data", "trades": "data"}
+SAYS = {"subscriptionResponse": "done", "pong": "alive", "candle": "data", "trades": "data"}
 SIDES = {"A": "sell", "B": "buy"}
 
 
@@ -154,3 +154,13 @@ def test_frames(recorded: Any, ms: Any) -> None:
                 assert items == []
             assert all(item is None for item in recorded.said(frame, {"ETH"})[1])
     assert seen >= SAYS.keys()
+
+
+def test_what_an_answer_is_about(recorded: Any) -> None:
+    [about] = [socket.about for socket in recorded.source.sockets]
+    frames = {frame["channel"]: frame for frame in recorded.lines("ws_frames_2026-09-03.jsonl")}
+    assert about(frames["subscriptionResponse"]) == {"type": "bbo", "coin": "BTC"}
+    assert about(frames["error"]) == {"type": "trades", "coin": "ETH"}
+    assert about(frames["pong"]) is None
+    answers = [f for f in recorded.lines("ws_trades_l2book_hype_2025-01-12.jsonl") if "subscription" in f["data"]]
+    assert [about(frame) for frame in answers] == [{"type": "l2Book", "coin": "HYPE"}]  # what it repeats as null is not

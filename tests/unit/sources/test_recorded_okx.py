@@ -261,6 +261,8 @@ def test_what_else_the_sockets_say(recorded: Any) -> None:
     for socket in recorded.source.sockets:
         events = [socket.said(frame) for frame in recorded.lines("ws_events_2025.jsonl")]
         assert events == [Said.REFUSED, Said.CLOSING, Said.DONE]
+        abouts = [socket.about(frame) for frame in recorded.lines("ws_events_2025.jsonl")]
+        assert abouts == [None, None, {"channel": "funding-rate", "instId": "BTC-USD-SWAP"}]
         assert {socket.said(frame) for frame in recorded.lines("ws_subscribe_2022-05-13.jsonl")} == {Said.DONE}
         for name in ("ws_misc_swap_2021-12", "ws_tickers_swap_2022-06", "ws_books5_bbo_swap_2022-06"):
             frames = recorded.lines(f"{name}.jsonl")

@@ -8,7 +8,6 @@ liquidations at most one a second and contract is told, the latest: their sums a
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
-from zlib import crc32
 
 from pydantic import Field
 
@@ -19,6 +18,7 @@ from app.records import Candle, Instrument, Liquidation, PerpMinute, Position, P
 
 DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams"
 COIN_MARGINED = 2
+ADDING, LEAVING = 1, 2  # numbers of our frames
 LIQUIDATED: Mapping[str, Position] = {"SELL": "long", "BUY": "short"}
 STREAM = re.compile("(?:!|[^!@]+@)(kline_1m|markPrice|forceOrder)(?:@.*)?")
 
@@ -147,6 +147,8 @@ def _told(frame: Message) -> tuple[str, Json] | None:
 def said(frame: Message) -> Said:
     """`{"result":null,"id":1}` takes a subscription, `{"error":{"code":2,...},"id":1}` or a bare code refuses it."""
     match frame:
+        case {"id": int(number)} if number == LEAVING:
+            return Said.NOTHING
         case {"result": None, "id": _}:
             return Said.DONE
         case {"error": _} | {"code": int(), "msg": str()}:
@@ -162,13 +164,13 @@ def rows(frame: Message, known: Known) -> Rows:
 
 
 def subscribe(topics: Sequence[Json]) -> Json:
-    """Streams to add; the answer bears the number, made of their names."""
-    return {"method": "SUBSCRIBE", "params": [*topics], "id": crc32(" ".join(topics).encode())}
+    """Streams to add. The answer bears the number and names none."""
+    return {"method": "SUBSCRIBE", "params": [*topics], "id": ADDING}
 
 
 def unsubscribe(topics: Sequence[Json]) -> Json:
-    """Streams to leave out from now on."""
-    return {**subscribe(topics), "method": "UNSUBSCRIBE"}
+    """Streams to leave."""
+    return {"method": "UNSUBSCRIBE", "params": [*topics], "id": LEAVING}
 
 
 def kline(instrument: Instrument | None) -> Json:

@@ -138,7 +138,7 @@ def subscribe(topics: Sequence[Json]) -> Message:
 
 
 def unsubscribe(topics: Sequence[Json]) -> Message:
-    """The same, to be told of these no more."""
+    """`{"op":"unsubscribe","args":[...]}`"""
     return {"op": "unsubscribe", "args": list(topics)}
 
 

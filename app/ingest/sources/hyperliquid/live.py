@@ -3,6 +3,7 @@
 Its sockets tell of no liquidations, and nobody there of accounts long and short: minutes of this exchange have neither.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
@@ -62,6 +63,8 @@ def trades(rows: list[Json], known: Known) -> Rows:
 
 READERS: Mapping[str, Callable[[list[Json], Known], Rows]] = {"candle": candles, "trades": trades}
 
+ALREADY = {"Already subscribed": Said.DONE, "Already unsubscribed": Said.NOTHING}
+
 
 def said(frame: Message) -> Said:
     """`{"channel":"pong"}`: the channel tells."""
@@ -70,8 +73,8 @@ def said(frame: Message) -> Said:
             return Said.DATA
         case {"channel": "subscriptionResponse", "data": {"method": "subscribe"}}:
             return Said.DONE
-        case {"channel": "error"}:
-            return Said.REFUSED
+        case {"channel": "error", "data": words}:
+            return ALREADY.get(str(words).partition(":")[0], Said.REFUSED)
         case {"channel": "pong"}:
             return Said.ALIVE
         case _:
@@ -94,8 +97,27 @@ def subscribe(topics: Sequence[Json]) -> Json:
 
 
 def unsubscribe(topics: Sequence[Json]) -> Json:
-    """One a frame, too."""
-    return {**subscribe(topics), "method": "unsubscribe"}
+    """One subscription a frame, too."""
+    [topic] = topics
+    return {"method": "unsubscribe", "subscription": topic}
+
+
+def about(frame: Message) -> Json | None:
+    """An answer repeats what was subscribed, with keys that were left out as null; an error at the end of its words."""
+    match frame:
+        case {"channel": "subscriptionResponse", "data": {"subscription": told}}:
+            return _topic(told)
+        case {"channel": "error", "data": str(words)}:
+            return _topic(spec.tried(json.loads, "".join(words.partition("{")[1:]), None))
+        case _:
+            return None
+
+
+def _topic(told: Json) -> Json | None:
+    if not isinstance(told, dict):
+        return None
+    told = cast("dict[str, Json]", told)
+    return {key: told[key] for key in ("type", "coin", "interval") if told.get(key) is not None}
 
 
 def topic(kind: str, **more: str) -> Callable[[Instrument | None], Json]:
@@ -127,6 +149,7 @@ SOCKETS = (
         topics_a_connection=100,  # 1000 from one address, on 10 connections
         frames_a_second=10,
         closes=False,
+        about=about,
         unsubscribe=unsubscribe,
     ),
 )

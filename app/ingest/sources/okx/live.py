@@ -77,15 +77,6 @@ def said(frame: Message) -> Said:
             return Said.NOTHING
 
 
-def about(frame: Message) -> Json | None:
-    """The topic a subscription was taken for: each of a frame is answered. Errors name none but in words."""
-    match frame:
-        case {"event": "subscribe", "arg": topic}:
-            return topic
-        case _:
-            return None
-
-
 class Topic(Wire):
     """`{"channel":"candle1m","instId":"ABC-USDT-SWAP"}`; liquidations are of all swaps."""
 
@@ -143,8 +134,17 @@ def subscribe(topics: Sequence[Json]) -> Message:
 
 
 def unsubscribe(topics: Sequence[Json]) -> Message:
-    """The same, to be told of these no more."""
+    """`{"op":"unsubscribe","args":[...]}`"""
     return {"op": "unsubscribe", "args": list(topics)}
+
+
+def about(frame: Message) -> Json | None:
+    """Each topic of a request is answered by itself, with what was subscribed; an error tells it in words alone."""
+    match frame:
+        case {"event": "subscribe", "arg": dict()}:
+            return frame["arg"]
+        case _:
+            return None
 
 
 BUSINESS = Socket(
