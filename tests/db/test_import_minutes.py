@@ -98,44 +98,48 @@ async def test_hours_of_takers(clean_database: Database) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("dataset", "row", "code"),
-    [
-        ("liquidations", liquidation(side="buy"), "ambiguous_side"),
-        ("liquidations", liquidation(side="SELL"), "ambiguous_side"),
-        ("liquidations", liquidation(side="both"), "bad_side"),
-        ("liquidations", liquidation(side=None), "no_side"),
-        ("liquidations", liquidation(price=0), "no_value"),
-        ("liquidations", liquidation(price=None), "no_value"),
-        ("liquidations", liquidation(quantity=-1), "negative"),
-        ("liquidations", liquidation(quantity="lots"), "bad_number"),
-        ("liquidations", liquidation(time=None), "no_time"),
-        ("liquidations", liquidation(time="2125-01-01"), "time_in_future"),
-        ("liquidations", liquidation(instrument="NEWUSDT", asset="NOSUCH"), "unknown_asset"),
-        ("long-short", BTC, "no_value"),
-        ("long-short", {**BTC, "long_share": 0.6}, "no_value"),
-        ("long-short", {**BTC, "long_share": 0.6, "short_share": 0.6}, "shares"),
-        ("long-short", {**BTC, "long_share": 60, "short_share": 40}, "shares"),
-        ("long-short", {**BTC, "long_share": 1, "short_share": 0}, "shares"),
-        ("long-short", {**BTC, "long_short_ratio": -1}, "negative"),
-        ("taker-volume", BTC, "no_value"),
-        ("taker-volume", {**BTC, "time": "2025-08-21T00:00:30Z", "buy_volume_base": 1}, "misaligned_time"),
-        ("taker-volume", {**BTC, "interval": "5m", "buy_volume_base": 1}, "unsupported_interval"),
-        ("taker-volume", {**BTC, "time": "2125-08-21", "buy_volume_base": 1}, "time_in_future"),
-        ("perp-data", BTC, "no_value"),
-        ("perp-data", {**BTC, "vwap": "inf"}, "not_finite"),
-        ("perp-data", {**BTC, "close": 5.0}, "no_value"),
+REFUSED = {
+    "liquidations": [
+        (liquidation(side="buy"), "ambiguous_side"),
+        (liquidation(side="SELL"), "ambiguous_side"),
+        (liquidation(side="both"), "bad_side"),
+        (liquidation(side=None), "no_side"),
+        (liquidation(price=0), "no_value"),
+        (liquidation(price=None), "no_value"),
+        (liquidation(quantity=-1), "negative"),
+        (liquidation(quantity="lots"), "bad_number"),
+        (liquidation(time=None), "no_time"),
+        (liquidation(time="2125-01-01"), "time_in_future"),
+        (liquidation(instrument="NEWUSDT", asset="NOSUCH"), "unknown_asset"),
+        (liquidation(asset="ETH"), "asset_mismatch"),
     ],
-)
-async def test_what_cannot_be_true_is_refused_by_name(
-    own: Database, dataset: str, row: dict[str, object], code: str
-) -> None:
-    good = {"liquidations": {}, "long-short": {"long_short_ratio": 1}, "taker-volume": {"buy_volume_base": 1}}
-    other = {**liquidation(), **good.get(dataset, {"vwap": 1}), "time": "2025-08-21T01:00:00Z"}
-    answer = await bring(own, dataset, row, other)
-    assert codes(answer) == [(0, code)]
+    "long-short": [
+        (BTC, "no_value"),
+        ({**BTC, "long_share": 0.6}, "no_value"),
+        ({**BTC, "long_share": 0.6, "short_share": 0.6}, "shares"),
+        ({**BTC, "long_share": 60, "short_share": 40}, "shares"),
+        ({**BTC, "long_share": 1, "short_share": 0}, "shares"),
+        ({**BTC, "long_short_ratio": -1}, "negative"),
+    ],
+    "taker-volume": [
+        (BTC, "no_value"),
+        ({**BTC, "time": "2025-08-21T00:00:30Z", "buy_volume_base": 1}, "misaligned_time"),
+        ({**BTC, "interval": "5m", "buy_volume_base": 1}, "unsupported_interval"),
+        ({**BTC, "time": "2125-08-21", "buy_volume_base": 1}, "time_in_future"),
+    ],
+    "perp-data": [(BTC, "no_value"), ({**BTC, "vwap": "inf"}, "not_finite"), ({**BTC, "close": 5.0}, "no_value")],
+}
+
+
+@pytest.mark.parametrize("dataset", REFUSED)
+async def test_what_cannot_be_true_is_refused_by_name(own: Database, dataset: str) -> None:
+    values = {"long_short_ratio": 1, "buy_volume_base": 1, "vwap": 1}
+    good = {**liquidation(), **values, "time": "2025-08-21T01:00:00Z"}
+    rows = [row for row, _ in REFUSED[dataset]]
+    answer = await bring(own, dataset, *rows, good)
+    assert sorted(codes(answer)) == [(at, code) for at, (_, code) in enumerate(REFUSED[dataset])]
     assert answer.inserted == 1, "the good row is kept"
-    if code == "ambiguous_side":
+    if dataset == "liquidations":
         assert "`long` or `short`" in answer.rejected[0].reason
 
 

@@ -46,7 +46,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
         (("pull", "okx", "--exchange", "binance"), "okx tells of itself only, not of binance."),
         (("probe", "okx", "candles_1m"), "okx tells candles_1m of one contract at a time. Add its native symbol"),
         (("keys", "create", "--scope", "read,fly"), "--scope fly: no such scope. Choose from read, write, admin"),
-        (("export", "fundng", "--csv", "."), "No dataset is called fundng. There are funding, open-interest, candles"),
+        (("export", "fundng", "--csv", "."), "No dataset is called fundng. Nearest: funding, fundamentals"),
         (("export", "funding"), "Say where to write: --parquet DIR or --csv DIR."),
         (("export", "funding", "--csv", ".", "--parquet", "."), "Say where to write: --parquet DIR or --csv DIR."),
         (
