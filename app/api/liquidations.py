@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from app.api.candles import PRICE, BucketInterval
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
+from app.api.kept import kept
 from app.api.openapi import documented
-from app.api.perps import STEPS, Asked, AskedDep, why_empty
+from app.api.perps import MINUTE, STEPS, Asked, AskedDep, why_empty
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
@@ -39,7 +40,7 @@ class Liquidation(Row):
     source: str = column("Who told it; of several, each once.")
 
 
-@router.get("/liquidations/{asset}", **documented(Liquidation, 404, 409, tag="Positions"))
+@router.get("/liquidations/{asset}", **documented(Liquidation, 404, 409, 410, tag="Positions"))
 async def asset_liquidations(
     db: DatabaseDep,
     common: CommonDep,
@@ -58,8 +59,10 @@ async def asset_liquidations(
         return await why_empty(db, "liquidations", asked, window)
 
     filled = (FILLED,) if window.at and interval is None else ()
-    facts = meta(window, notices=(*await _thinned(db, asked, window), *filled))
-    return await render(db, _query(asked, window, side, interval), Liquidation, common, facts, why_empty=why)
+    length = STEPS[interval] if interval else MINUTE
+    shown, reason = await kept(db, "liquidation", window, why, length)
+    facts = meta(shown, notices=(*await _thinned(db, asked, window), *filled))
+    return await render(db, _query(asked, window, side, interval), Liquidation, common, facts, why_empty=reason)
 
 
 def _query(asked: Asked, window: Window, side: liquidations.Side | None, interval: BucketInterval) -> Statement:

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from app.api.candles import BucketInterval
 from app.api.deps import CommonDep, DatabaseDep, WindowDep
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import MINUTE, STEPS, AskedDep, why_empty
 from app.api.remembered import RememberedRoute
@@ -29,7 +30,7 @@ class LongShort(Row):
     source: str = column("Who told it.")
 
 
-@router.get("/long-short/{asset}", **documented(LongShort, 404, 409, tag="Positions"))
+@router.get("/long-short/{asset}", **documented(LongShort, 404, 409, 410, tag="Positions"))
 async def asset_long_short(
     db: DatabaseDep, common: CommonDep, asked: AskedDep, window: WindowDep, interval: BucketInterval = None
 ) -> Response:
@@ -49,5 +50,6 @@ async def asset_long_short(
     async def why() -> str:
         return await why_empty(db, "long_short", asked, window)
 
-    facts = meta(window, notices=(FILLED,) if filled else ())
-    return await render(db, query, LongShort, common, facts, why_empty=why)
+    shown, reason = await kept(db, "perp_1m", window, why, length)
+    facts = meta(shown, notices=(FILLED,) if filled else ())
+    return await render(db, query, LongShort, common, facts, why_empty=reason)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, Name, Window, WindowDep, lower, nearest
 from app.api.errors import BadRequest, Wrong
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import Asked, AskedDep, why_empty
 from app.api.remembered import RememberedRoute
@@ -50,7 +51,7 @@ InstrumentParam = Annotated[
 JoinedParam = Annotated[bool, lower, Query(description="One row a minute, with a column for each perpspec's fields.")]
 
 
-@router.get("/perp-data/{asset}", **documented(PerpDatum, 404, 409, tag="Minutes", others=[JoinedMinute]))
+@router.get("/perp-data/{asset}", **documented(PerpDatum, 404, 409, 410, tag="Minutes", others=[JoinedMinute]))
 async def asset_minutes(
     db: DatabaseDep,
     common: CommonDep,
@@ -82,7 +83,8 @@ async def asset_minutes(
     else:
         query = slices.last(question, window.at)
         row, told = chosen(PerpDatum, by_name(values), aged=True), (LAST, *told)
-    return await render(db, query, row, common, meta(window, notices=told), why_empty=why)
+    shown, reason = await kept(db, "perp_1m", window, why)
+    return await render(db, query, row, common, meta(shown, notices=told), why_empty=reason)
 
 
 async def asked_about(

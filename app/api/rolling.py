@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, Names, Window, WindowDep
 from app.api.errors import bad_value
+from app.api.kept import kept
 from app.api.known import known_source
 from app.api.openapi import documented
 from app.api.perp_data import InstrumentParam, PerpDatum, asked_about
@@ -62,7 +63,7 @@ def moments(common: CommonDep, start: Start = None, end: End = None, at: At = No
     return window(common, start, end, at, known_at)
 
 
-@router.get("/rolling/{asset}", **documented(PerpDatum, 404, 409, tag="Minutes"))
+@router.get("/rolling/{asset}", **documented(PerpDatum, 404, 409, 410, tag="Minutes"))
 async def asset_rolling(
     db: DatabaseDep,
     common: CommonDep,
@@ -89,12 +90,13 @@ async def asset_rolling(
         return await why_empty(db, "minutes", asked, window)
 
     told = (CHANGES, *notices(found))
+    shown, reason = await kept(db, "perp_1m", window, why)
     return await render(
-        db, query, chosen(PerpDatum, by_name(values)), common, meta(window, notices=told), why_empty=why
+        db, query, chosen(PerpDatum, by_name(values)), common, meta(shown, notices=told), why_empty=reason
     )
 
 
-@router.get("/rolling", **documented(MinuteOfAsset, tag="Minutes"))
+@router.get("/rolling", **documented(MinuteOfAsset, 410, tag="Minutes"))
 async def rolling(
     db: DatabaseDep,
     common: CommonDep,
@@ -133,7 +135,8 @@ async def rolling(
     left_out = (STORED.format("rsi"),) if not perpspecs else ()
     told = (CHANGES, *left_out, *notices(found))
     row = chosen(MinuteOfAsset, by_name(values))
-    return await render(db, query, row, common, meta(window, notices=told), why_empty=why)
+    shown, reason = await kept(db, "perp_1m", window, why)
+    return await render(db, query, row, common, meta(shown, notices=told), why_empty=reason)
 
 
 def _stored(found: tuple[Perpspec, ...], *asked: list[str] | None) -> tuple[Perpspec, ...]:

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from app.api.candles import CandleInterval
 from app.api.deps import CommonDep, DatabaseDep, WindowDep
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import STEPS, AskedDep, why_empty
 from app.api.remembered import RememberedRoute
@@ -28,7 +29,7 @@ class TakerVolume(Row):
     source: str = column("Who told it; of several, each once.")
 
 
-@router.get("/taker-volume/{asset}", **documented(TakerVolume, 404, 409, tag="Positions"))
+@router.get("/taker-volume/{asset}", **documented(TakerVolume, 404, 409, 410, tag="Positions"))
 async def asset_taker_volume(
     db: DatabaseDep, common: CommonDep, asked: AskedDep, window: WindowDep, interval: CandleInterval = "1m"
 ) -> Response:
@@ -43,4 +44,5 @@ async def asset_taker_volume(
         return await why_empty(db, "taker_volume", asked, window)
 
     query = taker_volume.buckets(perps, first, last, length)
-    return await render(db, query, TakerVolume, common, meta(window), why_empty=why)
+    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
+    return await render(db, query, TakerVolume, common, meta(shown), why_empty=reason)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.api.candles import PRICE, CandleInterval
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import STEPS, Asked, Asset, Exchanges, MarginParam, SourceParam, found, why_empty
 from app.api.remembered import RememberedRoute
@@ -43,7 +44,7 @@ async def asked(
     return await found(db, asset, exchange, margin, source, parameter="exchange")
 
 
-@router.get("/wicks/{asset}", **documented(Wick, 404, 409, tag="Candles"))
+@router.get("/wicks/{asset}", **documented(Wick, 404, 409, 410, tag="Candles"))
 async def asset_wicks(
     db: DatabaseDep,
     common: CommonDep,
@@ -70,4 +71,5 @@ async def asset_wicks(
     async def why() -> str:
         return await why_empty(db, "candles", asked, window)
 
-    return await render(db, candles.wicks(bars, upper, under), Wick, common, meta(window), why_empty=why)
+    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
+    return await render(db, candles.wicks(bars, upper, under), Wick, common, meta(shown), why_empty=reason)

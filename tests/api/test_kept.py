@@ -80,3 +80,15 @@ async def test_what_was_brought_again_is_answered(kept: httpx.AsyncClient, clean
     await put(clean_database, "perp_1m", [minutes(to, MIDNIGHT - 9 * DAY)])
     answer = await kept.get("/candles/BTC", params={"start": days_ago(9), "end": days_ago(8)})
     assert (answer.status_code, len(answer.json()["data"])) == (200, 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/perp-data/BTC", "/rolling/BTC", "/rolling", "/wicks/BTC", "/long-short/BTC", "/taker-volume/BTC"],
+)
+async def test_every_answer_made_of_minutes_says_that_they_are_gone(kept: httpx.AsyncClient, path: str) -> None:
+    asked = {"start": days_ago(9), "end": days_ago(8)} | ({"where": "c>0"} if path == "/rolling" else {})
+    answer = await kept.get(path, params=asked)
+    assert (answer.status_code, answer.json()["code"]) == (410, "gone"), answer.text
+    at = await kept.get(path, params={"at": days_ago(8.5)})
+    assert at.status_code == 410, at.text
