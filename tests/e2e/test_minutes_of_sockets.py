@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from app import settings
 from app.db import Database
-from app.ingest import sources
+from app.ingest import schedule, sources
 from app.ingest.collect import collecting
 from app.ingest.engine import Engine
 from app.ingest.runner import Patience, opened
@@ -135,7 +136,6 @@ async def test_what_was_collected_before_a_restart_is_missing_until_it_is_collec
         stopped = clock()
         states = await clean_database.reads.fetch("select state from collector where channel like '/%'")
         assert [row["state"] for row in states] == ["closed"]
-        assert (await clean_database.reads.fetchval("select max(ts) from perp_1m where close is not null")) < FIRST
         await clock.until(FIRST + timedelta(seconds=100))
         async with collecting(engine, asked, 0):
             await clock.until(FIRST + timedelta(seconds=130))
@@ -143,3 +143,18 @@ async def test_what_was_collected_before_a_restart_is_missing_until_it_is_collec
         holes = {minute for _, _, minute in await minutes.missing(clean_database, dataset)}
         assert {FIRST, FIRST + MINUTE} <= holes, dataset
         assert min(holes) >= stopped.replace(second=0, microsecond=0) - MINUTE
+
+
+async def test_of_two_processes_the_one_that_leads_collects(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await minutes.listed(clean_database, monkeypatch, minutes.many(2, ["bybit"]))
+    asked = [minutes.without_limits(sources.load(["bybit"])["bybit"])]
+    async with world(clean_database, monkeypatch, 60, Faults()) as (engine, there, clock):
+        beside = partial(collecting, engine, asked, 0)
+        async with schedule.running(engine, (), beside), schedule.running(engine, (), beside):
+            await clock.until(FIRST + timedelta(seconds=75))
+            assert there.connected["bybit"] == 1
+        await clock.sleep(5)
+        assert not there.peers
+    assert minutes.wrong_candles(await clean_database.reads.fetch(minutes.STORED), [FIRST]) == []
