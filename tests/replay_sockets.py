@@ -60,7 +60,7 @@ class Fast:
     async def until(self, moment: datetime) -> None:
         """Wait until it is so late."""
         await asyncio.sleep(0)
-        while (left := (moment - self()).total_seconds()) > 0:
+        while (left := (moment - self()).total_seconds()) > 0:  # noqa: ASYNC110 - its time is not the wall's
             await asyncio.sleep(left / self.speed)
 
 
@@ -116,6 +116,13 @@ class Sockets:
         for peer in self.peers:
             if peer.exchange == exchange:
                 await _send(peer, frame)
+
+    async def all_asked(self, topics: int) -> datetime:
+        """Wait until so many topics are subscribed for; the start of the minute after that."""
+        while sum(len(peer.topics) for peer in self.peers) < topics:  # noqa: ASYNC110 - of many things
+            await asyncio.sleep(0.01)
+        now = self.now()
+        return now - (now - EPOCH) % MINUTE + MINUTE
 
     async def hear(self, connection: ServerConnection) -> None:
         """Serve one connection."""
