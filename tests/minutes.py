@@ -1,6 +1,6 @@
 """What the tests of collected minutes share: contracts on each exchange, and what their minutes ought to be."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from app.ingest.engine import Engine
 from app.ingest.keep import Places, put_records
 from app.ingest.pages import Line, fetch
 from app.ingest.spec import Source, Window
+from app.ingest.topics import topics_of
 from app.records import Instrument
 from app.services import reference
 from tests.replayed import markets, sockets
@@ -104,6 +105,12 @@ def wrong_candles(rows: Iterable[dict[str, object]], minutes: Collection[datetim
             if told != pytest.approx(right, rel=1e-12):
                 found.append(f"{market.exchange} {market.symbol} {minute:%H:%M} is {told}, not {right}")
     return found
+
+
+def topics(asked: Sequence[Source]) -> int:
+    """How many topics there are to be subscribed for."""
+    contracts = {one.id: [Instrument(m.symbol, m.base, m.quote) for m in markets.of(one.id)] for one in asked}
+    return sum(len(topics_of(socket, contracts[one.id])) for one in asked for socket in one.sockets)
 
 
 def without_limits(source: Source) -> Source:

@@ -33,23 +33,35 @@ RATES_AT = (10.0, 40.0)
 
 @dataclass(slots=True)
 class Fast:
-    """A clock that begins at `start` and is `speed` times as fast as the wall's; `zero`: when, by the monotonic one."""
+    """A clock that begins at `start` and is `speed` times as fast as the wall's; `zero`: when, by the monotonic one.
+
+    Where nobody looks at it for longer than `patience` it stands still: a machine that is busy with other things slows
+    the whole world down, not only those who live in it. Processes that share the time must not have patience.
+    """
 
     start: datetime
     speed: float
     zero: float = field(default_factory=time.monotonic)
+    patience: float | None = 0.02
+    _stood: float = 0.0
+    _looked: float = 0.0
 
     def __call__(self) -> datetime:
-        return self.start + timedelta(seconds=(time.monotonic() - self.zero) * self.speed)
+        now = time.monotonic() - self.zero
+        if self.patience is not None:
+            self._stood += max(0.0, now - self._looked - self.patience)
+            self._looked = max(self._looked, now)
+        return self.start + timedelta(seconds=(now - self._stood) * self.speed)
 
     async def sleep(self, seconds: float) -> None:
         """Wait by this clock."""
-        await asyncio.sleep(max(0.0, seconds) / self.speed)
+        await self.until(self() + timedelta(seconds=max(0.0, seconds)))
 
     async def until(self, moment: datetime) -> None:
         """Wait until it is so late."""
-        while self() < moment:
-            await self.sleep((moment - self()).total_seconds())
+        await asyncio.sleep(0)
+        while (left := (moment - self()).total_seconds()) > 0:  # noqa: ASYNC110 - its time is not the wall's
+            await asyncio.sleep(left / self.speed)
 
 
 @dataclass(slots=True)
@@ -104,6 +116,13 @@ class Sockets:
         for peer in self.peers:
             if peer.exchange == exchange:
                 await _send(peer, frame)
+
+    async def all_asked(self, topics: int) -> datetime:
+        """Wait until so many topics are subscribed for; the start of the minute after that."""
+        while sum(len(peer.topics) for peer in self.peers) < topics:  # noqa: ASYNC110 - of many things
+            await asyncio.sleep(0.01)
+        now = self.now()
+        return now - (now - EPOCH) % MINUTE + MINUTE
 
     async def hear(self, connection: ServerConnection) -> None:
         """Serve one connection."""
@@ -236,7 +255,7 @@ def main() -> None:
     """Serve in a process of its own: `START SPEED ZERO CONTRACTS EXCHANGE…`, see `Fast`."""
     start, speed, zero, number, *exchanges = sys.argv[1:]
     world.MARKETS = many(int(number), exchanges)
-    clock = Fast(datetime.fromisoformat(start), float(speed), float(zero))
+    clock = Fast(datetime.fromisoformat(start), float(speed), float(zero), patience=None)
     asyncio.run(_serve(clock, Faults(twice=0.05, late=0.05, never=0.005), 300))
 
 

@@ -67,10 +67,11 @@ class Poll:
 
 async def keep_asking(poll: Poll, clock: Clock) -> None:
     """Ask in every period, for ever."""
-    every = poll.feed.every
+    every, period = poll.feed.every, 0
     while True:
         now = clock.now()
-        due = EPOCH + ((now - EPOCH - poll.offset) // every + 1) * every + poll.offset
+        period = max(period, (now - EPOCH - poll.offset) // every) + 1  # who wakes too early does not ask twice
+        due = EPOCH + period * every + poll.offset
         await clock.sleep((due - now).total_seconds())
         await _round(poll, clock)
 

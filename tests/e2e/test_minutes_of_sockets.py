@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from app import settings
 from app.db import Database
-from app.ingest import sources
+from app.ingest import schedule, sources
 from app.ingest.collect import collecting
 from app.ingest.engine import Engine
 from app.ingest.runner import Patience, opened
@@ -20,7 +21,6 @@ from tests.replay_sockets import Fast, Faults, Sockets, replaying
 from tests.replayed import markets, sockets
 
 START = datetime(2026, 3, 10, 23, 57, 50, tzinfo=UTC)  # over midnight
-FIRST = START + timedelta(seconds=10)
 
 
 @asynccontextmanager
@@ -48,17 +48,18 @@ async def test_a_minute_of_three_exchanges_and_a_hundred_contracts(
     asked = [minutes.without_limits(source) for source in sources.load(exchanges).values()]
     async with world(clean_database, monkeypatch, 20, faults) as (engine, there, clock):
         async with collecting(engine, asked, 0):
-            await clock.until(FIRST + timedelta(seconds=75))
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=75))
             there.drop("binance")
-            await clock.until(FIRST + timedelta(seconds=95))
+            await clock.until(first + timedelta(seconds=95))
             there.drop("okx", "/ws/v5/business")
-            await clock.until(FIRST + timedelta(seconds=105))
+            await clock.until(first + timedelta(seconds=105))
             await there.say("okx", {"event": "notice", "code": "64008", "msg": "upgrade", "connId": "c"})
-            await clock.until(FIRST + timedelta(seconds=119))
+            await clock.until(first + timedelta(seconds=119))
             there.drop("bybit")
-            await clock.until(FIRST + timedelta(seconds=133))
+            await clock.until(first + timedelta(seconds=133))
         before = await clean_database.reads.fetch(minutes.STORED)
-        wanted = [FIRST, FIRST + MINUTE]
+        wanted = [first, first + MINUTE]
         holes = await minutes.missing(clean_database, "candles_1m")
         left = minutes.wrong_candles(before, wanted)
         assert 0 < len(left) < 300, "frames were left out, but only a few"
@@ -66,7 +67,7 @@ async def test_a_minute_of_three_exchanges_and_a_hundred_contracts(
         await minutes.fill(engine, asked)
     rows = await clean_database.reads.fetch(minutes.STORED)
     assert minutes.wrong_candles(rows, wanted) == []
-    assert max(row["ts"] for row in rows if row["close"] is not None) <= FIRST + 2 * MINUTE
+    assert max(row["ts"] for row in rows if row["close"] is not None) <= first + 2 * MINUTE
     assert await clean_database.reads.fetchval("select count(*) from revision") == 0, "nothing unfinished was stored"
     await _check_takers(clean_database, rows, wanted)
     assert there.connected["okx"] >= 5, "two at first, one after the break, two after the notice"
@@ -100,12 +101,13 @@ async def test_of_every_minute_all_is_there_or_in_the_ledger(
     asked = [minutes.without_limits(source) for source in sources.load(minutes.EXCHANGES).values()]
     async with world(clean_database, monkeypatch, 40, Faults()) as (engine, there, clock):
         async with collecting(engine, asked, 0):
-            await clock.until(FIRST + timedelta(seconds=90))
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=90))
             there.drop("hyperliquid")
             there.drop("okx")
-            await clock.until(FIRST + timedelta(seconds=132))
+            await clock.until(first + timedelta(seconds=132))
         rows = await clean_database.reads.fetch(minutes.STORED)
-        wanted = [FIRST, FIRST + MINUTE]
+        wanted = [first, first + MINUTE]
         await minutes.fill(engine, asked)
     assert minutes.wrong_candles(await clean_database.reads.fetch(minutes.STORED), wanted) == []
     told = {(row["exchange"], row["symbol"], row["ts"]): row for row in rows}
@@ -118,10 +120,8 @@ async def test_of_every_minute_all_is_there_or_in_the_ledger(
     await _check_takers(clean_database, rows, wanted)
     broken = {place[0] for place in await minutes.missing(clean_database, "liquidations")}
     assert broken == {"okx"}, "what an exchange told while nobody listened is not known"
-    first = told["binance", "1000PEPEUSDT", FIRST]
-    market = markets.find("binance", "1000PEPEUSDT")
-    assert market
-    assert first["oi_base"] == pytest.approx(1000 * 1000, rel=0.06), "thousand coins a quoted unit"
+    row = told["binance", "1000PEPEUSDT", first + MINUTE]
+    assert row["oi_base"] == pytest.approx(1000 * 1000, rel=0.06), "thousand coins a quoted unit"
 
 
 async def test_what_was_collected_before_a_restart_is_missing_until_it_is_collected_again(
@@ -129,17 +129,33 @@ async def test_what_was_collected_before_a_restart_is_missing_until_it_is_collec
 ) -> None:
     await minutes.listed(clean_database, monkeypatch, minutes.many(2, ["bybit"]))
     asked = [minutes.without_limits(sources.load(["bybit"])["bybit"])]
-    async with world(clean_database, monkeypatch, 60, Faults()) as (engine, _, clock):
+    async with world(clean_database, monkeypatch, 60, Faults()) as (engine, there, clock):
         async with collecting(engine, asked, 0):
-            await clock.until(FIRST + timedelta(seconds=40))
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=40))
         stopped = clock()
         states = await clean_database.reads.fetch("select state from collector where channel like '/%'")
         assert [row["state"] for row in states] == ["closed"]
-        assert (await clean_database.reads.fetchval("select max(ts) from perp_1m where close is not null")) < FIRST
-        await clock.until(FIRST + timedelta(seconds=100))
+        await clock.until(first + timedelta(seconds=100))
         async with collecting(engine, asked, 0):
-            await clock.until(FIRST + timedelta(seconds=130))
+            await clock.until(first + timedelta(seconds=130))
     for dataset in ("candles_1m", "liquidations", "taker_volume"):
         holes = {minute for _, _, minute in await minutes.missing(clean_database, dataset)}
-        assert {FIRST, FIRST + MINUTE} <= holes, dataset
+        assert {first, first + MINUTE} <= holes, dataset
         assert min(holes) >= stopped.replace(second=0, microsecond=0) - MINUTE
+
+
+async def test_of_two_processes_the_one_that_leads_collects(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await minutes.listed(clean_database, monkeypatch, minutes.many(2, ["bybit"]))
+    asked = [minutes.without_limits(sources.load(["bybit"])["bybit"])]
+    async with world(clean_database, monkeypatch, 60, Faults()) as (engine, there, clock):
+        beside = partial(collecting, engine, asked, 0)
+        async with schedule.running(engine, (), beside), schedule.running(engine, (), beside):
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=70))
+            assert there.connected["bybit"] == 1
+        await clock.sleep(5)
+        assert not there.peers
+    assert minutes.wrong_candles(await clean_database.reads.fetch(minutes.STORED), [first]) == []

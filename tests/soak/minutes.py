@@ -90,7 +90,7 @@ async def run(db: Database, monkeypatch: pytest.MonkeyPatch, contracts: int, sec
     """Collect for so many seconds of the wall clock; look every so many."""
     await minutes.listed(db, monkeypatch, minutes.many(contracts, EXCHANGES))
     await old_minute(db)
-    watched, clock = Watched(), Fast(START, SPEED)
+    watched, clock = Watched(), Fast(START, SPEED, patience=None)
     asked = [of_markets(source) for source in sources.load(EXCHANGES).values()]
     async with exchanges(clock, contracts, monkeypatch), opened(Patience(tries=2, first=0.05), now=clock) as web:
         engine = Engine(db, replace(web, limiters={}, sleep=clock.sleep))
