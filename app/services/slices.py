@@ -15,6 +15,8 @@ from app.services.slices_text import Condition, Slice, Value
 FEW = 50
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SELDOM = timedelta(minutes=15)
+"""How often, for a first try, conditions hold: a page of a thousand rows then reads ten days at once."""
 START, END = 6, 7
 """The places of the arguments that bound the time."""
 AGE = """
@@ -104,8 +106,8 @@ def closed_by(moment: datetime) -> datetime:
 def during(question: Question, start: datetime, end: datetime) -> Query:
     """Rows of minutes that open in `[start, end)`."""
     text, arguments = _stacked(question, start, end)
-    rows = 1 if question.conditions else len(question.slices)
-    return Query(text, arguments, start=START, end=END, step=MINUTE, rows=rows)
+    step, rows = (SELDOM, 1) if question.conditions else (MINUTE, len(question.slices))
+    return Query(text, arguments, start=START, end=END, step=step, rows=rows)
 
 
 def at(question: Question, minute: datetime) -> Query:
