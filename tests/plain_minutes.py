@@ -20,10 +20,11 @@ class Candle(NamedTuple):
 
 
 Values = Mapping[datetime, float]
+Maybe = Mapping[datetime, float | None]
 Candles = Mapping[datetime, Candle]
 
 
-def change(values: Values, moment: datetime, minutes: int) -> float | None:
+def change(values: Maybe, moment: datetime, minutes: int) -> float | None:
     """Percent since exactly so many minutes before; None where either is missing or the earlier one is zero."""
     now, before = values.get(moment), values.get(moment - minutes * MINUTE)
     return None if now is None or not before else 100 * (now / before - 1)

@@ -77,31 +77,22 @@ language sql immutable parallel safe as $$
 $$
 """,
     # Closes of the hours that begin in [first, last): of the last minute there is, or of the hour where no minute is.
+    # Each by its key, minute 59 first: a plan that goes by the time would read every series there is.
     """
 create function hour_closes(series int[], first timestamptz, last timestamptz, moment timestamptz)
 returns table (series_id int, ts timestamptz, close float8)
 language sql stable parallel safe as $$
-  with minutes as materialized (
-    select m.series_id, h as ts, m.close
-    from generate_series(first, last - interval '1 microsecond', interval '1 hour') h
-    cross join lateral (
-      with final as materialized (
-        select c.series_id, c.close from perp_1m_known(moment) c
-        where c.ts = h + interval '59 minutes' and c.series_id = any(series) and c.close is not null
-      )
-      select * from final
-      union all
-      (select distinct on (c.series_id) c.series_id, c.close from perp_1m_known(moment) c
-       where c.ts >= h and c.ts < h + interval '59 minutes' and c.close is not null
-         and c.series_id = any(array(select unnest(series) except select final.series_id from final))
-       order by c.series_id, c.ts desc)
-    ) m
-  )
-  select * from minutes
-  union all
-  select p.series_id, p.ts, p.close from perp_1h_known(moment) p
-  where p.series_id = any(series) and p.ts >= first and p.ts < last and p.close is not null
-    and not exists (select from minutes m where m.series_id = p.series_id and m.ts = p.ts)
+  select * from (
+    select s, h, coalesce(
+      (select c.close from perp_1m_known(moment) c
+       where c.series_id = s and c.ts = h + interval '59 minutes' and c.close is not null),
+      (select c.close from perp_1m_known(moment) c
+       where c.series_id = s and c.ts >= h and c.ts < h + interval '59 minutes' and c.close is not null
+       order by c.ts desc limit 1),
+      (select p.close from perp_1h_known(moment) p where p.series_id = s and p.ts = h)) as close
+    from unnest(series) s, generate_series(first, last - interval '1 microsecond', interval '1 hour') h
+    offset 0
+  ) hour where close is not null
 $$
 """,
     # The hour completed last when the minute that opens at `minute` closes.

@@ -1,95 +1,41 @@
 """Recorded minutes, imported as a user would: RSI, wicks, changes and longer bars as plain Python has them."""
 
-import csv
-import gzip
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from math import isclose
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
 from app.db import Database
 from app.main import create_app
-from app.services.importing import import_files, options
 from app.settings import Settings
 from tests.conftest import FACT_TABLES, RESTORE, shared
-from tests.plain_minutes import HOUR, MINUTE, Candle, bars, hours_of, rsi, rsi_of_hour, wicks
+from tests.plain_minutes import HOUR, MINUTE, Candle, bars, change, hours_of, rsi, rsi_of_hour, wicks
+from tests.recorded_minutes import (
+    COINS,
+    COINS_READ,
+    EPOCH,
+    GAPS,
+    PERPS,
+    RECORDINGS,
+    Told,
+    bring_coins,
+    bring_recording,
+    ms,
+    near,
+    rows_of,
+    time_of,
+)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PERPS, COINS, GAPS = "perp_candles_1m", "hyperliquid_1m_allcoins_2025_07", "spot_1m_with_gaps_2023_03"
-KLINES = {"open_time": "time", "count": "trades", "volume": "volume_base", "quote_volume": "volume_usd",
-          "taker_buy_volume": "buy_volume_base", "close_time": "", "taker_buy_quote_volume": "",
-          "ignore": ""}  # fmt: skip
-PLAIN = {"ts": "time", "time": "", "volume": "volume_base"}
 LENGTHS = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "4h": 4 * HOUR, "1d": 24 * HOUR}
 EVERY = 37
 """RSI is compared every so many minutes: with no factor of 60, so that each minute of the hour has its turn."""
-
-
-class Recording(NamedTuple):
-    """A file of one contract's minutes, and what its columns are here."""
-
-    exchange: str
-    asset: str
-    file: str
-    columns: Mapping[str, str] = PLAIN
-
-
-RECORDINGS = (
-    Recording("binance", "NEAR", f"{PERPS}/binance_NEARUSDT_1m_2025-09_klines_raw.csv.gz", KLINES),
-    Recording("okx", "BTC", f"{PERPS}/okx_BTC-USDT-SWAP_1m_2026-01-01_2026-01-16.csv.gz"),
-    Recording("hyperliquid", "CELO", f"{PERPS}/hyperliquid_CELO_1m_2025-07-21_2025-07-26.csv.gz"),
-    Recording("hyperliquid", "ZORA", f"{PERPS}/hyperliquid_ZORA_1m_2025-07-21_2025-07-26.csv.gz"),
-    Recording("kraken", "BTC", f"{GAPS}/kraken_BTCUSDC_1m.csv.gz", {**PLAIN, "trades": "trades"}),
-)
-COINS_READ = ("REZ", "MEME")
-Told = dict[tuple[str, str], dict[datetime, Candle]]
-
-
-def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def time_of(ms: object) -> datetime:
-    return EPOCH + timedelta(milliseconds=int(str(ms)))
-
-
-def candle_of(row: Mapping[str, Any]) -> Candle:
-    return Candle(*(float(row[name]) for name in ("open", "high", "low", "close", "volume")))
-
-
-async def bring(db: Database, path: Path, names: Mapping[str, str], **values: str) -> None:
-    """Import a file; every row of it is taken."""
-    how = options("candles", columns=names.items(), values=values.items(), create_assets=True)
-    answer = await import_files(db, "candles", [path], how)
-    assert (answer.rejected_count, answer.inserted) == (0, answer.received)
-
-
-async def bring_recording(db: Database, one: Recording) -> dict[datetime, Candle]:
-    path = shared("datasets") / one.file
-    await bring(db, path, one.columns, exchange=one.exchange, asset=one.asset)
-    stamp = next(name for name, field in one.columns.items() if field == "time")
-    return {time_of(row[stamp]): candle_of(row) for row in rows_of(path)}
-
-
-async def bring_coins(db: Database, folder: Path, coins: Iterable[str]) -> Told:
-    """Some coins of the file that has many."""
-    whole = pq.read_table(shared(f"datasets/{COINS}") / "candles_1m.parquet")
-    some = whole.filter(pc.field("coin").isin(list(coins)))
-    pq.write_table(some, folder / "coins.parquet")
-    await bring(db, folder / "coins.parquet", {**PLAIN, "coin": "asset"}, exchange="hyperliquid")
-    told: Told = {}
-    for row in some.to_pylist():
-        told.setdefault(("hyperliquid", row["coin"]), {})[time_of(row["ts"])] = candle_of(row)
-    return told
+ADD_PERPSPEC = """
+insert into perpspec (name, exchange, kind, fields) values ($1 || '-ohlcv', $1, 'ohlcv', '{o,h,l,c,v}')
+"""
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +61,6 @@ async def api(database: Database, market: Told) -> AsyncIterator[httpx.AsyncClie
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=60) as client,
     ):
         yield client
-
-
-def near(found: float | None, expected: float | None) -> bool:
-    if found is None or expected is None:
-        return found is expected
-    return isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9)
 
 
 async def read(api: httpx.AsyncClient, path: str, candles: Mapping[datetime, Candle], **more: str) -> list[Any]:
@@ -155,7 +95,7 @@ async def test_rsi_of_every_minute_and_hour(database: Database, market: Told) ->
         assert not [row for row in some if not near(row["rsi1"], rsi(closes, row["ts"]))], (exchange, asset)
         assert not [row for row in some if not near(row["rsi60"], rsi_of_hour(hours, row["ts"]))], (exchange, asset)
         compared += sum((row["rsi1"] is not None) + (row["rsi60"] is not None) for row in some)
-    assert compared > 10_000
+    assert compared > 5_000
 
 
 async def test_after_a_gap_rsi_begins_anew(database: Database, market: Told) -> None:
@@ -222,6 +162,47 @@ async def test_longer_bars(api: httpx.AsyncClient, market: Told, interval: str) 
     assert partial > 10
 
 
+@pytest.fixture
+async def perpspecs(database: Database) -> AsyncIterator[None]:
+    """Candles of the exchanges that have no perpspec to start with."""
+    for exchange in ("kraken", "hyperliquid"):
+        await database.reads.execute(ADD_PERPSPEC, exchange)
+    yield
+    await database.reads.execute("delete from perpspec where name = any($1)", ["kraken-ohlcv", "hyperliquid-ohlcv"])
+
+
+@pytest.mark.usefixtures("perpspecs")
+async def test_changes_are_against_exactly_so_many_minutes_before(api: httpx.AsyncClient, market: Told) -> None:
+    missing = 0
+    for exchange, asset in (("kraken", "BTC"), ("hyperliquid", "CELO")):
+        candles = market[exchange, asset]
+        rows = await read(api, f"/rolling/{asset}", candles, perpspecs=f"{exchange}-ohlcv")
+        assert [row["time"] for row in rows] == sorted(map(ms, candles))
+        for name, values in (
+            ("c", {moment: candle.close for moment, candle in candles.items()}),
+            ("v", {moment: candle.volume for moment, candle in candles.items()}),
+        ):
+            for minutes in (1, 5, 10):
+                found = [row[f"{name}_chg_{minutes}m"] for row in rows]
+                expected = [change(values, moment, minutes) for moment in sorted(candles)]
+                assert not [pair for pair in zip(found, expected, strict=True) if not near(*pair)]
+                missing += found.count(None)
+    assert missing > 10_000
+
+
+async def test_changes_of_rsi(api: httpx.AsyncClient, market: Told) -> None:
+    candles = market["kraken", "BTC"]
+    closes = {moment: candle.close for moment, candle in candles.items()}
+    strengths = {moment: rsi(closes, moment) for moment in sorted(closes)}
+    rows = await read(api, "/rolling/BTC", candles, perpspecs="rsi", exchanges="kraken")
+    found = [(row["rsi1"], row["rsi1_chg_5m"]) for row in rows if row["rsi1"] is not None]
+    known = [moment for moment, strength in strengths.items() if strength is not None]
+    expected = [(strengths[moment], change(strengths, moment, 5)) for moment in known]
+    for ours, theirs in zip(zip(*found, strict=True), zip(*expected, strict=True), strict=True):
+        assert not [pair for pair in zip(ours, theirs, strict=True) if not near(*pair)]
+    assert sum(row[1] is not None for row in found) > 500
+
+
 async def test_what_takers_bought_and_sold(api: httpx.AsyncClient, market: Told) -> None:
     candles = market["binance", "NEAR"]
     recorded = list(rows_of(shared("datasets") / RECORDINGS[0].file))
@@ -258,7 +239,3 @@ def same_takers(row: Mapping[str, Any], parts: Iterable[tuple[float, float]]) ->
 def same_bar(row: Mapping[str, Any], bar: Candle, complete: bool) -> bool:
     prices = (row["open"], row["high"], row["low"], row["close"])
     return prices == bar[:4] and near(row["volume_base"], bar.volume) and row["complete"] is complete
-
-
-def ms(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(milliseconds=1)
