@@ -11,7 +11,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.api.times import utc_now
 from app.db import Database
-from app.services import quality
+from app.services import gaps, quality
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -49,7 +49,7 @@ class Metrics:
         """All numbers, in Prometheus's text."""
         once = CollectorRegistry()
         following = GaugeMetricFamily("perpstore_stream_readers", "Who follows /stream now.", value=readers)
-        once.register(Told([*await _pulls(db), *await _data(db, expected), *_pools(db), following]))
+        once.register(Told([*await _pulls(db), *await _data(db, expected), await _gaps(db), *_pools(db), following]))
         return generate_latest(self.registry) + generate_latest(once)
 
 
@@ -82,6 +82,13 @@ async def _data(db: Database, expected: Expected) -> Iterator[Metric]:
         if row["late"] is not None:
             late.add_metric(name, float(row["late"]))
     return iter((age, late))
+
+
+async def _gaps(db: Database) -> Metric:
+    found = GaugeMetricFamily("perpstore_gaps", "Gaps in the ledger.", labels=("state", "dataset"))
+    for row in await gaps.counts(db):
+        found.add_metric([row["state"], row["dataset"]], row["gaps"])
+    return found
 
 
 def _pools(db: Database) -> Iterator[Metric]:
