@@ -11,7 +11,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.api.times import utc_now
 from app.db import Database
-from app.services import collectors, quality
+from app.services import collectors, gaps, quality
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -49,7 +49,7 @@ class Metrics:
         """All numbers, in Prometheus's text."""
         once = CollectorRegistry()
         following = GaugeMetricFamily("perpstore_stream_readers", "Who follows /stream now.", value=readers)
-        told = [*await _pulls(db), *await _data(db, expected), *await _collectors(db), *_pools(db)]
+        told = [*await _pulls(db), *await _data(db, expected), *await _collectors(db), await _gaps(db), *_pools(db)]
         once.register(Told([*told, following]))
         return generate_latest(self.registry) + generate_latest(once)
 
@@ -100,6 +100,13 @@ async def _collectors(db: Database) -> Iterator[Metric]:
         for family, count in ((heard, row["messages"]), (anew, row["reconnects"]), (dropped, row["dropped"])):
             family.add_metric(name, count)
     return iter((up, lag, heard, anew, dropped))
+
+
+async def _gaps(db: Database) -> Metric:
+    found = GaugeMetricFamily("perpstore_gaps", "Gaps in the ledger.", labels=("state", "dataset"))
+    for row in await gaps.counts(db):
+        found.add_metric([row["state"], row["dataset"]], row["gaps"])
+    return found
 
 
 def _pools(db: Database) -> Iterator[Metric]:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from app.ingest.engine import Engine
 from app.ingest.spec import Feed, Source
-from app.services import gaps
-from app.services.gaps import Pulled
+from app.services import holes
+from app.services.holes import Pulled
 
 LATE_PULLS = 2
 """A source is late that has told nothing for so many of its pulls: one of all its contracts takes a while."""
@@ -16,8 +16,8 @@ async def watch(engine: Engine, sources: Collection[Source], recent: timedelta |
     """Bring the ledger up to what is missing of the `recent` time, None: of all. Raises what the database raises."""
     now = engine.web.now()
     pulled = [one for source in sources if (one := pulled_of(source, now, engine.history_days))]
-    await gaps.detect(engine.db, pulled, now, None if recent is None else now - recent)
-    await gaps.note_before(engine.db, pulled, now - timedelta(days=engine.history_days))
+    await holes.detect(engine.db, pulled, now, None if recent is None else now - recent)
+    await holes.note_before(engine.db, pulled, now - timedelta(days=engine.history_days))
 
 
 def pulled_of(source: Source, now: datetime, history_days: float) -> Pulled | None:

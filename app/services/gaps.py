@@ -3,34 +3,23 @@
 Who writes in it takes its lock first, for a moment: of a series and dataset no two gaps overlap, but repaired ones.
 """
 
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
+import asyncpg
+
 from app.db import Database, Driver, driver, writing
-from app.services.expected import Scope, minutes
 from app.services.queries import Query, sql
 
 LEDGER_LOCK = 7_022_006
-ALL_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-SERIES_A_LOOK, GAPS_A_LOOK, GAPS_A_CLAIM = 25, 500, 100
-NOT_IN_THE_IMPORT = "what was imported has no such rows, and nobody can be asked for them"
+GAPS_A_LOOK, GAPS_A_CLAIM = 500, 100
 
 Dataset = Literal["candles_1m", "open_interest", "predicted_funding", "long_short", "taker_volume", "liquidations"]
 Reason = Literal["outage", "upstream_keeps_no_more", "not_listed", "not_fetched_yet"]
 State = Literal["open", "repairing", "repaired", "unfillable"]
-
-HOLES = """
-select d.series_id, d.dataset, d.own, lower(h.span) as first, upper(h.span) as last
-from ({minutes}) d
-cross join lateral unnest(
-  tstzmultirange(tstzrange(d.first, d.last)) - stored_minutes(d.series_id, d.dataset, d.first, d.last)) as h(span)
-where d.stored < d.expected
-"""
-"""Looks for holes only in days that fall short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +33,6 @@ class Hole:
     reason: Reason = "outage"
     state: State = "open"
     detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """A source that is pulled: its minutes are `due` until then. History `keeps` from then on (None: it has none)."""
-
-    source: str
-    due: datetime
-    keeps: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,59 +86,19 @@ async def note(db: Database, holes: Collection[Hole]) -> None:
         await copy.execute(sql("gaps", "join"), list(set(told[0])))
 
 
-async def detect(db: Database, pulled: Collection[Pulled], now: datetime, since: datetime | None = None) -> None:
-    """Bring the ledger up to what is missing now, in all minutes or in those `since`: enter it, settle what has come.
-
-    Minutes of sources that are not `pulled` are expected until the last that is stored.
-    """
+async def forget_removed(db: Database) -> None:
+    """What retention removed is not missing."""
     async with _ledger(db) as copy:
         await copy.execute(sql("gaps", "forget"))
-    start = since or ALL_TIME
-    await _settle(db, start, now)
-    for due, series in await _watched(db, {one.source: one.due for one in pulled}, now):
-        for some in [series] if since else _parts(series, SERIES_A_LOOK):
-            scope = Scope(start, due, [one.source for one in pulled], some)
-            await note(db, await _holes(db, scope))
 
 
-async def _watched(db: Database, due: Mapping[str, datetime], now: datetime) -> Iterable[tuple[datetime, list[int]]]:
-    """The series that have candles of minutes, by when theirs are due."""
-    found = defaultdict[datetime, list[int]](list)
-    for row in await db.reads.fetch(sql("gaps", "watched")):
-        found[due.get(row["source"], now)].append(row["series_id"])
-    return found.items()
-
-
-def _parts(ids: list[int], size: int) -> list[list[int]]:
-    return [ids[at : at + size] for at in range(0, len(ids), size)]
-
-
-async def _holes(db: Database, scope: Scope) -> list[Hole]:
-    rows = await db.reads.fetch(HOLES.format(minutes=minutes()), *scope.arguments())
-    return [_hole(row["series_id"], row["dataset"], row["first"], row["last"], own=row["own"]) for row in rows]
-
-
-def _hole(series: int, dataset: str, first: datetime, last: datetime, *, own: bool) -> Hole:
-    if own:
-        return Hole(series, dataset, first, last)
-    return Hole(series, dataset, first, last, "upstream_keeps_no_more", "unfillable", NOT_IN_THE_IMPORT)
-
-
-async def note_before(db: Database, pulled: Iterable[Pulled], since: datetime) -> None:
-    """Enter what is wanted `since` then of pulled series that have candles, and lies before these."""
-    had = [(one.source, max(since, one.keeps)) for one in pulled if one.keeps]
-    told = [source for source, _ in had], [start for _, start in had]
-    rows = await db.reads.fetch(sql("gaps", "before"), since, *told)
-    state: dict[str, State] = {"not_listed": "unfillable", "not_fetched_yet": "open"}
-    await note(db, [Hole(row[0], "candles_1m", row[1], row[2], row[3], state[row[3]]) for row in rows])
-
-
-async def _settle(db: Database, start: datetime, end: datetime) -> None:
+async def settle(db: Database, start: datetime, end: datetime) -> None:
     """Look again at gaps that reach into a window: they may have been filled meanwhile."""
     rows = await db.reads.fetch(sql("gaps", "unsettled"), start, end)
-    for some in _parts([row["id"] for row in rows], GAPS_A_LOOK):
+    found = [row["id"] for row in rows]
+    for at in range(0, len(found), GAPS_A_LOOK):
         async with _ledger(db) as copy:
-            await copy.execute(sql("gaps", "look_again"), some)
+            await copy.execute(sql("gaps", "look_again"), found[at : at + GAPS_A_LOOK])
 
 
 async def due(db: Database, source: str) -> bool:
@@ -230,6 +170,11 @@ async def _left(copy: Driver, dataset: str, ids: list[int]) -> list[int]:
     if dataset == "liquidations":
         return ids
     return [row["id"] for row in await copy.fetch(sql("gaps", "look_again"), ids)]
+
+
+async def counts(db: Database) -> list[asyncpg.Record]:
+    """How many `gaps` there are, by `state` and `dataset`."""
+    return await db.reads.fetch(sql("gaps", "counts"))
 
 
 def listing(

@@ -11,6 +11,7 @@ import pytest
 from app.db import Database
 from app.services import gaps, reference
 from app.services.gaps import Hole
+from app.services.holes import NOT_IN_THE_IMPORT
 from app.services.store import put
 from tests.db.facts import DAY, batch, hour_batch, series, settle
 from tests.db.minutes import CANDLE, MINUTE, look, minute, tell
@@ -46,7 +47,7 @@ async def test_the_ledger(client: httpx.AsyncClient, clean_database: Database, m
         {
             "series": "binance:BTCUSDT:candles_1m:import", **ours, "source": "import", "dataset": "candles_1m",
             "from": "2026-01-05T00:01:00Z", "to": "2026-01-05T00:05:00Z", "minutes": 4.0, **lacks,
-            "state": "unfillable", "reason": "upstream_keeps_no_more", "detail": gaps.NOT_IN_THE_IMPORT,
+            "state": "unfillable", "reason": "upstream_keeps_no_more", "detail": NOT_IN_THE_IMPORT,
         },
         {
             "series": "binance:BTCUSDT:liquidations:binance", **ours, "source": "binance", "dataset": "liquidations",

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from app.db import Database
-from app.services.gaps import Pulled, detect
+from app.services.holes import Pulled, detect
 from app.services.store import WIDE_MINUTE, put
 from tests.db.facts import DAY
 

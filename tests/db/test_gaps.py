@@ -8,8 +8,9 @@ import pytest
 
 from app.db import Database
 from app.records import Instrument
-from app.services import gaps, reference
-from app.services.gaps import Hole, Pulled
+from app.services import gaps, holes, reference
+from app.services.gaps import Hole
+from app.services.holes import Pulled
 from app.services.store import put
 from tests.db.facts import DAY, batch, series
 from tests.db.minutes import CANDLE, MINUTE, WIDE, ledger, look, minute, tell
@@ -125,7 +126,7 @@ async def test_before_the_first_row(clean_database: Database) -> None:
     for one in (old, new):
         await tell(db, one, range(10))
     for keeps, since in ((minute(-100), minute(-200)), (minute(-150), minute(-190))):
-        await gaps.note_before(db, [Pulled("binance", minute(10), keeps), Pulled("okx", minute(10), None)], since)
+        await holes.note_before(db, [Pulled("binance", minute(10), keeps), Pulled("okx", minute(10), None)], since)
     assert await ledger(db, old) == [("candles_1m", -150, 0, "open", "not_fetched_yet")]
     assert await ledger(db, new) == [
         ("candles_1m", -200, -50, "unfillable", "not_listed"),
