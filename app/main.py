@@ -4,7 +4,7 @@ import gc
 import logging
 from asyncio import Semaphore
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -17,23 +17,33 @@ from app.api import (
     admin,
     backfills,
     candles,
+    collectors,
     deps,
     disagreements,
     docs,
     entities,
     fundamentals,
     funding,
+    gaps,
     handlers,
     health,
     imports,
+    liquidations,
+    long_short,
     lookup,
     open_interest,
     openapi,
+    perp_data,
+    perpspecs,
     predictions,
     quality,
     reference,
+    rolling,
+    running,
     spreads,
     stream,
+    taker_volume,
+    wicks,
     writing,
 )
 from app.api.forms import MEDIA
@@ -42,7 +52,8 @@ from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
 from app.ingest import backfill, schedule, sources
-from app.ingest.engine import started
+from app.ingest.collect import collecting
+from app.ingest.engine import Keeping, started
 from app.ingest.orders import plan_order
 from app.ingest.runner import key_of, why_disabled
 from app.ingest.spec import Feed, Source
@@ -61,16 +72,33 @@ READING = (
     spreads.router,
     open_interest.router,
     candles.router,
+    wicks.router,
+    long_short.router,
+    taker_volume.router,
+    liquidations.router,
+    perp_data.router,
+    rolling.router,
     fundamentals.router,
     entities.router,
     reference.router,
+    perpspecs.router,
     quality.router,
     disagreements.router,
+    gaps.router,
     stream.router,
 )
 """Routers that anybody may read, unless reading needs a key."""
 
-GUARDED = (admin.router, backfills.router, entities.editing, imports.router, writing.router)
+GUARDED = (
+    admin.router,
+    running.router,
+    collectors.router,
+    backfills.router,
+    entities.editing,
+    perpspecs.editing,
+    imports.router,
+    writing.router,
+)
 """Routers that see to keys themselves."""
 
 PACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA["parquet"])
@@ -199,10 +227,13 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     for source in everything.values():
         await reference_data.put_source(db, source.id, on_request=source.on_request)
         await put_catalogue(db, source.id, source.metrics)
-    engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded))
+    keeping = Keeping(settings.kept_days, settings.archive_dir)
+    engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded, keeping))
     app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:
-        await stack.enter_async_context(schedule.running(engine, pulled.values()))
+        collect = partial(collecting, engine, pulled.values(), settings.minute_assets)
+        beside = collect if settings.streams else nullcontext
+        await stack.enter_async_context(schedule.running(engine, pulled.values(), beside))
     if settings.backfills:
         await stack.enter_async_context(backfill.working(engine, pulled))
 

@@ -14,6 +14,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ENV_FILE = ".env"
 WordList = Annotated[tuple[str, ...], NoDecode]
 EXCHANGE, FRACTION = r"[a-z0-9][a-z0-9_.-]*", r"-?(?:0|0?\.\d+)"
+MOST_DAYS = 36_500
+RETENTION = "PERPSTORE_RETENTION_DAYS_"
+RETAINED: Mapping[str, str] = {
+    "candles_1m": "perp_1m",
+    "perp_1m": "perp_1m",
+    "liquidations": "liquidation",
+    "candles_1h": "perp_1h",
+    "perp_1h": "perp_1h",
+    "open_interest": "open_interest",
+    "predicted_funding": "predicted_funding",
+}
+"""Datasets whose days can be set, and the fact table each is in."""
+MINUTES_AND_TICKS = ("perp_1m", "liquidation")
 FEE = re.compile(rf"(\*|{EXCHANGE}):({FRACTION})/({FRACTION})", re.ASCII)
 """Fees of one exchange, `binance:0.0005/0.0002`: its name (`*`: all others), taker and maker as fractions."""
 
@@ -71,6 +84,8 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         default=0,
         ge=0,
+        le=MOST_DAYS,
+        validate_default=True,
         description="Days that minutes and ticks are kept, from now back; 0: for ever. Of one dataset: "
         "`PERPSTORE_RETENTION_DAYS_<DATASET>`, such as `PERPSTORE_RETENTION_DAYS_PERP_1M`.",
     )
@@ -84,6 +99,17 @@ class Settings(BaseSettings):
     def most_traded(self) -> Mapping[str, int]:
         """Of sources that are not to be asked for every coin: for how many, by source."""
         return {} if self.velo_pairs == "full" else {"velo": int(self.velo_pairs.removeprefix("top"))}
+
+    @property
+    def kept_days(self) -> Mapping[str, int]:
+        """Days that the rows of each fact table are kept; 0, or absent: for ever."""
+        return {**dict.fromkeys(MINUTES_AND_TICKS, self.retention_days), **own_retention()}
+
+    @field_validator("retention_days")
+    @classmethod
+    def _has_known_datasets(cls, days: int) -> int:
+        own_retention()
+        return days
 
     @field_validator("velo_pairs", mode="before")
     @classmethod
@@ -113,13 +139,24 @@ def environment() -> Mapping[str, str]:
     return {**from_file, **os.environ}
 
 
-def kept_days(dataset: str, default: int) -> int:
-    """Days that a dataset is kept: `PERPSTORE_RETENTION_DAYS_<DATASET>` if set, else the default. Raises ValueError."""
-    name = f"PERPSTORE_RETENTION_DAYS_{dataset.upper().replace('-', '_')}"
-    told = environment().get(name, "").strip()
-    if told and not told.isdecimal():
-        raise ValueError(f"{name}: {told!r} is not a number of days")
-    return int(told) if told else default
+def own_retention() -> Mapping[str, int]:
+    """Days of fact tables that `PERPSTORE_RETENTION_DAYS_<DATASET>` is set for. Raises ValueError."""
+    found: dict[str, int] = {}
+    for name, told in environment().items():
+        if name.upper().startswith(RETENTION) and told.strip():
+            fact, days = _own_days(name, told.strip())
+            if found.setdefault(fact, days) != days:
+                raise ValueError(f"{name}={told}: the same rows have {found[fact]} days under another name")
+    return found
+
+
+def _own_days(name: str, told: str) -> tuple[str, int]:
+    dataset = name[len(RETENTION) :].lower().replace("-", "_")
+    if dataset not in RETAINED:
+        raise ValueError(f"{name}: no dataset {dataset} whose days can be set; there are {', '.join(RETAINED)}")
+    if not (told.isdecimal() and told.isascii() and int(told) <= MOST_DAYS):
+        raise ValueError(f"{name}: {told!r} is not a number of days from 0 to {MOST_DAYS}")
+    return RETAINED[dataset], int(told)
 
 
 def socket_url(source_id: str, default: str) -> str:

@@ -17,8 +17,20 @@ from pydantic import SecretStr
 from app import embedded
 from app.db import Database
 from app.main import create_app
-from app.records import Instrument, Metric, SourceAsset
-from app.services import backfills, entity_edit, keys, log, metrics, reference, rollup, source_assets
+from app.records import Instrument, Liquidation, Metric, PerpMinute, SourceAsset
+from app.services import (
+    backfills,
+    batch,
+    entity_edit,
+    error_log,
+    keys,
+    log,
+    metrics,
+    reference,
+    rollup,
+    source_assets,
+    store,
+)
 from app.settings import Settings
 
 Operations = list[tuple[re.Pattern[str], str, str]]
@@ -76,6 +88,13 @@ CALLS = (
          {"short": "hyperliquid", "long": "binance", "per": "1y", **WINDOW}),
     Call("Open interest, summed", "/open-interest/BTC", {"aggregate": "sum", **WINDOW}),
     Call("Candles of four hours", "/candles/BTC", {"interval": "4h", "start": "2026-03-02", "end": "2026-03-03"}),
+    Call("Long wicks", "/wicks/BTC",
+         {"side": "upper", "min_pct": "0.1", "interval": "1h", "start": "2026-03-02", "end": "2026-03-03"}),
+    Call("Accounts long for each that is short", "/long-short/BTC", {"interval": "5m", **WINDOW}),
+    Call("What takers bought and sold", "/taker-volume/BTC", {"interval": "15m", **WINDOW}),
+    Call("Liquidations, each as told", "/liquidations/BTC", WINDOW),
+    Call("Liquidations of long positions, by the hour", "/liquidations/BTC",
+         {"side": "long", "interval": "1h", **WINDOW}),
     Call("Metrics of entities", "/metrics-catalog", {"source": "defillama"}),
     Call("Daily values of an asset", "/fundamentals/UNI",
          {"metric": "TVL", "start": "2026-03-01", "end": "2026-03-03"}),
@@ -90,6 +109,16 @@ CALLS = (
     Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals", volatile=True),
     Call("What was true of it, and when", "/instruments/bybit/BTCUSDT/facts", volatile=True),
     Call("Exchanges", "/exchanges"),
+    Call("Slices of minutes", "/perpspecs", {"limit": "2"}),
+    Call("Minutes by perpspec", "/perp-data/BTC", {"perpspecs": "bin-lsr,bin-tv", **WINDOW}),
+    Call("Exchanges side by side, by the minute", "/perp-data/BTC",
+         {"perpspecs": "bin-lsr,byb-lsr", "joined": "true", **WINDOW}),
+    Call("Changes over 1, 5 and 10 minutes", "/rolling/BTC",
+         {"perpspecs": "bin-lsr", "at": "2026-03-02T00:31:00Z"}),
+    Call("All assets at one minute", "/rolling", {"where": "tbv_chg_5m>10", "fields": "tbv,tbv_chg_5m",
+         "at": "2026-03-02T00:31:00Z"}),
+    Call("Every minute in which something held", "/rolling",
+         {"where": "lsr>1.7,lsr_chg_10m>5", "fields": "lsr,lsr_chg_10m", **WINDOW}),
     Call("Bring your own funding", "/funding", {}, "POST",
          [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "rate": 1e-05, "interval_hours": 1}]),
     Call("Bring your own open interest", "/open-interest", {}, "POST",
@@ -97,6 +126,17 @@ CALLS = (
     Call("Bring your own candles; one of these is wrong", "/candles", {}, "POST",
          [{"time": f"2026-03-04T00:0{n}:00Z", "exchange": "kraken", "asset": "BTC",
            "open": 90000, "high": 90000 - n, "low": 89990, "close": 90000} for n in (0, 1)]),
+    Call("Bring liquidations; of one of these it is not said whose position it was", "/liquidations", {}, "POST",
+         [{"time": "2026-03-04T00:00:01.250Z", "exchange": "kraken", "asset": "BTC", "side": side, "price": 90000,
+           "quantity": 0.5} for side in ("long", "sell")]),
+    Call("Bring your own ratio of accounts", "/long-short", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "long_share": 0.6,
+           "short_share": 0.4}]),
+    Call("Bring what takers traded", "/taker-volume", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "buy_volume_base": 12.5,
+           "sell_volume_base": 7.25}]),
+    Call("Bring fields of a perpspec of your own; nobody has added one yet", "/perp-data", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "kraken", "asset": "BTC", "vwap": 90000}]),
     Call("Bring your own metrics; one of these has no value", "/fundamentals", {}, "POST",
          [{"time": "2026-03-04", "asset": "UNI", "metric": "Active wallets", "unit": "wallets", "value": value}
           for value in (1250, None)]),
@@ -104,6 +144,9 @@ CALLS = (
     Call("Sources", "/sources"),
     Call("Datasets and the units of their fields", "/datasets"),
     Call("How fresh", "/quality/freshness", volatile=True),
+    Call("How much of what is expected is there", "/quality/coverage",
+         {"asset": "BTC", "exchange": "okx", "dataset": "candles_1h,funding", **WINDOW}),
+    Call("What is missing", "/quality/gaps", {"state": "open,unfillable"}, volatile=True),
     Call("Where two sources differ", "/quality/disagreements", {"asset": "BTC", **WINDOW, "end": "2026-03-03"}),
     Call("What was refused", "/quality/rejects", volatile=True),
     Call("What nobody is sure of", "/quality/unmapped", volatile=True),
@@ -113,9 +156,11 @@ CALLS = (
     Call("Say what an exchange calls it", "/entities/example-coin/source-ids", {}, "POST",
          {"source": "binance", "source_id": "EXMPLUSDT"}),
     Call("Two that are one", "/entities/merge", {}, "POST", {"from": "local-exmpl", "into": "example-coin"}),
+    Call("A slice of your own", "/perpspecs", {}, "POST", {"name": "bin-vwap", "fields": ["ts", "symbol", "vwap"]}),
     Call("Pull now", "/admin/pulls", {}, "POST", {"source": "binance", "dataset": "funding"}, volatile=True),
     Call("Pulls", "/admin/pulls", volatile=True),
     Call("Jobs", "/admin/jobs", volatile=True),
+    Call("Live collectors", "/admin/collectors", volatile=True),
     Call("One pull", "/admin/pulls/2", volatile=True),
     Call("Pause a job", "/admin/jobs/binance:funding/pause", {}, "POST", volatile=True),
     Call("Resume a job", "/admin/jobs/binance:funding/resume", {}, "POST", volatile=True),
@@ -126,6 +171,8 @@ CALLS = (
     Call("All back-fills", "/admin/backfills", volatile=True),
     Call("Stop it", "/admin/backfills/2/cancel", {}, "POST", volatile=True),
     Call("Go on with one that was stopped", "/admin/backfills/1/resume", {}, "POST", volatile=True),
+    Call("What went wrong", "/admin/errors", {"order": "desc"}, volatile=True),
+    Call("How much is stored", "/admin/storage", volatile=True),
     Call("What was brought, and by whom", "/admin/imports", {"order": "desc"}, volatile=True),
     Call("Take an import back", "/admin/imports/6", {}, "DELETE", volatile=True),
     Call("Alive?", "/health/live", volatile=True),
@@ -163,10 +210,31 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     told = {"funding": _funding() + _estimates(), "open-interest": _open_interest(), "candles": _candles()}
     for dataset, rows in {**told, "fundamentals": _fundamentals()}.items():
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
+    await _minutes(db)
     await rollup.refresh(db)
     await _unmapped(db)
     await _pulled(db)
     await _cancelled(db)
+
+
+async def _minutes(db: Database) -> None:
+    """Three hours of what minutes tell beside candles, and some liquidations."""
+    first, minute = DAY + 24 * HOUR, timedelta(minutes=1)
+    told = [
+        PerpMinute("BTCUSDT", first + n * minute,
+                   {"long_short_ratio": round(1.6 + sin(n / 30) / 4, 4),
+                    "buy_volume_base": round(5 + sin(n), 3), "sell_volume_base": round(5 - sin(n / 2), 3)})
+        for n in range(180)
+    ]  # fmt: skip
+    events = [
+        Liquidation("BTCUSDT", first + n * minute + timedelta(milliseconds=137 * n), "long" if n % 2 else "short",
+                    90000.0 + n, round(0.1 + n / 100, 3))
+        for n in range(7, 180, 20)
+    ]  # fmt: skip
+    for exchange in ("binance", "bybit"):
+        listed = await reference.series_of(db, exchange, exchange)
+        await store.put(db, "perp_1m", [batch.minutes(told, listed)])
+        await store.put(db, "liquidation", [batch.columns(events, listed)[0]["liquidation"]])
 
 
 async def _unmapped(db: Database) -> None:
@@ -185,6 +253,8 @@ async def _pulled(db: Database) -> None:
     pull = await log.begin(db, "binance", "funding")
     await log.reject(db, "binance", "funding", [refused])
     await log.finish(db, pull, "succeeded", log.Counts(requests=1, received=2, inserted=1, rejected=1), None)
+    told = "binance answers 503 (3 times)"
+    await error_log.note_error(db, "pull", "partial", told, "binance", "candles_1m", {"pull": pull})
 
 
 async def _cancelled(db: Database) -> None:

@@ -114,7 +114,8 @@ class Replay:
 
     def settings(self) -> dict[str, str]:
         """What points a service here."""
-        return {f"{source.upper()}_BASE_URL": self.url for source in SOURCES}
+        addresses = {f"{source.upper()}_BASE_URL": self.url for source in SOURCES}
+        return {**addresses, "PERPSTORE_STREAMS": "off"}
 
     def misbehave(self, fault: Fault, *, to: str = "/", times: int = 1) -> None:
         """Answer the next requests whose path, query or body has `to` in it so."""

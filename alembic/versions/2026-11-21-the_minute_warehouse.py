@@ -29,6 +29,166 @@ language sql stable parallel safe as $$
 $$
 """
 
+# RSI as the domain rules have it (section 6), computed when it is read.
+RSI = (
+    # Wilder's smoothing over 14 values, the first of them the seed. A remainder too small to show would underflow.
+    """
+create function wilder_step(smoothed float8, next float8)
+returns float8
+language sql immutable strict parallel safe as $$
+  select (case when smoothed > 1e-200 then smoothed * 13 else 0 end + next) / 14
+$$
+""",
+    "create aggregate wilder(float8) (sfunc = wilder_step, stype = float8, parallel = safe)",
+    # RSI(14) of candles `step` apart, one row a candle: of the last 500 up to it, or of those since a gap; null until
+    # there are 14 changes. What came before the 500 has a weight of (13/14)^485 and is taken out again: in a market
+    # that stands still even that would be seen, and the answer would hang on where one began.
+    """
+create function rsi_of(times timestamptz[], closes float8[], step interval)
+returns table (ts timestamptz, rsi float8)
+language sql immutable parallel safe as $$
+  with candle as (
+    select c.ts, c.close - lag(c.close) over told as change, c.ts - lag(c.ts) over told is distinct from step as starts
+    from unnest(times, closes) as c(ts, close) window told as (order by c.ts)
+  ), run as (
+    select c.ts, case when not starts then greatest(change, 0) end as gain,
+      case when not starts then greatest(-change, 0) end as loss,
+      count(*) filter (where starts) over (order by c.ts) as run
+    from candle c
+  ), seeded as (
+    select run.*, row_number() over since - 1 as changes,
+      avg(gain) over fourteen as mean_gain, count(*) filter (where gain > 0) over held as gains,
+      avg(loss) over fourteen as mean_loss, count(*) filter (where loss > 0) over held as losses
+    from run
+    window since as (partition by run order by run.ts), fourteen as (since rows 13 preceding),
+      held as (since rows 498 preceding)
+  ), smooth as (
+    select *, wilder(case when changes > 14 then gain when changes = 14 then mean_gain end) over since as up,
+      wilder(case when changes > 14 then loss when changes = 14 then mean_loss end) over since as down
+    from seeded window since as (partition by run order by seeded.ts)
+  ), recent as (
+    select smooth.ts, changes,
+      case when gains > 0 then up + coalesce(lag(mean_gain - up, 485) over since * faded, 0) else 0 end as up,
+      case when losses > 0 then down + coalesce(lag(mean_loss - down, 485) over since * faded, 0) else 0 end as down
+    from smooth, (select (13 / 14::float8) ^ 485 as faded) of_485
+    window since as (partition by run order by smooth.ts)
+  )
+  select recent.ts, case when changes >= 14 then coalesce(100 * (up / nullif(up + down, 0)), 50) end from recent
+$$
+""",
+    # Closes of the hours that begin in [first, last): of the last minute there is, or of the hour where no minute is.
+    # Each by its key, minute 59 first: a plan that goes by the time would read every series there is.
+    """
+create function hour_closes(series int[], first timestamptz, last timestamptz, moment timestamptz)
+returns table (series_id int, ts timestamptz, close float8)
+language sql stable parallel safe as $$
+  select * from (
+    select s, h, coalesce(
+      (select c.close from perp_1m_known(moment) c
+       where c.series_id = s and c.ts = h + interval '59 minutes' and c.close is not null),
+      (select c.close from perp_1m_known(moment) c
+       where c.series_id = s and c.ts >= h and c.ts < h + interval '59 minutes' and c.close is not null
+       order by c.ts desc limit 1),
+      (select p.close from perp_1h_known(moment) p where p.series_id = s and p.ts = h)) as close
+    from unnest(series) s, generate_series(first, last - interval '1 microsecond', interval '1 hour') h
+    offset 0
+  ) hour where close is not null
+$$
+""",
+    # The hour completed last when the minute that opens at `minute` closes.
+    """
+create function hour_completed(minute timestamptz)
+returns timestamptz
+language sql immutable parallel safe as $$
+  select date_bin('1 hour', minute + interval '1 minute', '2000-01-01Z') - interval '1 hour'
+$$
+""",
+    # RSI(14) of the minutes of [first, last) that have a candle, and of the hour completed last at the close of each.
+    """
+create function rsi_minutes(series int, first timestamptz, last timestamptz, moment timestamptz)
+returns table (ts timestamptz, rsi1 float8, rsi60 float8)
+language sql stable parallel safe as $$
+  with minute as materialized (
+    select array_agg(c.ts) as times, array_agg(c.close) as closes
+    from perp_1m_known(moment) c
+    where c.series_id = series and c.ts >= first - interval '499 minutes' and c.ts < last and c.close is not null
+  ), hour as materialized (
+    select array_agg(h.ts) as times, array_agg(h.close) as closes
+    from hour_closes(
+      array[series], hour_completed(first) - interval '499 hours',
+      hour_completed(last - interval '1 microsecond') + interval '1 hour', moment) h
+  )
+  select m.ts, m.rsi, h.rsi
+  from (select r.* from minute, rsi_of(times, closes, interval '1 minute') r where r.ts >= first) m
+  left join (select r.* from hour, rsi_of(times, closes, interval '1 hour') r) h on h.ts = hour_completed(m.ts)
+$$
+""",
+    # The same of many series at one minute: the weights that the smoothing comes to are known, so that a sum will do.
+    """
+create function rsi_at(series int[], minute timestamptz, moment timestamptz)
+returns table (series_id int, rsi1 float8, rsi60 float8)
+language sql stable parallel safe as $$
+  with candle as (
+    select c.series_id, 1 as minutes, extract(epoch from minute - c.ts)::int / 60 as back, c.close
+    from perp_1m_known(moment) c
+    where c.series_id = any(series) and c.close is not null
+      and c.ts > minute - interval '500 minutes' and c.ts <= minute
+    union all
+    select h.series_id, 60, extract(epoch from newest - h.ts)::int / 3600, h.close
+    from hour_completed(minute) as newest,
+      hour_closes(series, newest - interval '499 hours', newest + interval '1 hour', moment) h
+  ), aged as (
+    select *, row_number() over before - 1 as age, close - lead(close) over before as change
+    from candle window before as (partition by candle.series_id, minutes order by back)
+  ), run as (
+    select *, count(*) over (partition by aged.series_id, minutes) - 1 as changes from aged where back = age
+  ), mean as (
+    select run.series_id, minutes, sum(greatest(change, 0) * weight) as up, sum(greatest(-change, 0) * weight) as down
+    from run cross join lateral (select (13 / 14::float8) ^ least(age, changes - 14) as weight) faded
+    where changes >= 14 and age < changes group by run.series_id, minutes
+  ), strength as (
+    select mean.series_id, minutes, coalesce(100 * (up / nullif(up + down, 0)), 50) as rsi from mean
+  )
+  select s.series_id, max(rsi) filter (where minutes = 1), max(rsi) filter (where minutes = 60)
+  from strength s group by s.series_id
+$$
+""",
+)
+RSI_SIGNATURES = (
+    "function rsi_at(int[], timestamptz, timestamptz)",
+    "function rsi_minutes(int, timestamptz, timestamptz, timestamptz)",
+    "function hour_completed(timestamptz)",
+    "function hour_closes(int[], timestamptz, timestamptz, timestamptz)",
+    "function rsi_of(timestamptz[], float8[], interval)",
+    "aggregate wilder(float8)",
+    "function wilder_step(float8, float8)",
+)
+TELLS = """
+create function tells(told perp_1m, dataset text) returns boolean
+language sql immutable parallel safe as $$
+  select case dataset
+    when 'candles_1m' then told.close is not null
+    when 'open_interest' then coalesce(told.oi_base, told.oi_usd) is not null
+    when 'predicted_funding' then told.predicted_rate is not null
+    when 'long_short' then told.long_short_ratio is not null
+    when 'taker_volume' then told.buy_volume_base is not null
+    else false
+  end
+$$
+"""
+STORED_MINUTES = """
+create function stored_minutes(series int, dataset text, starts timestamptz, ends timestamptz) returns tstzmultirange
+language sql stable parallel safe as $$
+  select coalesce(range_agg(tstzrange(told.ts, told.ts + step.length)), '{}')
+  from (values (case dataset when 'long_short' then interval '5 minutes' else interval '1 minute' end)) step(length),
+  lateral (
+    select date_bin(step.length, p.ts, 'epoch') as ts from perp_1m p
+    where p.series_id = series and p.ts >= date_bin(step.length, starts, 'epoch') and p.ts < ends
+      and tells(p, dataset)
+  ) told
+$$
+"""
+
 # Slices to start with: of three exchanges six each, and one across all.
 EXCHANGES = {"bin": "binance", "byb": "bybit", "okx": "okx"}
 KINDS = {
@@ -65,6 +225,11 @@ def widen_minutes() -> None:
     op.create_index("ix_perp_1m_ts", "perp_1m", ["ts"])
     op.execute("drop function perp_1m_known(timestamptz)")
     create_known("perp_1m", floats(CANDLE + MINUTE))
+
+
+def columns_of_users() -> list[str]:
+    rest = {"series_id", "ts", "known_at", "batch_id", *CANDLE, *MINUTE}
+    return [one["name"] for one in sa.inspect(op.get_bind()).get_columns("perp_1m") if one["name"] not in rest]
 
 
 def create_liquidation() -> None:
@@ -126,11 +291,14 @@ def create_gap() -> None:
         sa.Column("detail", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_gap_series_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gap")),
-        sa.UniqueConstraint("series_id", "dataset", "first", name=op.f("uq_gap_series_id_dataset_first")),
     )
+    known = sa.text("state <> 'repaired'")
+    op.create_index("uq_gap_begin", "gap", ["series_id", "dataset", "first"], unique=True, postgresql_where=known)
     unsettled = sa.text("state in ('open', 'repairing')")
     op.create_index("ix_gap_unsettled", "gap", ["next_try_at"], postgresql_where=unsettled)
     op.create_index("ix_gap_first", "gap", ["first"])
+    op.execute(TELLS)
+    op.execute(STORED_MINUTES)
 
 
 def create_running() -> None:
@@ -181,18 +349,25 @@ def upgrade() -> None:
     create_perpspec()
     create_gap()
     create_running()
+    for statement in RSI:
+        op.execute(statement)
 
 
 def downgrade() -> None:
+    for signature in RSI_SIGNATURES:
+        op.execute(f"drop {signature}")
+    op.execute("drop function stored_minutes(int, text, timestamptz, timestamptz)")
+    op.execute("drop function tells(perp_1m, text)")
     for table in ("error_log", "collector", "retention", "gap", "perpspec"):
         op.drop_table(table)
     op.execute("drop function liquidation_known(timestamptz)")
     op.drop_table("liquidation")
     op.execute("delete from revision where fact = 'liquidation'")
     op.execute("drop function perp_1m_known(timestamptz)")
+    op.execute("drop function if exists perp_1m_known_before(timestamptz)")
     op.execute("delete from perp_1m where num_nulls(open, high, low, close) > 0")
     op.drop_index("ix_perp_1m_ts", "perp_1m")
-    for name in MINUTE:
+    for name in (*MINUTE, *columns_of_users()):
         op.drop_column("perp_1m", name)
     for name in CANDLE[:4]:
         op.alter_column("perp_1m", name, nullable=False)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import STEPS, AskedDep, why_empty
 from app.api.remembered import RememberedRoute
@@ -16,6 +17,9 @@ from app.services import candles
 router = APIRouter(route_class=RememberedRoute)
 
 PRICE = "quote currency a coin"
+Interval = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
+CandleInterval = Annotated[Interval, lower, Query(description="Length of an interval.")]
+BucketInterval = Annotated[Interval | None, lower, Query(description="Length of a bucket; default: as it was told.")]
 
 
 class Candle(Row):
@@ -35,15 +39,13 @@ class Candle(Row):
     complete: bool = column("Whether every minute (or hour) of it is known.")
 
 
-@router.get("/candles/{asset}", **documented(Candle, 404, 409, tag="Candles"))
+@router.get("/candles/{asset}", **documented(Candle, 404, 409, 410, tag="Candles"))
 async def asset_candles(
     db: DatabaseDep,
     common: CommonDep,
     asked: AskedDep,
     window: WindowDep,
-    interval: Annotated[
-        Literal["1m", "5m", "15m", "1h", "4h", "1d"], lower, Query(description="Length of a candle.")
-    ] = "1m",
+    interval: CandleInterval = "1m",
 ) -> Response:
     """Candles of an asset on every exchange that open in the window; with `at`, the last one closed by then.
 
@@ -51,12 +53,13 @@ async def asset_candles(
     there is nothing there is no row.
     """
     perps, length = asked.perps(window), STEPS[interval]
+
+    async def why() -> str | None:
+        return await why_empty(db, "candles", asked, window)
+
+    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
     if window.at is None:
         query = candles.candles(perps, window.start, window.end, length)
     else:
         query = candles.closed_by(perps, window.at, length)
-
-    async def why() -> str:
-        return await why_empty(db, "candles", asked, window)
-
-    return await render(db, query, Candle, common, meta(window), why_empty=why)
+    return await render(db, query, Candle, common, meta(shown), why_empty=reason)

@@ -101,9 +101,9 @@ class Conflict(ApiError):
 
 
 class Gone(ApiError):
-    """Before what is kept."""
+    """Before what is kept: retention removed it."""
 
-    status, code = 410, "before_retention"
+    status, code = 410, "gone"
 
 
 class NotAcceptable(ApiError):

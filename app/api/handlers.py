@@ -1,8 +1,10 @@
 """Whatever is raised while a request is answered, told as a problem."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -17,7 +19,11 @@ from starlette.routing import Match
 
 from app.api.errors import AmbiguousAsset, ApiError, BadRequest, Unavailable, UnknownAsset, Wrong, problem, shown
 from app.api.words import FORMS
+from app.db import Database
 from app.services.entities import AmbiguousName, UnknownName
+from app.services.error_log import note_error
+
+LOG_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +116,25 @@ def _ambiguous(request: Request, error: Exception) -> Response:
     return problem(request, AmbiguousAsset(detail, errors=wrong, candidates=ids))
 
 
-def _unforeseen(request: Request, error: Exception) -> Response:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     """Nothing of the error leaves the house; the server logs it, under the id that is told."""
+    await _write_down(request, error)
     answer = problem(request, ApiError("Something went wrong here. The log has it under this request_id"))
     answer.headers["X-Request-ID"] = str(request.scope.get("state", {}).get("request_id"))
     return answer
+
+
+async def _write_down(request: Request, error: Exception) -> None:
+    """In the log of errors, without what was asked: there may be secrets in it. Nobody waits long for that."""
+    database: Database | None = getattr(request.app.state, "database", None)
+    if database is None:
+        return
+    told = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+    name = request.scope.get("state", {}).get("request_id")
+    context = {"request_id": name, "method": request.method, "path": request.url.path}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOG_SECONDS):
+            await note_error(database, "request", "internal_error", told, context=context)
 
 
 _NOT_FINITE = re.compile("[+-]?(nan|inf|infinity)", re.IGNORECASE)

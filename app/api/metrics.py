@@ -11,7 +11,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.api.times import utc_now
 from app.db import Database
-from app.services import quality
+from app.services import collectors, gaps, quality
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -49,7 +49,8 @@ class Metrics:
         """All numbers, in Prometheus's text."""
         once = CollectorRegistry()
         following = GaugeMetricFamily("perpstore_stream_readers", "Who follows /stream now.", value=readers)
-        once.register(Told([*await _pulls(db), *await _data(db, expected), *_pools(db), following]))
+        told = [*await _pulls(db), *await _data(db, expected), *await _collectors(db), await _gaps(db), *_pools(db)]
+        once.register(Told([*told, following]))
         return generate_latest(self.registry) + generate_latest(once)
 
 
@@ -82,6 +83,30 @@ async def _data(db: Database, expected: Expected) -> Iterator[Metric]:
         if row["late"] is not None:
             late.add_metric(name, float(row["late"]))
     return iter((age, late))
+
+
+async def _collectors(db: Database) -> Iterator[Metric]:
+    query, labels = collectors.collectors(), ("source", "collector")
+    up = GaugeMetricFamily("perpstore_collector_up", "1 where a live collector is connected.", labels=labels)
+    lag = GaugeMetricFamily("perpstore_collector_lag_seconds", "Age of the newest row it heard.", labels=labels)
+    heard = CounterMetricFamily("perpstore_collector_messages", "Messages it heard.", labels=labels)
+    anew = CounterMetricFamily("perpstore_collector_reconnects", "How often it was opened anew.", labels=labels)
+    dropped = CounterMetricFamily("perpstore_collector_dropped", "Messages and rows it dropped.", labels=labels)
+    for row in await db.reads.fetch(query.text, *query.arguments):
+        name = [row["source"], row["id"]]
+        up.add_metric(name, float(row["state"] == "connected"))
+        if row["lag_s"] is not None:
+            lag.add_metric(name, row["lag_s"])
+        for family, count in ((heard, row["messages"]), (anew, row["reconnects"]), (dropped, row["dropped"])):
+            family.add_metric(name, count)
+    return iter((up, lag, heard, anew, dropped))
+
+
+async def _gaps(db: Database) -> Metric:
+    found = GaugeMetricFamily("perpstore_gaps", "Gaps in the ledger.", labels=("state", "dataset"))
+    for row in await gaps.counts(db):
+        found.add_metric([row["state"], row["dataset"]], row["gaps"])
+    return found
 
 
 def _pools(db: Database) -> Iterator[Metric]:

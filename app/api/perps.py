@@ -63,8 +63,21 @@ async def asked(
     db: DatabaseDep, asset: Asset, exchanges: Exchanges = None, margin: MarginParam = "all", source: SourceParam = None
 ) -> Asked:
     """Find the asset. Raises what becomes 404 with the nearest names, or 409 with the candidates."""
+    return await found(db, asset, exchanges, margin, source)
+
+
+async def found(
+    db: Database,
+    asset: str,
+    exchanges: list[str] | None,
+    margin: Literal["stable", "coin", "all"],
+    source: str | None,
+    *,
+    parameter: str = "exchanges",
+) -> Asked:
+    """The same, where exchanges are named by another parameter."""
     entity = await find_asset(db, asset)
-    await known_exchanges(db, exchanges)
+    await known_exchanges(db, exchanges, parameter)
     await known_source(db, source)
     return Asked(entity, only(exchanges), None if margin == "all" else margin, source)
 

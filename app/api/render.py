@@ -15,7 +15,7 @@ from app.api import shape
 from app.api.errors import bad_value
 from app.api.forms import media_type
 from app.api.paging import Common, TimeFormat, next_url, read_key, write_cursor
-from app.api.schemas import Row, columns, units
+from app.api.schemas import Rows, columns, units
 from app.api.shape import Kind, Shape
 from app.api.streams import Bare, stream
 from app.api.times import EARLIEST, Window, milliseconds, stamp
@@ -53,7 +53,7 @@ def meta(
     return Meta(window, units or {}, per, kind, joined, tuple(dict.fromkeys(told)))
 
 
-def _document(found: Meta, row: type[Row], time_format: TimeFormat) -> dict[str, object]:
+def _document(found: Meta, row: Rows, time_format: TimeFormat) -> dict[str, object]:
     """The envelope's `meta`, but for the request's id."""
     write = milliseconds if time_format == "ms" else stamp
     window = found.window
@@ -73,14 +73,14 @@ def _document(found: Meta, row: type[Row], time_format: TimeFormat) -> dict[str,
     }
 
 
-def _fields(row: type[Row]) -> tuple[tuple[str, Kind], ...]:
+def _fields(row: Rows) -> tuple[tuple[str, Kind], ...]:
     return tuple((column.name, column.kind) for column in columns(row))
 
 
 async def render(
     db: Database,
     query: Query,
-    row: type[Row],
+    row: Rows,
     common: Common,
     found: Meta,
     *,
@@ -102,7 +102,7 @@ async def render(
 
 
 async def render_known(
-    db: Database, rows: Sequence[Mapping[str, Any]], row: type[Row], common: Common, found: Meta
+    db: Database, rows: Sequence[Mapping[str, Any]], row: Rows, common: Common, found: Meta
 ) -> Response:
     """The same for rows that are not in the database."""
     return await render(db, Query(shape.known(_fields(row)), (json.dumps(rows, default=_plain),)), row, common, found)
@@ -126,7 +126,7 @@ def narrowed(query: Query, wanted: Shape, after: tuple[object, ...] | None) -> t
 
 
 async def _page(
-    db: Database, query: Query, wanted: Shape, row: type[Row], common: Common, found: Meta, why_empty: WhyEmpty | None
+    db: Database, query: Query, wanted: Shape, row: Rows, common: Common, found: Meta, why_empty: WhyEmpty | None
 ) -> Response:
     after = read_key(common, wanted.key_kinds)
     text = shape.page(
@@ -195,7 +195,7 @@ def answer(request: Request, data: str, facts: Mapping[str, object], page: Mappi
     return _envelope(request, data.encode(), facts, page, headers)
 
 
-def whole(request: Request, data: bytes, row: type[Row], found: Meta, time_format: TimeFormat) -> Response:
+def whole(request: Request, data: bytes, row: Rows, found: Meta, time_format: TimeFormat) -> Response:
     """The answer to a question in a body: all of `data`, JSON of one array a field of `row`."""
     page = {"next_cursor": None, "next_url": None}
     return _envelope(request, data, _document(found, row, time_format), page, {"Cache-Control": "no-store"})

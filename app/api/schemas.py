@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.fields import FieldInfo
@@ -54,9 +54,40 @@ def column(description: str, unit: str | None = None, **more: Any) -> Any:
     return Field(description=description, json_schema_extra={"x-unit": unit} if unit else None, **more)
 
 
+OTHER_VALUE: dict[str, Any] = {"type": ["number", "string", "null"]}
+
+
+class OpenRow(Row):
+    """Parent of rows that have more columns than those declared: which, depends on the question."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": OTHER_VALUE})
+
+
+class _OpenColumns(Out):
+    """The same as one array a column."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"additionalProperties": {"type": "array", "items": OTHER_VALUE}}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns of the answer to one question, in order, and the keys of its rows."""
+
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+
+
+Rows: TypeAlias = type[Row] | Chosen
+"""What rows are made of: always the same columns, or those of a question."""
+
+
 @cache
-def columns(row: type[Row]) -> tuple[Column, ...]:
+def columns(row: Rows) -> tuple[Column, ...]:
     """The fields of a row, in order."""
+    if isinstance(row, Chosen):
+        return row.columns
     fields = row.model_fields.items()
     return tuple(_column(field.alias or name, field.annotation, field.json_schema_extra) for name, field in fields)
 
@@ -138,7 +169,8 @@ def columns_model(row: type[Row]) -> type[BaseModel]:
         name: (_array_of(field), Field(description=field.description, alias=field.alias))
         for name, field in row.model_fields.items()
     }
-    return create_model(f"{row.__name__}Columns", __base__=Out, __doc__=row.__doc__, **fields)
+    base = _OpenColumns if issubclass(row, OpenRow) else Out
+    return create_model(f"{row.__name__}Columns", __base__=base, __doc__=row.__doc__, **fields)
 
 
 def _envelopes(rows: Sequence[type[Row]]) -> Any:
@@ -191,7 +223,7 @@ class Problem(Out):
     candidates: list[str] = Field(description="Names that may be meant: the nearest ones, or all of one symbol.")
 
 
-def units(row: type[Row], **other: str) -> dict[str, str]:
+def units(row: Rows, **other: str) -> dict[str, str]:
     """Unit of each field that has one; `other` for those that depend on the question."""
     return {c.name: c.unit for c in columns(row) if c.unit} | other
 

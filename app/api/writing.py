@@ -2,25 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from app.api.bodies import MIB, spooled
 from app.api.deps import DatabaseDep, Slug, WriterDep, lower, writer
 from app.api.errors import BadRequest, TooLarge, UnsupportedMedia, Wrong, bad_value
-from app.api.schemas import Out, problems
+from app.api.writing_docs import MAX_ROWS, writes
 from app.db import DATABASE_ERRORS, Database
 from app.services import importing, rollup
 from app.services.importing import Body, Format, Options
 from app.services.keys import Key
 
-MAX_ROWS = 1_000_000
 SETTLE_SECONDS = 2.0
 """How long after a write the rollups are brought up to it: many writes in a row cost one computation."""
 
@@ -55,27 +53,6 @@ async def _keep_rollups(app: FastAPI) -> None:
 router = APIRouter(dependencies=[Depends(writer)], lifespan=_lifespan)
 
 
-class RejectOut(Out):
-    """A row that was refused."""
-
-    row: int = Field(description="Which: data rows of the body, from 0.")
-    code: str = Field(description="Stable name of the rule it breaks.")
-    reason: str = Field(description="What was seen, for people.")
-
-
-class ImportAnswer(Out):
-    """What became of the rows: received = inserted + updated + unchanged + rejected_count."""
-
-    import_id: int | None = Field(description="Its number among `/admin/imports`, to take it back; null: a dry run.")
-    received: int = Field(description="Rows in the body.")
-    inserted: int = Field(description="New facts.")
-    updated: int = Field(description="Facts that say something else now; what they said before is kept.")
-    unchanged: int = Field(description="Rows that were there already, or are told again by a later row of the body.")
-    rejected_count: int = Field(description="Rows that were refused. The good ones are stored all the same.")
-    rejected: list[RejectOut] = Field(description="The first 1,000 of them.")
-    notices: list[str] = Field(description="Columns ignored, and what was made.")
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """The query of a write."""
@@ -88,7 +65,7 @@ class Told:
 
     def options(self, dataset: str) -> Options:
         """As the import takes them. Raises BadRequest."""
-        try:
+        with _followed():
             return importing.options(
                 dataset,
                 columns=[importing.pair("map", word) for word in self.columns],
@@ -98,8 +75,15 @@ class Told:
                 dry_run=self.dry_run,
                 max_rows=MAX_ROWS,
             )
-        except importing.BadOption as error:
-            raise bad_value(error.parameter, error.value, error.reason) from error
+
+
+@contextmanager
+def _followed() -> Generator[None]:
+    """Raises BadRequest for an option that cannot be followed."""
+    try:
+        yield
+    except importing.BadOption as error:
+        raise bad_value(error.parameter, error.value, error.reason) from error
 
 
 Map = Annotated[list[str] | None, Query(description="`column:field`, repeatable: read a column as a field.")]
@@ -117,69 +101,53 @@ def _told(
 
 ToldDep = Annotated[Told, Depends(_told)]
 
-JSON_TYPES: Mapping[str, Any] = {
-    "time": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-    "number": {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
-    "word": {"type": ["string", "null"]},
-}
-MEANT: Mapping[Format, str] = {
-    Format.NDJSON: "One object a line.",
-    Format.CSV: "A header line and comma-separated values, UTF-8.",
-    Format.PARQUET: "Columns by name.",
-    Format.ARROW: "Columns by name; stream or file.",
-}
 
-
-def _row_schema(dataset: str) -> dict[str, Any]:
-    told = importing.DATASETS[dataset]
-    fields = told.fields.items()
-    return {
-        "type": "object",
-        "required": list(told.needed),
-        "properties": {name: {"description": field.about, **JSON_TYPES[field.kind.value]} for name, field in fields},
-    }
-
-
-def _body_schema(dataset: str) -> dict[str, Any]:
-    rows = {"type": "array", "items": _row_schema(dataset), "description": "Rows; other fields are ignored."}
-    answer = {"type": "object", "required": ["data"], "properties": {"data": rows}, "description": "As `GET` answers."}
-    text = {kind.value: {"schema": {"type": "string", "description": about}} for kind, about in MEANT.items()}
-    return {
-        "required": True,
-        "description": f"Rows of {dataset}, at most {MAX_ROWS:,}; `Content-Encoding: gzip` if wanted.",
-        "content": {Format.JSON.value: {"schema": {"anyOf": [rows, answer]}}, **text},
-    }
-
-
-def _writes(dataset: str) -> dict[str, Any]:
-    """Arguments of the decorator of a route that writes a dataset."""
-    return {
-        "tags": ["Writing"],
-        "response_model": ImportAnswer,
-        "responses": problems(400, 401, 403, 408, 413, 415),
-        "openapi_extra": {"requestBody": _body_schema(dataset)},
-    }
-
-
-@router.post("/funding", **_writes("funding"))
+@router.post("/funding", **writes("funding"))
 async def write_funding(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store funding. `rate` is the fraction of one interval; `interval_hours` is inferred where it is absent."""
     return await _write("funding", request, db, told, key)
 
 
-@router.post("/open-interest", **_writes("open-interest"))
+@router.post("/open-interest", **writes("open-interest"))
 async def write_open_interest(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store one-sided open interest, in coins, USD or both."""
     return await _write("open-interest", request, db, told, key)
 
 
-@router.post("/candles", **_writes("candles"))
+@router.post("/candles", **writes("candles"))
 async def write_candles(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store finished candles of one minute or one hour."""
     return await _write("candles", request, db, told, key)
 
 
-@router.post("/fundamentals", **_writes("fundamentals"))
+@router.post("/liquidations", **writes("liquidations"))
+async def write_liquidations(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
+    """Store positions closed by their exchange. `side` is whose position it was, `long` or `short`.
+
+    One told twice is stored once. The minutes they fall in get their sums: see `/perp-data`.
+    """
+    return await _write("liquidations", request, db, told, key)
+
+
+@router.post("/long-short", **writes("long-short"))
+async def write_long_short(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
+    """Store accounts long ÷ accounts short (or both shares), each of the minute it was counted in."""
+    return await _write("long-short", request, db, told, key)
+
+
+@router.post("/taker-volume", **writes("taker-volume"))
+async def write_taker_volume(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
+    """Store what takers bought and sold in finished minutes or hours, in coins."""
+    return await _write("taker-volume", request, db, told, key)
+
+
+@router.post("/perp-data", **writes("perp-data"))
+async def write_perp_data(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
+    """Store fields of your own perpspecs, each of the minute `time` is in. What a row does not tell stays as it is."""
+    return await _write("perp-data", request, db, told, key)
+
+
+@router.post("/fundamentals", **writes("fundamentals"))
 async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store values of metrics of assets. A metric the catalogue does not have is added to it at once."""
     return await _write("fundamentals", request, db, told, key)
@@ -188,7 +156,8 @@ async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep, k
 async def _write(dataset: str, request: Request, db: Database, told: Told, key: Key) -> Response:
     options = told.options(dataset)
     async with _received(request) as body, request.app.state.imports:
-        options = replace(options, writer=importing.Writer(key.name, "api", _described(body)))
+        kept = request.app.state.settings.kept_days
+        options = replace(options, writer=importing.Writer(key.name, "api", _described(body)), kept=kept)
         answer = await _imported(db, dataset, body, options)
     if answer.inserted + answer.updated and not options.dry_run:
         request.app.state.written.set()
@@ -202,7 +171,8 @@ def _described(body: Body) -> str:
 
 async def _imported(db: Database, dataset: str, body: Body, options: Options) -> importing.Answer:
     try:
-        return await importing.import_body(db, dataset, body, options)
+        with _followed():
+            return await importing.import_body(db, dataset, body, options)
     except importing.BrokenBody as error:
         wrong = [Wrong("body", None, str(error))]
         raise BadRequest(f"The body cannot be read: {error}", code="bad_body", errors=wrong) from error

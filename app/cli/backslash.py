@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from app.cli.console import Failure
-from app.cli.facts import TABLES
 from app.cli.statements import Statement
 
 QUIT, HELP = "\\q", "\\?"
@@ -35,6 +34,8 @@ def meant(statement: Statement) -> Asked:
     """The SQL a backslash stands for. Raises Failure for what there is not."""
     match statement.text.split():
         case ["\\d"]:
+            from app.services.storage import TABLES
+
             return Asked(TABLES)
         case ["\\d", table]:
             return Asked(COLUMNS, (table,))

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import typer
 
-from app.cli import keys
+from app.cli import keys, perpspec
 from app.cli.backfill import backfill
 from app.cli.console import Failure, note, say
 from app.cli.export import export
@@ -49,6 +49,7 @@ app.command()(query)
 app.command()(status)
 app.command()(probe)
 app.add_typer(keys.app, name="keys")
+app.add_typer(perpspec.app, name="perpspec")
 
 
 def _version(wanted: bool) -> None:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from app.services.export import Exported, Facts, Wanted
 
 SLUGS = {"exchange": "select slug from exchange order by slug", "source": "select slug from source order by slug"}
+DATASETS_ARE = "funding, open-interest, candles, liquidations, long-short, taker-volume or fundamentals."
 NOTHING = "No rows: nothing is stored of that; no file was written"
 
 
 def export(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="funding, open-interest, candles or fundamentals.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=DATASETS_ARE)],
     parquet: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write Parquet under this folder.")
     ] = None,
@@ -38,7 +39,7 @@ def export(
     ] = None,
     end: Annotated[str | None, typer.Option(metavar="TIME", help="Until before then.")] = None,
     interval: Annotated[
-        list[str] | None, typer.Option(metavar="1m|1h", help="Of candles: only these [default: both].")
+        list[str] | None, typer.Option(metavar="1m|1h", help="Of candles and taker-volume: only these [default: both].")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -80,8 +81,8 @@ def _kinds(dataset: str, intervals: list[str]) -> "tuple[Facts, ...]":
     kinds = DATASETS[names.one_of("dataset", [dataset], list(DATASETS))[0]]
     if not intervals:
         return kinds
-    if dataset != "candles":
-        raise Failure(f"--interval is of candles; {dataset} has none. Leave it out", 2)
+    if dataset not in ("candles", "taker-volume"):
+        raise Failure(f"--interval is of candles and taker-volume; {dataset} has none. Leave it out", 2)
     chosen = names.one_of("interval", intervals, [kind.name for kind in kinds])
     return tuple(kind for kind in kinds if kind.name in chosen)
 

@@ -21,15 +21,6 @@ select (select count(*) from entity) as entities,
   (select count(*) from api_key where revoked_at is null) as keys,
   (select coalesce(sum(count), 0)::bigint from reject) as rejects
 """
-TABLES = """
-select t.relname as table, sum(pg_total_relation_size(part.oid))::bigint as bytes,
-  sum(nullif(part.reltuples, -1))::bigint as rows_estimated
-from pg_class t
-join pg_class part on part.oid = t.oid or part.oid in (select inhrelid from pg_inherits where inhparent = t.oid)
-where t.relnamespace = current_schema()::regnamespace and t.relkind in ('r', 'p') and not t.relispartition
-group by t.relname
-order by bytes desc, t.relname
-"""
 
 
 async def database(session: "Session") -> dict[str, Any]:
@@ -44,8 +35,3 @@ async def counts(db: "Database") -> dict[str, int]:
     """How many of everything that is named."""
     row = await db.reads.fetchrow(COUNTS)
     return dict(row) if row else {}
-
-
-async def tables(db: "Database") -> list[dict[str, Any]]:
-    """Bytes and (as the planner estimates) rows of each table, partitions and indexes included, largest first."""
-    return [dict(row) for row in await db.reads.fetch(TABLES)]

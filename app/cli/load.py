@@ -13,13 +13,17 @@ from app.cli.progress import progress
 
 if TYPE_CHECKING:
     from app.cli.session import Session
-    from app.services.importing import Answer, Options
+    from app.services.importing import Answer, BadOption, Options
 
 SHOWN = 10
+DATASETS_ARE = (
+    "funding, open-interest, candles, liquidations, long-short, taker-volume, fundamentals, "
+    "or perp-data: columns of your own perpspecs."
+)
 
 
 def load(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="funding, open-interest, candles, …")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=DATASETS_ARE)],
     file: Annotated[
         list[Path], typer.Argument(metavar="FILE", exists=True, readable=True, help="Files, or folders of them.")
     ],
@@ -39,6 +43,8 @@ def load(
     Examples:
       perpstore import funding rates.csv --map ts=time --set exchange=okx
       perpstore import candles 2025/*.parquet --set exchange=binance --json
+      perpstore import taker-volume tv.csv --map buy_vol=buy_volume_base --map sell_vol=sell_volume_base
+      perpstore import perp-data vwap.csv --map ts=time --set exchange=binance
       perpstore import funding export/funding        a folder that `export` wrote
     """
     options = _options(dataset, map, set, source, create_assets=create_assets, dry_run=dry_run)
@@ -60,9 +66,13 @@ def _options(
         )
         return replace(told, writer=Writer("command line", "command line"))
     except BadOption as error:
-        given = {"map": "--map ", "set": "--set ", "source": "--source "}.get(error.parameter, f"{error.parameter} ")
-        value = error.value.replace(":", "=", 1) if error.parameter in ("map", "set") else error.value
-        raise Failure(f"{given}{value}: {error.reason}. See `perpstore import --help`", 2) from error
+        raise _bad(error) from error
+
+
+def _bad(error: "BadOption") -> Failure:
+    given = {"map": "--map ", "set": "--set ", "source": "--source "}.get(error.parameter, f"{error.parameter} ")
+    value = error.value.replace(":", "=", 1) if error.parameter in ("map", "set") else error.value
+    return Failure(f"{given}{value}: {error.reason}. See `perpstore import --help`", 2)
 
 
 def _files(given: Sequence[Path]) -> Iterator[Path]:
@@ -86,13 +96,14 @@ def _imported(dataset: str, files: list[Path], options: "Options") -> "Answer":
     pa.set_memory_pool(pa.system_memory_pool())  # measured: a tenth less memory than its own, as fast
 
     async def work(session: "Session") -> "Answer":
-        from app.services.importing import BrokenBody, TooLarge, Unsupported, import_files
+        from app.services.importing import BadOption, BrokenBody, TooLarge, Unsupported, import_files
 
+        told = replace(options, kept=session.settings.kept_days)
         try:
             with progress("rows") as tell:
-                return await import_files(
-                    session.db, dataset, files, options, lambda name, rows: tell(name, rows, None)
-                )
+                return await import_files(session.db, dataset, files, told, lambda name, rows: tell(name, rows, None))
+        except BadOption as error:
+            raise _bad(error) from error
         except (BrokenBody, TooLarge, Unsupported) as error:
             raise Failure(f"{error}. Mend or leave out that file; what came before it is stored") from error
         except OSError as error:

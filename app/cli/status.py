@@ -39,7 +39,7 @@ def status(json: Json = False) -> None:
 async def _found(session: "Session") -> dict[str, Any]:
     from app.cli import facts
     from app.models import Pull
-    from app.services import log
+    from app.services import log, storage
 
     pulls = await log.pulls(session.db, limit=PULLS)
     scheduler = await _scheduler(session)
@@ -47,7 +47,7 @@ async def _found(session: "Session") -> dict[str, Any]:
         "version": _version(),
         "database": await facts.database(session),
         "counts": await facts.counts(session.db),
-        "tables": await facts.tables(session.db),
+        "tables": await storage.tables(session.db, session.settings.kept_days),
         "scheduler": scheduler,
         "freshness": await _freshness(session, scheduler["jobs"]),
         "pulls": [dict(zip(Pull.__table__.columns.keys(), row, strict=True)) for row in pulls],
@@ -92,12 +92,16 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"size        {size(database['bytes'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
     yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
-    rows = ((t["table"], size(t["bytes"]), t["rows_estimated"]) for t in found["tables"][:TABLES])
-    yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT"), rows)
+    yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "KEPT"), map(_table, found["tables"][:TABLES]))
     told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
     yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
     if found["pulls"]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
+
+
+def _table(row: Mapping[str, Any]) -> tuple[object, ...]:
+    days = row["retention_days"]
+    return row["table"], size(row["bytes"]), row["rows_estimated"], f"{days} days" if days else ""
 
 
 def _fresh(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.spec import Feed, Source, Window
 from app.logs import redact, tell_of_death
 from app.records import Instrument
-from app.services import backfills, store
+from app.services import backfills, error_log, store
 from app.services.backfills import Chunk, NotOurs, Worker
 from app.services.log import Counts
 
@@ -152,6 +152,9 @@ async def _failed(shift: _Shift, chunk: Chunk, error: Exception, requests: int) 
             await backfills.give_back(shift.engine.db, shift.me, chunk)
         return
     hopeless = isinstance(error, Refused | Malformed | Gone) or chunk.attempts + 1 >= MOST_ATTEMPTS
+    context = {"backfill": chunk.backfill, "chunk": chunk.number, "attempt": chunk.attempts + 1, "for_good": hopeless}
+    code = type(error).__name__.lower()
+    await error_log.note_error(shift.engine.db, "backfill", code, told, chunk.source, chunk.dataset, context)
     await backfills.give_back(shift.engine.db, shift.me, chunk, told, failed=True, for_good=hopeless, requests=requests)
 
 

@@ -6,7 +6,7 @@ It may be killed anywhere and nothing is wrong, only late: the next one goes on 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
 
@@ -21,11 +21,12 @@ from app.ingest.snapshots import list_venues, pull_snapshots
 from app.ingest.spec import Source
 from app.ingest.work import Job, Order, Progress, list_contracts, pull_facts
 from app.logs import redact
-from app.services import log, reference
+from app.services import error_log, log, reference
 
 STALE = timedelta(minutes=70)  # an hour, and the time a scheduled listing may take
 AGAIN = timedelta(minutes=2)
 SHOWN_TROUBLES = 3
+CANCELLED = "cancelled"
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Pulled:
     dataset: str
     status: Literal["succeeded", "partial", "failed"] = "failed"
     counts: log.Counts = field(default_factory=log.Counts)
-    error: str | None = "cancelled"
+    error: str | None = CANCELLED
 
 
 def datasets(source: Source) -> list[str]:
@@ -94,8 +95,17 @@ async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pul
         if pulled.status == "failed":
             engine.asked.pop((source.id, dataset), None)  # what was asked may not have been stored
         pulled = replace(pulled, counts=job.counts)
-        await _to_its_end(log.finish(engine.db, job.number, pulled.status, pulled.counts, pulled.error))
+        await _to_its_end(_write_down(job, pulled))
     return pulled
+
+
+async def _write_down(job: Job, pulled: Pulled) -> None:
+    """How it went, in the log of pulls; what went wrong in that of errors too. That somebody ended it is no error."""
+    await log.finish(job.engine.db, job.number, pulled.status, pulled.counts, pulled.error)
+    if pulled.error and pulled.error != CANCELLED:
+        context = {"pull": job.number, **asdict(pulled.counts)}
+        whose = pulled.source, pulled.dataset
+        await error_log.note_error(job.engine.db, "pull", pulled.status, pulled.error, *whose, context)
 
 
 def _way(source: Source, dataset: str) -> Callable[[Job], Awaitable[None]]:

@@ -5,10 +5,20 @@ Of several processes on a database one leads: it runs the jobs, and those that a
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Iterable, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+)
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -16,19 +26,21 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from app.db import DATABASE_ERRORS, Database
+from app.ingest.chores import chores, keep
 from app.ingest.engine import Engine
 from app.ingest.jobs import datasets, run
 from app.ingest.spec import Source
 from app.ingest.work import Order
 from app.logs import tell_of_death
-from app.services import log, rollup, upkeep
+from app.services import log, upkeep
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
 TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
 SHARE_FOR_HISTORY = 0.8
-ROLLUP_EVERY, ROLLUP_ALL_EVERY = timedelta(minutes=1), timedelta(hours=1)
-ROLLUP_RECENT = timedelta(days=2)
+
+Beside = Callable[[], AbstractAsyncContextManager[None]]
+"""What else runs in the process that leads, while it does."""
 
 logger = logging.getLogger(__name__)
 
@@ -154,13 +166,13 @@ class _Lead:
                 until = datetime.now(UTC) + job.every * SHARE_FOR_HISTORY
                 await run(self.engine, job.source, job.dataset, Order(until=until))
 
-    async def roll_up(self, recent: timedelta | None) -> None:
-        """Bring the rollup up to now: every minute what is nearly there, now and then all."""
-        self.spawn(f"rollup:{recent}", self._roll_up(recent))
+    async def do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+        """What is not of one source and dataset."""
+        self.spawn(name, self._do(name, chore))
 
-    async def _roll_up(self, recent: timedelta | None) -> None:
-        with _logged("rollup"):
-            await rollup.refresh(self.engine.db, limit=recent)
+    async def _do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+        with _logged(name):
+            await chore()
 
     async def stop(self) -> None:
         """Cancel what runs, and wait until it has said so."""
@@ -188,45 +200,50 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
     for job in lead.jobs.values():
         trigger = IntervalTrigger(seconds=round(job.every.total_seconds()), start_date=job.next_run(now), timezone=UTC)
         scheduler.add_job(lead.due, trigger, args=[job.id], id=job.id)
-    for every, recent in ((ROLLUP_EVERY, ROLLUP_RECENT), (ROLLUP_ALL_EVERY, None)):
-        trigger = IntervalTrigger(seconds=round(every.total_seconds()), timezone=UTC)
-        scheduler.add_job(lead.roll_up, trigger, args=[recent])
+    sources = {job.source.id: job.source for job in lead.jobs.values()}
+    for name, every, chore in chores(lead.engine, sources.values()):
+        trigger = IntervalTrigger(seconds=round(every.total_seconds()), start_date=EPOCH, timezone=UTC)
+        scheduler.add_job(lead.do, trigger, args=[name, chore])
     return scheduler
 
 
-async def _lead(engine: Engine, jobs: Mapping[str, Planned], lost: asyncio.Event) -> None:
+async def _lead(engine: Engine, jobs: Mapping[str, Planned], beside: Beside, lost: asyncio.Event) -> None:
     """Lead until that is lost: catch up with everything at once, then by the clock and as asked."""
     lead = _Lead(engine, jobs)
     scheduler = _clock(lead)
     scheduler.start()
     try:
         await log.abandon(engine.db)
+        await lead.do("retention", partial(keep, engine))
         lead.start(jobs)
-        while not lost.is_set():
-            lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
+        async with beside():
+            while not lost.is_set():
+                lead.start(await log.take_asked(engine.db, jobs.keys() - lead.tasks.keys()), asked=True)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), LISTEN_SECONDS)
     finally:
         scheduler.shutdown(wait=False)
         await lead.stop()
 
 
-async def _take_part(engine: Engine, jobs: Mapping[str, Planned]) -> None:
+async def _take_part(engine: Engine, jobs: Mapping[str, Planned], beside: Beside) -> None:
     """Lead whenever no other process does."""
     while True:
         with _logged("schedule"):
             async with upkeep.leading(engine.db) as lost:
                 if lost:
                     logger.info("this process runs the schedule of %d jobs", len(jobs))
-                    await _lead(engine, jobs, lost)
+                    await _lead(engine, jobs, beside, lost)
         await asyncio.sleep(TAKE_OVER_SECONDS)
 
 
 @asynccontextmanager
-async def running(engine: Engine, sources: Iterable[Source]) -> AsyncGenerator[Mapping[str, Planned]]:
+async def running(
+    engine: Engine, sources: Iterable[Source], beside: Beside = nullcontext
+) -> AsyncGenerator[Mapping[str, Planned]]:
     """Pull these sources on schedule until the end, unless another process does; the jobs there are, by id."""
     jobs = planned(sources)
-    task = asyncio.create_task(_take_part(engine, jobs), name="schedule")
+    task = asyncio.create_task(_take_part(engine, jobs, beside), name="schedule")
     task.add_done_callback(tell_of_death)
     try:
         yield jobs

@@ -40,6 +40,10 @@ class Channel:
     topic: Callable[[Instrument | None], Json]
 
 
+def _of_its_frame(message: Message) -> Json | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Socket:
     """One address of an upstream that tells of the minute as it passes.
@@ -50,7 +54,9 @@ class Socket:
     (only finished ones where `closes`; else each as it stands: finished when a later one comes or its minute is over),
     samples, `Trade`s, `Liquidation`s, `Bad`s or None. `ping` is sent where nothing came for `silence` (None: the
     protocol's own pings do), and a connection silent for three times as long is dead. After `lasts` the upstream ends a
-    connection whatever happens.
+    connection whatever happens. `about` tells which topic a `Said.DONE` or `Said.REFUSED` is about, where it is of one
+    (None: of all topics of the oldest frame not answered yet). `unsubscribe` makes a frame that gives topics up;
+    without it what is not wanted any more is told until the connection ends.
     """
 
     id: str
@@ -68,6 +74,8 @@ class Socket:
     frames_a_second: float = 4.0
     lasts: timedelta = timedelta(hours=23)
     closes: bool = True
+    about: Callable[[Message], Json | None] = _of_its_frame
+    unsubscribe: Callable[[Sequence[Json]], Message] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
 from app.ingest.socket import Channel as Channel
+from app.ingest.socket import Known as Known
 from app.ingest.socket import Message as Message
 from app.ingest.socket import Said as Said
 from app.ingest.socket import Socket as Socket
@@ -56,6 +57,7 @@ Dataset = Literal[
     "long_short",
     "taker_volume",
     "liquidations",
+    "mark_price",
 ]
 _W = TypeVar("_W", bound="Wire")
 
@@ -129,8 +131,9 @@ class Feed:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What it is stored as."""
-        return ("predicted_funding", "open_interest") if self.dataset == "perp_snapshot" else (self.dataset,)
+        """What it is stored as; a mark price only stands beside the facts of a minute."""
+        several = {"perp_snapshot": ("predicted_funding", "open_interest"), "mark_price": ()}
+        return several.get(self.dataset, (self.dataset,))
 
     def cut(self, aim: Aim) -> list[Window]:
         """The requests that cover an aim, the most wanted first; none of a feed that is not asked in batches."""

@@ -132,7 +132,8 @@ async def pull_facts(job: Job) -> None:
         job.troubles["no instruments are known yet"] += 1
         return
     job.keeper.places = Places(await reference.series_of(db, source, source))
-    wanted = Wanted(job.engine.web.now(), job.engine.history_days, job.order.days)
+    history = job.engine.history_of(FACTS.get(job.dataset, job.dataset))
+    wanted = Wanted(job.engine.web.now(), history, job.order.days)
     contracts = [one for one in job.known.values() if one.symbol in job.keeper.places.series and _is_wanted(job, one)]
     stretches = plan(job.feeds(), await _held(job, wanted), contracts, wanted)
     job.planned = len(stretches)

@@ -1,12 +1,12 @@
 """The minute warehouse beside its facts: what its slices are called, which minutes are missing, and what is gone."""
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, Moment, StoredAt
 
-UNSETTLED = text("state in ('open', 'repairing')")
+UNSETTLED, KNOWN = text("state in ('open', 'repairing')"), text("state <> 'repaired'")
 
 
 class Perpspec(Base):
@@ -26,12 +26,13 @@ class Gap(Base):
     """A stretch `[first, last)` of a series in which rows of a dataset are missing, and what is done about it.
 
     `reason`: outage, upstream_keeps_no_more, not_listed or not_fetched_yet. `state`: open, repairing, repaired or
-    unfillable. `attempts` to repair it so far; the next one not before `next_try_at`.
+    unfillable; but for repaired ones no two of a dataset overlap. `attempts` to repair it so far; the next one not
+    before `next_try_at`, which while it is being repaired is when whoever does that is given up.
     """
 
     __tablename__ = "gap"
     __table_args__ = (
-        UniqueConstraint("series_id", "dataset", "first"),
+        Index("uq_gap_begin", "series_id", "dataset", "first", unique=True, postgresql_where=KNOWN),
         Index("ix_gap_unsettled", "next_try_at", postgresql_where=UNSETTLED),
         Index("ix_gap_first", "first"),
     )

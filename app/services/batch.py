@@ -97,7 +97,12 @@ def apart(time: datetime, side: Position, price: float, quantity: float) -> date
     """
     if time.microsecond % 1000:
         return time
-    return time + timedelta(microseconds=crc32(f"{side} {price!r} {quantity!r}".encode()) % 1000)
+    return time + timedelta(microseconds=microseconds(side, price, quantity))
+
+
+def microseconds(side: Position, price: float, quantity: float) -> int:
+    """1 to 999, made of what a liquidation says: never 0, so that a key that is told again is not taken for a time."""
+    return 1 + crc32(f"{side} {price!r} {quantity!r}".encode()) % 999
 
 
 PRICES = frozenset({"open", "high", "low", "close", "liquidation_price", "mark_price"})

@@ -1,12 +1,25 @@
-"""Reading candles: any interval from minutes, or from hours where it is made of whole hours."""
+"""Reading candles: any interval from minutes, or from hours where it is made of whole hours. And their wicks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from string import Template
 
 from app.services.perps import Perps
 from app.services.queries import Query, sql
 
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WICKS = Template("""
+select c.*, w.side, w.percent::float8 as wick_pct
+from ($candles) c
+cross join lateral (select high::numeric, low::numeric, greatest(open, close)::numeric, least(open, close)::numeric)
+  as p(high, low, top, bottom)
+cross join lateral (values
+  ('upper', 100 * (p.high - p.top) / nullif(p.top, 0), $upper::float8),
+  ('lower', 100 * (p.bottom - p.low) / nullif(p.bottom, 0), $lower::float8)) as w(side, percent, least)
+where w.percent >= w.least::numeric
+""")
+"""Exact numbers: in floats a high of 10.2 over a close of 10 is 1.99999999999999 percent."""
 
 
 def candles(perps: Perps, start: datetime, end: datetime, interval: timedelta) -> Query:
@@ -16,8 +29,20 @@ def candles(perps: Perps, start: datetime, end: datetime, interval: timedelta) -
     return Query(sql("candles", name), (perps.entity_id, start, end, interval, *narrow), start=1, end=2)
 
 
+def last_closed(moment: datetime, interval: timedelta) -> tuple[datetime, datetime]:
+    """A window in which only the interval begins that ended last at or before an instant."""
+    opened = EPOCH + (moment - EPOCH) // interval * interval - interval
+    return opened, opened + timedelta(microseconds=1)
+
+
 def closed_by(perps: Perps, moment: datetime, interval: timedelta) -> Query:
     """The candle that closed last at or before an instant: a later one was not known then."""
-    opened = EPOCH + (moment - EPOCH) // interval * interval - interval
-    found = candles(perps, opened, opened + timedelta(microseconds=1), interval)
+    found = candles(perps, *last_closed(moment, interval), interval)
     return Query(found.text, found.arguments)
+
+
+def wicks(candles: Query, upper: float | None, lower: float | None) -> Query:
+    """Of some candles those with a wick of so many percent or more; None leaves a side out."""
+    first = len(candles.arguments) + 1
+    text = WICKS.substitute(candles=candles.text, upper=f"${first}", lower=f"${first + 1}")
+    return replace(candles, text=text, arguments=(*candles.arguments, upper, lower))

@@ -8,7 +8,9 @@ from app.services.perps import Perps
 from app.services.queries import sql
 
 SHOWN = 8
-Dataset = Literal["funding", "predicted_funding", "open_interest", "candles"]
+Dataset = Literal[
+    "funding", "predicted_funding", "open_interest", "candles", "minutes", "long_short", "taker_volume", "liquidations"
+]
 
 
 async def exchanges(db: Database, perps: Perps) -> tuple[str, ...]:

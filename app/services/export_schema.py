@@ -45,6 +45,7 @@ FUNDING = pa.schema(
     }
 )
 CANDLES = _schema(*CANDLE, interval=WORD)
+TAKER_VOLUME = _schema("buy_volume_base", "sell_volume_base", interval=WORD)
 WHAT = {**dict.fromkeys(("exchange", "asset", "source", "metric", "unit"), WORD), "value": pa.float64()}
 METRICS = pa.schema({"time": TIME, **WHAT, "known_at": TIME})
 
@@ -52,6 +53,9 @@ DATASETS: Mapping[str, tuple[Facts, ...]] = {
     "funding": (Facts("settled", "funding", FUNDING), Facts("predicted", "predicted_funding", FUNDING)),
     "open-interest": (Facts("open-interest", "open_interest", _schema("oi_base", "oi_usd")),),
     "candles": (Facts("1m", "perp_1m", CANDLES), Facts("1h", "perp_1h", CANDLES)),
+    "liquidations": (Facts("liquidations", "liquidation", _schema("price", "quantity", side=WORD)),),
+    "long-short": (Facts("long-short", "long_short", _schema("long_short_ratio")),),
+    "taker-volume": (Facts("1m", "taker_volume_1m", TAKER_VOLUME), Facts("1h", "taker_volume_1h", TAKER_VOLUME)),
     "fundamentals": (Facts("fundamentals", "metric_value", METRICS),),
 }
 """What can be exported. An import of the same name reads every column."""
@@ -59,12 +63,12 @@ DATASETS: Mapping[str, tuple[Facts, ...]] = {
 UNITS: Mapping[str, str] = {
     "rate": "fraction of one interval",
     "interval_hours": "hours",
-    **dict.fromkeys(("open", "high", "low", "close"), "USD a coin"),
-    **dict.fromkeys(("oi_base", "volume_base", "buy_volume_base"), "coins"),
+    **dict.fromkeys(("open", "high", "low", "close", "price"), "USD a coin"),
+    **dict.fromkeys(("oi_base", "volume_base", "buy_volume_base", "sell_volume_base", "quantity"), "coins"),
     **dict.fromkeys(("oi_usd", "volume_usd"), "USD"),
 }
 MEANINGS: Mapping[str, str] = {
-    "time": "When it was settled, sampled, or (a candle) opened; UTC.",
+    "time": "When it was settled, sampled, closed, or (a candle) opened; UTC.",
     "exchange": "Where it trades.",
     "instrument": "Native symbol of the contract.",
     "asset": "Canonical id of the coin.",
@@ -77,14 +81,19 @@ MEANINGS: Mapping[str, str] = {
     "known_at": "When it became known here; UTC.",
     "oi_base": "Open interest, one side; null: not told.",
     "oi_usd": "Open interest, one side; null: not told.",
-    "interval": "Length of the candle: 1m or 1h.",
+    "interval": "Length of the candle, or what the volume is of: 1m or 1h.",
     "open": "First price.",
     "high": "Highest price.",
     "low": "Lowest price.",
     "close": "Last price.",
     "volume_base": "Traded; null: not told.",
     "volume_usd": "Traded; null: not told.",
-    "buy_volume_base": "Of it bought by takers; null: not told.",
+    "buy_volume_base": "Bought by takers; null: not told.",
+    "sell_volume_base": "Sold by takers; null: not told.",
+    "side": "Whose position was closed: long or short.",
+    "price": "Price at which it was closed.",
+    "quantity": "How much was closed.",
+    "long_short_ratio": "Accounts long ÷ accounts short.",
     "trades": "How many trades; null: not told.",
     "metric": "Name of the metric at its source.",
     "unit": "Unit of the value; null: none.",

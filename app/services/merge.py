@@ -21,6 +21,8 @@ KEPT_APART = ("series_id", "ts", "known_at", "batch_id")
 FACTS = ("funding", "liquidation", "metric_value", "open_interest", "perp_1h", "perp_1m", "predicted_funding")
 """All there are. Who needs several of their locks takes them in the order of their names."""
 
+WIDE = ("perp_1h", "perp_1m")
+"""Facts whose rows are told in parts."""
 TOUCHED = "create temporary table touched (series_id int, first timestamptz, last timestamptz) on commit drop"
 """Which series the rows being written belong to, and from when to when."""
 TOUCHED_FROM_STAGE = f"""
@@ -29,6 +31,10 @@ select series_id, min(ts) as first, max(ts) as last from {STAGE} group by series
 
 ONE_TELLING = "interval '5 minutes'"
 """What is told of a minute within this time of its first word is one version with it."""
+
+COLUMNS_OF_MINUTES = """
+select attname as name from pg_attribute
+where attrelid = 'perp_1m'::regclass and attnum > 0 and not attisdropped order by attnum"""
 
 LAST_TOLD = f"(select distinct on (series_id, ts) * from {STAGE} order by series_id, ts, ctid desc)"
 """Of one fact told twice the later row: a temporary table keeps the order of COPY in its row ids."""
@@ -54,6 +60,18 @@ def values_of(fact: str) -> dict[str, bool]:
     return {column.name: not column.nullable for column in columns if column.name not in KEPT_APART}
 
 
+async def all_values(copy: Driver, fact: str) -> list[str]:
+    """The same names, with the columns that users added to minutes."""
+    own = await added(copy) if fact == "perp_1m" else []
+    return [*values_of(fact), *own]
+
+
+async def added(copy: Driver) -> list[str]:
+    """The columns of minutes that users added."""
+    names = [row["name"] for row in await copy.fetch(COLUMNS_OF_MINUTES)]
+    return [name for name in names if name not in values_of("perp_1m") and name not in KEPT_APART]
+
+
 def said(row: str) -> str:
     """All that a stored row says, as `revision` keeps it: one JSON object without what is null."""
     apart = ",".join(KEPT_APART)
@@ -69,18 +87,19 @@ async def lock(copy: Driver, fact: str) -> None:
 
 async def merge(
     copy: Driver, fact: str, columns: Sequence[str], *, once: bool, batch: int | None = None
-) -> tuple[int, int]:
-    """Merge the staged rows; `once`: none of them is told twice. Returns how many own were inserted and updated.
+) -> tuple[int, int, int]:
+    """Merge the staged rows; `once`: none of them is told twice. Returns how many own are new, filled in and updated.
 
-    `batch`: the import that tells them; None: a pull.
+    Filled in: of a wide row that was there, but of which nothing was told in any of these columns. `batch`: the import
+    that tells them; None: a pull.
     """
     staged = STAGE if once else LAST_TOLD
     if await is_later(copy, fact) or await _is_news(copy, fact):
-        return await _insert(copy, fact, columns, staged, batch, known=False), 0
+        return await _insert(copy, fact, columns, staged, batch, known=False), 0, 0
     await copy.execute(f"analyze {STAGE}")
     await _repeat(copy, fact, columns, staged, batch)
-    updated = await _replace(copy, fact, columns, staged, batch)
-    return await _insert(copy, fact, columns, staged, batch, known=True), updated
+    filled, updated = await _replace(copy, fact, columns, staged, batch)
+    return await _insert(copy, fact, columns, staged, batch, known=True), filled, updated
 
 
 async def is_later(copy: Driver, fact: str) -> bool:
@@ -116,16 +135,21 @@ async def _insert(
     return int(done.split()[-1])
 
 
-async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> int:
-    """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing."""
+async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str, batch: int | None) -> tuple[int, int]:
+    """Rows that say something else now: the old version goes to `revision`. A value that is absent says nothing.
+
+    Returns how many own said nothing of it before, and how many something else.
+    """
     values = _values(columns)
     stays = _first_stays(fact, batch)
+    kept = _kept(await all_values(copy, fact), values, stays)
     new = ", ".join(f"{n} = coalesce({f'f.{n}, c.{n}' if n in stays else f'c.{n}, f.{n}'})" for n in values)
-    return await copy.fetchval(
+    within = await _within(copy)
+    done = await copy.fetchrow(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
-            {_kept(fact, values, stays)} as kept, clock_timestamp() as moment,
-            {_only_adds(fact, values, stays)} as only_adds
+            {kept} as kept, clock_timestamp() as moment,
+            {_only_adds(fact, values, stays)} as only_adds, {_fills(fact, values)} as fills
           from {staged} s join {fact} f using (series_id, ts) where {_differs(columns, stays)}
         ), kept as (
           insert into revision (fact, series_id, ts, known_at, replaced_at, said, batch_id, kept)
@@ -133,10 +157,17 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
           from changed where not only_adds or $1::int is not null or old_batch_id is not null
         ), replaced as (
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
-          where f.series_id = c.series_id and f.ts = c.ts returning c.own
-        ) select count(*) filter (where own) from replaced""",
+          where f.series_id = c.series_id and f.ts = c.ts and {within} returning c.own, c.fills
+        ) select count(*) filter (where own and fills), count(*) filter (where own and not fills) from replaced""",
         batch,
     )
+    return (done[0], done[1]) if done else (0, 0)
+
+
+async def _within(copy: Driver) -> str:
+    """The time of what is staged, in words: no other partition is looked at, and no other chunk unpacked."""
+    first, last = (await copy.fetch("select min(first), max(last) from touched"))[0]
+    return f"f.ts between '{first.isoformat()}' and '{last.isoformat()}'"
 
 
 def _first_stays(fact: str, batch: int | None) -> frozenset[str]:
@@ -150,11 +181,16 @@ def _only_adds(fact: str, values: Sequence[str], stays: Collection[str]) -> str:
     A source tells the essential columns of a long gap first and the others a little later; the row is known since the
     last of them. A minute that was known for a while keeps the version without them.
     """
-    if fact not in ("perp_1h", "perp_1m"):
+    if fact not in WIDE:
         return "false"
     adds = " and ".join(f"(s.{n} is null or f.{n} is null or s.{n} = f.{n})" for n in values if n not in stays)
     soon = f"coalesce(s.known_at, clock_timestamp()) - f.known_at < {ONE_TELLING}"
     return f"({adds or 'true'}) and {soon}" if fact == "perp_1m" else adds
+
+
+def _fills(fact: str, values: Sequence[str]) -> str:
+    """Whether nothing was known of a wide row in all the columns that are told."""
+    return " and ".join(f"(s.{n} is null or f.{n} is null)" for n in values) if fact in WIDE else "false"
 
 
 def _differs(columns: Sequence[str], stays: Collection[str] = ()) -> str:
@@ -183,8 +219,8 @@ async def _repeat(copy: Driver, fact: str, columns: Sequence[str], staged: str, 
     )
 
 
-def _kept(fact: str, told: Sequence[str], stays: Collection[str]) -> str:
+def _kept(all_there_are: Sequence[str], told: Sequence[str], stays: Collection[str]) -> str:
     """The columns the new version takes over from the old one; null where there are none."""
-    absent = {n: f"s.{n} is null and " if n in told and n not in stays else "" for n in values_of(fact)}
+    absent = {n: f"s.{n} is null and " if n in told and n not in stays else "" for n in all_there_are}
     each = ", ".join(f"case when {absent[n]}f.{n} is not null then '{n}' end" for n in absent)
     return f"nullif(array_remove(array[{each}], null), '{{}}')"

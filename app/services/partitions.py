@@ -1,6 +1,7 @@
 """Room for facts of any time: native range partitions, made before they are needed. Hypertables make their own."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -20,6 +21,35 @@ SPANS: dict[str, Span] = {
 THERE = "select bool_and(to_regclass(name) is not null) from unnest($1::text[]) name"
 PARTITION_LOCK = 7_022_002
 NAMES = {"day": "%Y%m%d", "month": "%Y%m"}
+IS_NATIVE = "select relkind = 'p' from pg_class where oid = to_regclass($1)"
+NATIVE = """
+select inhrelid::regclass::text as name, pg_total_relation_size(inhrelid) as bytes
+from pg_inherits where inhparent = to_regclass($1) order by 1
+"""
+CHUNKS = """
+select format('%I.%I', c.chunk_schema, c.chunk_name) as name, c.range_start, c.range_end, s.total_bytes as bytes
+from timescaledb_information.chunks c
+left join chunks_detailed_size($1::text::regclass) s using (chunk_schema, chunk_name)
+where c.hypertable_schema = current_schema and c.hypertable_name = $1 order by c.range_start
+"""
+DROP_CHUNKS = "select drop_chunks($1::text::regclass, older_than => $2::timestamptz, newer_than => $3::timestamptz)"
+HAS_CHUNKS = "select to_regclass('timescaledb_information.chunks') is not null"
+UNPACK = """
+select decompress_chunk(format('%I.%I', c.chunk_schema, c.chunk_name)::regclass, true)
+from timescaledb_information.chunks c
+where c.hypertable_schema = current_schema and c.hypertable_name = $1 and c.is_compressed
+  and exists (select from touched t where t.first < c.range_end and t.last >= c.range_start)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The rows of a fact in `[start, end)`: the table they are in, and its bytes with those of its indexes."""
+
+    table: str
+    start: datetime
+    end: datetime
+    bytes: int
 
 
 def starts(fact: str, days: Iterable[datetime]) -> set[datetime]:
@@ -54,10 +84,45 @@ def _wanted(fact: str, days: Iterable[datetime]) -> dict[str, datetime]:
     return {f"{fact}_p{start.strftime(NAMES[SPANS[fact]])}": start for start in starts(fact, days)}
 
 
-async def there(copy: Driver, fact: str, days: Iterable[datetime]) -> bool:
-    """Whether these days have their partitions already."""
+async def listed(copy: Driver, fact: str) -> list[Partition]:
+    """The partitions (or chunks) of a fact, the oldest first. Those whose name is not of ours are left out."""
+    if not await copy.fetchval(IS_NATIVE, fact):
+        rows = await copy.fetch(CHUNKS, fact)
+        return [Partition(row["name"], row["range_start"], row["range_end"], row["bytes"] or 0) for row in rows]
+    found = [(row, _start(fact, row["name"])) for row in await copy.fetch(NATIVE, fact)]
+    return [Partition(row["name"], start, _end(SPANS[fact], start), row["bytes"]) for row, start in found if start]
+
+
+def _start(fact: str, name: str) -> datetime | None:
+    """What the name of a partition says."""
+    try:
+        return datetime.strptime(name, f"{fact}_p{NAMES[SPANS[fact]]}").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+async def drop(copy: Driver, fact: str, gone: Partition) -> None:
+    """Drop one with all its rows. Waits for readers of the fact, who wait for it meanwhile: set a `lock_timeout`."""
+    if await copy.fetchval(IS_NATIVE, fact):
+        await copy.execute(f"drop table {gone.table}")
+    else:
+        await copy.execute(DROP_CHUNKS, fact, gone.end, gone.start)
+
+
+async def provide(db: Database, copy: Driver, fact: str, days: Iterable[datetime]) -> None:
+    """See to it that these days have their partitions. Call it under the writers' lock, as retention drops them."""
     wanted = list(_wanted(fact, days))
-    return not wanted or bool(await copy.fetchval(THERE, wanted))
+    if wanted and not await copy.fetchval(THERE, wanted):
+        await make(db, fact, days)
+
+
+async def unpack(copy: Driver, fact: str) -> None:
+    """Decompress the chunks that hold rows in the spans of `touched`; they are compressed again by their policy.
+
+    A statement that reads compressed rows and changes them too finds none: TimescaleDB unpacks them under its feet.
+    """
+    if fact in SPANS and await copy.fetchval(HAS_CHUNKS):
+        await copy.fetch(UNPACK, fact)
 
 
 async def make(db: Database, fact: str, days: Iterable[datetime]) -> None:

@@ -7,6 +7,9 @@ from app.db import Database
 from app.services.perps import Perps
 from app.services.queries import Query, sql
 
+SAMPLED, CONTRACTS = timedelta(minutes=5), 4
+"""How often estimates are told, and about how many contracts an asset has: a page reads little more than its rows."""
+
 
 def history(
     perps: Perps, start: datetime, end: datetime, per_hours: float | None, *, newest_first: bool = False
@@ -17,7 +20,8 @@ def history(
     """
     text = sql("predictions", "history")
     text = text.replace("order by time", "order by time desc") if newest_first else text
-    return Query(text, (perps.entity_id, start, end, per_hours, *_narrow(perps)), start=1, end=2)
+    arguments = (perps.entity_id, start, end, per_hours, *_narrow(perps))
+    return Query(text, arguments, start=1, end=2, step=SAMPLED, rows=CONTRACTS)
 
 
 def at(perps: Perps, moment: datetime, per_hours: float | None) -> Query:

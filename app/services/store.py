@@ -3,22 +3,20 @@
 Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes leaves its old version in `revision`.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
-from pgpq import ArrowToPostgresBinaryEncoder
 
 from app.db import Database, Driver, driver, writing
 from app.records import HOUR_COLUMNS, MINUTE_COLUMNS
-from app.services import latest, merge, outbox, partitions, rollup, settlements
+from app.services import latest, merge, minutes, outbox, partitions, rollup, settlements
+from app.services.copying import Batches as Batches
+from app.services.copying import copy_into, days, each, goes_on, one_each
 from app.services.queries import sql
 
 TIME = pa.timestamp("us", "UTC")
-DAY_US = 86_400_000_000
-ROWS_A_WRITE = 8_192
 CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
 
 
@@ -42,7 +40,6 @@ WIDE_HOUR = _schema(*HOUR_COLUMNS)
 WIDE_MINUTE = _schema(*MINUTE_COLUMNS)
 """The same of `perp_1m`."""
 
-Batches = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 AtTheEnd = Callable[[Driver, "Written"], Awaitable[None]]
 """What else is to be true once the rows are stored, written in their transaction."""
 MakeSeries = Callable[[Driver], Awaitable[Mapping[int, int]]]
@@ -84,7 +81,8 @@ async def put(
 
     All batches have the columns of the first: those of `SCHEMAS`, or some of them with the key. `make` is called when
     all rows have come. A dry run tells what would become of the rows and leaves nothing. `batch`: the import they are
-    of; None: they were pulled. Raises whatever the database raises, and then nothing is stored.
+    of; None: they were pulled. What belongs to a minute is laid into its row too (`minutes.lay`), uncounted. Raises
+    whatever the database raises, and then nothing is stored.
     """
     async with writing(db, keep=not dry_run) as connection:
         copy = await driver(connection)
@@ -100,6 +98,8 @@ async def put(
             await rollup.lower(copy, fact)
         if at_the_end:
             await at_the_end(copy, written)
+        if written.received and minutes.are_laid(fact, batch):
+            await minutes.lay(copy, fact, batch)
         if written.inserted + written.updated and not dry_run:
             await outbox.tell(copy, fact)
     return written
@@ -108,24 +108,17 @@ async def put(
 async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> Written | None:
     """One row a series, each later than what is stored, goes straight into place. None where it is not so."""
     rows = batches[0] if isinstance(batches, list) and len(batches) == 1 else None
-    if rows is None or fact not in latest.POLLED or not _one_each(rows):
+    if rows is None or fact not in latest.POLLED or not one_each(rows):
         return None
-    if not await partitions.there(copy, fact, _days(rows)):
-        await partitions.make(db, fact, _days(rows))
     await merge.lock(copy, fact)
+    await partitions.provide(db, copy, fact, days(rows))
     await copy.execute(latest.poll_table(fact))
-    await _copy(copy, "touched", _newest(rows, fact))
+    await copy_into(copy, "touched", _newest(rows, fact))
     if await latest.advance(copy, fact) < rows.num_rows:
         await copy.execute("drop table touched")
         return None
-    await _copy(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
+    await copy_into(copy, fact, pa.Table.from_batches([rows]).drop_columns(["known_at"]))
     return Written(rows.num_rows, rows.num_rows)
-
-
-def _one_each(rows: pa.RecordBatch) -> bool:
-    """Is each row of a series of its own, and known from now on?"""
-    series = rows.column("series_id").to_numpy()
-    return 0 < len(series) == len(np.unique(series)) and rows.column("known_at").null_count == len(series)
 
 
 def _newest(rows: pa.RecordBatch, fact: str) -> pa.Table:
@@ -143,27 +136,30 @@ async def _put_staged(
     """Batch by batch into the staging table, then all at once into place; and the smallest table that holds them."""
     names: list[str] = []
     received, once = 0, True
-    days: set[datetime] = set()
+    touched: set[datetime] = set()
     newest: dict[int, int] = {}
-    async for rows in _each(batches):
+    async for rows in each(batches):
         if not names:
             names = rows.schema.names
             await copy.execute(merge.stage_table(names))
         received += rows.num_rows
-        days |= _days(rows)
-        once = once and _goes_on(rows, newest)
-        await _copy(copy, merge.STAGE, pa.Table.from_batches([rows]))
+        touched |= days(rows)
+        once = once and goes_on(rows, newest)
+        await copy_into(copy, merge.STAGE, pa.Table.from_batches([rows]))
     if not received:
         return Written(), fact
-    if not await partitions.there(copy, fact, days):
-        await partitions.make(db, fact, days)
-    await merge.lock(copy, fact)
+    for locked in minutes.locked(fact, batch):
+        await merge.lock(copy, locked)
+    await partitions.provide(db, copy, fact, touched)
+    if minutes.are_laid(fact, batch):
+        await partitions.provide(db, copy, minutes.FACT, await minutes.days(copy, fact))
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
-    inserted, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
-    staged = once and inserted == received and latest.has_latest(fact, names)
-    return Written(received, inserted, updated), merge.STAGE if staged else fact
+    await partitions.unpack(copy, fact)
+    new, filled, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
+    staged = once and new == received and latest.has_latest(fact, names)
+    return Written(received, new + filled, updated), merge.STAGE if staged else fact
 
 
 async def _put_settlements(
@@ -173,7 +169,7 @@ async def _put_settlements(
 
     They are then sorted and there is one of each: where none is stored in their spans they go straight into place.
     """
-    told = [rows async for rows in _each(batches)]
+    told = [rows async for rows in each(batches)]
     received = sum(rows.num_rows for rows in told)
     if not received:
         return Written(), fact
@@ -181,14 +177,15 @@ async def _put_settlements(
     moved = await make(copy)
     judged = await settlements.judged(copy, _taken(told, moved))
     await copy.execute(merge.TOUCHED)
-    await _copy(copy, "touched", judged.spans)
+    await copy_into(copy, "touched", judged.spans)
     names = SCHEMAS[fact].names
     if judged.news:
-        await _copy(copy, fact, _of_batch(judged.rows.select(names), batch))
+        await copy_into(copy, fact, _of_batch(judged.rows.select(names), batch))
         return Written(received, judged.rows.num_rows), fact
     await copy.execute(merge.stage_table(names))
-    await _copy(copy, merge.STAGE, judged.rows)
-    return Written(received, *await merge.merge(copy, fact, names, once=True, batch=batch)), fact
+    await copy_into(copy, merge.STAGE, judged.rows)
+    new, _filled, updated = await merge.merge(copy, fact, names, once=True, batch=batch)
+    return Written(received, new, updated), fact
 
 
 def _of_batch(rows: pa.Table, batch: int | None) -> pa.Table:
@@ -205,49 +202,3 @@ def _taken(told: list[pa.RecordBatch], moved: Mapping[int, int]) -> pa.Table:
     for old, new in moved.items():
         series[rows["series_id"].to_numpy() == old] = new
     return rows.set_column(0, "series_id", pa.array(series))
-
-
-async def _each(batches: Batches) -> AsyncIterator[pa.RecordBatch]:
-    if isinstance(batches, AsyncIterable):
-        async for batch in batches:
-            yield batch
-    else:
-        for batch in batches:
-            yield batch
-
-
-def _days(batch: pa.RecordBatch) -> set[datetime]:
-    days = np.unique(batch.column("ts").cast(pa.int64()).to_numpy() // DAY_US)
-    return {settlements.EPOCH + timedelta(days=int(day)) for day in days}
-
-
-def _goes_on(batch: pa.RecordBatch, newest: dict[int, int]) -> bool:
-    """Is every row later than all before it of its series? Then none is told twice. Keeps the newest times."""
-    series = batch.column("series_id").to_numpy()
-    times = batch.column("ts").cast(pa.int64()).to_numpy()
-    if not len(series):
-        return True
-    order = np.argsort(series, kind="stable")
-    series, times = series[order], times[order]
-    other = series[1:] != series[:-1]
-    firsts = np.flatnonzero(np.r_[True, other])
-    lasts = np.r_[firsts[1:], len(series)] - 1
-    keys = series[firsts].tolist()
-    goes_on = all(newest.get(key, first - 1) < first for key, first in zip(keys, times[firsts].tolist(), strict=True))
-    newest.update(zip(keys, times[lasts].tolist(), strict=True))
-    return goes_on and bool((other | (times[1:] > times[:-1])).all())
-
-
-async def _copy(copy: Driver, table: str, rows: pa.Table) -> None:
-    if not rows.num_rows:
-        return
-    await copy.copy_to_table(table, source=_encoded(rows), columns=rows.column_names, format="binary")
-
-
-async def _encoded(rows: pa.Table) -> AsyncIterator[bytes]:
-    """The rows as COPY takes them, in parts."""
-    encoder = ArrowToPostgresBinaryEncoder(rows.schema)
-    yield encoder.write_header()
-    for batch in rows.to_batches(max_chunksize=ROWS_A_WRITE):
-        yield encoder.write_batch(batch)
-    yield encoder.finish()

@@ -14,7 +14,7 @@ import asyncpg
 import pyarrow as pa
 
 from app.db import Driver
-from app.services import latest, merge, rollup, settlements
+from app.services import latest, merge, minutes, partitions, rollup, settlements
 from app.services.queries import sql
 
 WORD = """
@@ -40,6 +40,7 @@ async def undo(copy: Driver, fact: str, batch: int) -> None:
         """insert into touched select series_id, first, last from import_span where batch_id = $1 and fact = $2""",
         *(batch, fact),
     )
+    await partitions.unpack(copy, fact)
     await _delete_new(copy, fact, batch)
     await _splice(copy, fact, batch, _told_too(fact))
     if fact == "funding":
@@ -77,6 +78,8 @@ async def _splice(copy: Driver, fact: str, batch: int, rows: str) -> None:
         await copy.execute(table)
     if await _load(copy, fact, batch, rows):
         await copy.execute("analyze word")
+        if fact == minutes.FACT:  # after the facts they are made of: these come before in the order of names
+            await minutes.tell_again(copy, batch)
         await copy.execute(_fold(fact), batch)
         await copy.execute("analyze history")
         await _restore(copy, fact)
@@ -137,7 +140,7 @@ def _fold(fact: str) -> str:
 
 async def _restore(copy: Driver, fact: str) -> None:
     """The fact table and `revision` as `history` has them."""
-    values = list(merge.values_of(fact))
+    values = await merge.all_values(copy, fact)
     new = ", ".join(f"{name} = said.{name}" for name in values)
     await copy.execute(
         f"""delete from {fact} f using (
@@ -154,11 +157,11 @@ async def _restore(copy: Driver, fact: str) -> None:
         f"""delete from revision r using word w
         where w.n = 1 and r.fact = '{fact}' and r.series_id = w.series_id and r.ts = w.ts"""
     )
-    await copy.execute(_revisions(fact))
+    await copy.execute(_revisions(fact, values))
 
 
-def _revisions(fact: str) -> str:
-    names = ", ".join(f"'{name}'" for name in merge.values_of(fact))
+def _revisions(fact: str, values: Sequence[str]) -> str:
+    names = ", ".join(f"'{name}'" for name in values)
     return f"""insert into revision (id, fact, series_id, ts, known_at, replaced_at, said, batch_id, kept, repeats)
     overriding system value
     select v.next_id, '{fact}', v.series_id, v.ts, v.known_at, v.replaced_at, v.said, v.batch_id, nullif(array(

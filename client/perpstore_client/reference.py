@@ -16,11 +16,16 @@ class Listed(TypedDict, total=False):
     order: Literal["asc", "desc"]
 
 
-class Period(Listed, total=False):
+class Stretch(Listed, total=False):
     """A window `[start, end)`."""
 
     start: Moment
     end: Moment
+
+
+class Period(Stretch, total=False):
+    """The same, as it was known at a time."""
+
     known_at: Moment
 
 
@@ -109,6 +114,27 @@ class Reference(Asking[Answer]):
     def freshness(self, *, source: Words = None, dataset: Words = None) -> Answer:
         """How old the newest fact of every dataset of every source is."""
         return self._ask(question("quality", "freshness", source=source, dataset=dataset))
+
+    def coverage(
+        self, *, asset: Words = None, exchange: Words = None, dataset: Words = None, **more: Unpack[Stretch]
+    ) -> Answer:
+        """How many rows a day are stored of those that are expected, of every series."""
+        return self._ask(question("quality", "coverage", asset=asset, exchange=exchange, dataset=dataset, **more))
+
+    def gaps(
+        self,
+        *,
+        asset: Words = None,
+        exchange: Words = None,
+        dataset: Words = None,
+        source: Words = None,
+        state: Words = None,
+        reason: Words = None,
+        **more: Unpack[Stretch],
+    ) -> Answer:
+        """The ledger of what is or was missing, why, and what is done about it."""
+        narrow = {"asset": asset, "exchange": exchange, "dataset": dataset, "source": source}
+        return self._ask(question("quality", "gaps", state=state, reason=reason, **narrow, **more))
 
     def disagreements(
         self,

@@ -20,7 +20,8 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "L
 COINS = {symbol: symbol.removesuffix("USDT") for symbol in SYMBOLS}
 TABLES = {
     "funding": "series_id, ts", "predicted_funding": "series_id, ts", "open_interest": "series_id, ts",
-    "perp_1m": "series_id, ts", "perp_1h": "series_id, ts", "revision": "id", "latest": "series_id", "entity": "id",
+    "perp_1m": "series_id, ts", "liquidation": "series_id, ts",
+    "perp_1h": "series_id, ts", "revision": "id", "latest": "series_id", "entity": "id",
     "exchange": "id", "source": "id", "instrument": "id", "series": "id",
     "import_made": "batch_id, kind, made_id",
 }  # fmt: skip

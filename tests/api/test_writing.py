@@ -15,6 +15,7 @@ from pyarrow import ipc
 from app.api import writing
 from app.db import Database
 from app.services import keys
+from app.settings import environment
 
 WHEN = "2025-08-21T00:00:00Z"
 ROWS = [
@@ -121,6 +122,39 @@ async def test_what_is_written_is_read(writer: httpx.AsyncClient) -> None:
         assert [row[field] for row in asked.json()["data"]] == [value], asked.text
 
 
+@pytest.mark.parametrize(("media", "write"), [("text/csv", as_csv), ("application/vnd.apache.parquet", as_parquet)])
+async def test_minute_data_is_written(writer: httpx.AsyncClient, media: str, write: Bytes) -> None:
+    who = {name: ROWS[0][name] for name in ("time", "exchange", "instrument", "asset")}
+    for path, values in (
+        ("/liquidations", {"side": "short", "price": 9.5, "quantity": 2.0}),
+        ("/long-short", {"long_short_ratio": 1.5}),
+        ("/taker-volume", {"buy_volume_base": 1.0, "sell_volume_base": 2.0}),
+    ):
+        answer = await post(writer, write([{**who, **values}]), path, media)
+        assert (answer["inserted"], answer["rejected"]) == (1, []), path
+        assert (await post(writer, write([{**who, **values}]), path, media))["unchanged"] == 1
+
+
+async def test_a_field_of_nobodys_perpspec_cannot_be_mapped(writer: httpx.AsyncClient) -> None:
+    problem = await post(writer, ROWS, "/perp-data", status=400, map="rate:vwap")
+    assert problem["errors"][0]["parameter"] == "map"
+    assert "`vwap` is not a field" in problem["errors"][0]["reason"]
+
+
+async def test_rows_that_retention_will_remove_are_told_of(
+    writer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_PERP_1M", "10")
+    environment.cache_clear()
+    try:
+        row = {**ROWS[0], "long_short_ratio": 2.0}
+        notices = (await post(writer, [row], "/long-short"))["notices"]
+        assert "1 row is older than the 10 days that minutes are kept: it will be removed" in notices
+        assert "kept" not in str(await post(writer, ROWS))
+    finally:
+        environment.cache_clear()
+
+
 @pytest.mark.parametrize("form", ["json", "csv", "ndjson", "parquet", "arrow"])
 async def test_an_answer_of_get_can_be_sent_back(writer: httpx.AsyncClient, form: str) -> None:
     rows = [{**ROWS[0], "time": f"2025-08-21T{hour:02}:00:00Z", "rate": hour / 1e5} for hour in range(0, 24, 4)]
@@ -176,7 +210,10 @@ async def test_a_query_that_cannot_be_followed(
     assert problem["type"] == f"urn:perpstore:problem:{problem['code']}"
 
 
-@pytest.mark.parametrize("path", ["/funding", "/open-interest", "/candles"])
+WRITTEN = ["funding", "open-interest", "candles", "liquidations", "long-short", "taker-volume", "perp-data"]
+
+
+@pytest.mark.parametrize("path", [f"/{dataset}" for dataset in WRITTEN])
 async def test_writing_needs_a_key_of_that_scope(
     client: httpx.AsyncClient, clean_database: Database, path: str
 ) -> None:
@@ -284,7 +321,7 @@ async def test_the_rollup_follows_a_write(
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("dataset", ["funding", "open-interest", "candles"])
+@pytest.mark.parametrize("dataset", WRITTEN)
 async def test_bodies_are_described(client: httpx.AsyncClient, dataset: str) -> None:
     operation = (await client.get("/openapi.json")).json()["paths"][f"/{dataset}"]["post"]
     content = operation["requestBody"]["content"]

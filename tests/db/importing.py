@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from app.db import Database
-from app.services.importing import Answer, import_rows, options
+from app.services.importing import Answer, Writer, import_rows, options
 from app.services.importing.json_rows import read_objects
 from app.services.importing.lines import Lines
 
@@ -18,11 +19,17 @@ async def bring(
     *rows: Row,
     columns: Mapping[str, str] | None = None,
     values: Mapping[str, str] | None = None,
+    by: Writer | None = None,
+    kept: Mapping[str, int] | None = None,
     **told: object,
 ) -> Answer:
-    """Import rows as a body of NDJSON has them; `columns` and `values` are those of `map` and `set`."""
+    """Import rows as a body of NDJSON has them; `columns` and `values` are those of `map` and `set`.
+
+    `by`: the writer of an import that can be taken back. `kept`: days by fact.
+    """
     text = "".join(json.dumps(row) + "\n" for row in rows).encode()
     read = options(dataset, columns=(columns or {}).items(), values=(values or {}).items(), **told)  # type: ignore[arg-type]
+    read = replace(read, writer=by, kept=kept or {})
     return await import_rows(db, dataset, [read_objects(Lines(text, 0), 0)] if rows else [], read)
 
 
@@ -36,6 +43,13 @@ def candle(**fields: object) -> Row:
     """A candle of one minute with all prices 10, unless told otherwise."""
     prices = dict.fromkeys(("open", "high", "low", "close"), 10.0)
     row = {"time": WHEN, "exchange": "binance", "instrument": "BTCUSDT", "asset": "BTC", **prices, **fields}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def liquidation(**fields: object) -> Row:
+    """A long position of one coin on Binance, closed at 10, unless told otherwise."""
+    row = {"time": WHEN, "exchange": "binance", "instrument": "BTCUSDT", "asset": "BTC", "side": "long",
+           "price": 10.0, "quantity": 1.0, **fields}  # fmt: skip
     return {name: value for name, value in row.items() if value is not None}
 
 

@@ -10,12 +10,15 @@ from app.db import Database
 from app.services.export import DATASETS, Wanted, export
 from app.services.importing import Answer, import_files, options
 from tests.conftest import FACT_TABLES, shared
-from tests.db.importing import bring, candle, funding
+from tests.db.importing import bring, candle, funding, liquidation
 
 TABLES = {
     "funding": ("funding", "predicted_funding"),
     "open-interest": ("open_interest",),
     "candles": ("perp_1m", "perp_1h"),
+    "liquidations": ("liquidation",),
+    "long-short": ("perp_1m",),
+    "taker-volume": ("perp_1m", "perp_1h"),
     "fundamentals": (),
 }
 PEPE = {"exchange": "hyperliquid", "instrument": "kPEPE", "asset": "kPEPE"}
@@ -132,6 +135,54 @@ async def test_candles_of_both_lengths(clean_database: Database, tmp_path: Path,
     )
     await round_trip(clean_database, "candles", tmp_path, suffix)
     assert names(tmp_path)[:2] == [f"exchange=hyperliquid/month=2025-08/{name}.{suffix}" for name in ("1h", "1m")]
+
+
+@BOTH
+async def test_liquidations_and_the_minutes_they_are_laid_into(
+    clean_database: Database, tmp_path: Path, suffix: str
+) -> None:
+    told = [liquidation(**PEPE, price=0.012345, quantity=n / 7, side="short", known_at=LATER) for n in range(1, 1200)]
+    fine = liquidation(time="2025-08-21T00:00:00.123456Z", known_at=LATER)
+    assert (await bring(clean_database, "liquidations", *told, fine)).inserted > 600
+    minutes = "select ts, liquidation_price, long_liquidation_base, short_liquidation_base, known_at from perp_1m"
+    before = await clean_database.reads.fetch(f"{minutes} order by 2")
+    await round_trip(clean_database, "liquidations", tmp_path, suffix)
+    assert await clean_database.reads.fetch(f"{minutes} order by 2") == before
+    assert names(tmp_path)[0] == f"exchange=binance/month=2025-08/liquidations.{suffix}"
+
+
+@BOTH
+async def test_ratios_of_accounts(clean_database: Database, tmp_path: Path, suffix: str) -> None:
+    row = {"time": "2025-08-21T00:00:00Z", "exchange": "okx", "asset": "BTC", "long_short_ratio": 1.1 / 3}
+    await bring(clean_database, "long-short", row, {**row, **PEPE, "source": "desk", "known_at": LATER})
+    await round_trip(clean_database, "long-short", tmp_path, suffix)
+
+
+@BOTH
+async def test_volume_of_takers_of_both_lengths(clean_database: Database, tmp_path: Path, suffix: str) -> None:
+    row = {"time": "2025-08-21T00:00:00Z", **PEPE, "buy_volume_base": 1.1, "sell_volume_base": 3.3}
+    await bring(clean_database, "taker-volume", row, {**row, "interval": "1h", "known_at": LATER})
+    await bring(clean_database, "taker-volume", {**row, "asset": "BTC", "instrument": None, "sell_volume_base": None})
+    await round_trip(clean_database, "taker-volume", tmp_path, suffix)
+    assert names(tmp_path) == [f"exchange=hyperliquid/month=2025-08/{name}.{suffix}" for name in ("1h", "1m")]
+
+
+async def test_a_wide_minute_comes_back_from_its_parts(clean_database: Database, tmp_path: Path) -> None:
+    """In any order of the files: what is absent in one of them stays as another told it."""
+    prices = dict.fromkeys(("open", "high", "low", "close"), 9.5)
+    await bring(clean_database, "candles", candle(**prices, volume_base=3.0, known_at=LATER))
+    row = {"time": "2025-08-21T00:00:30Z", "exchange": "binance", "asset": "BTC", "known_at": LATER}
+    await bring(clean_database, "long-short", {**row, "long_short_ratio": 2.0})
+    await bring(clean_database, "taker-volume", {**row, "time": "2025-08-21T00:00:00Z", "sell_volume_base": 1.0})
+    before = await facts(clean_database, "candles")
+    assert len(before) == 1
+    told = ("taker-volume", "candles", "long-short")
+    for dataset in told:
+        await export(clean_database, DATASETS[dataset], tmp_path / dataset, "parquet", Wanted())
+    await clean_database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    for dataset in told:
+        assert (await import_files(clean_database, dataset, files(tmp_path / dataset), options(dataset))).inserted == 1
+    assert await facts(clean_database, "candles") == before
 
 
 @BOTH

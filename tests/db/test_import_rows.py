@@ -377,7 +377,7 @@ async def test_a_series_another_writer_made_meanwhile_is_used(clean_database: Da
 
 def test_every_fact_has_a_check() -> None:
     from app.services.importing import DATASETS
-    from app.services.importing.checks import CHECKS
+    from app.services.importing.rules import CHECKS
 
     assert CHECKS.keys() == DATASETS.keys()
-    assert len(SCHEMAS) == 6
+    assert len(SCHEMAS) == 7

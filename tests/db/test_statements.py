@@ -6,8 +6,9 @@ import asyncpg
 import pytest
 
 from app.db import Database
-from app.services.merge import TOUCHED
+from app.services.merge import TOUCHED, stage_table
 from app.services.queries import statements, subjects
+from app.services.undo import WORD
 
 NAMED = [(subject, name) for subject in subjects() for name in statements(subject)]
 
@@ -30,6 +31,8 @@ async def test_prepares(database: Database, subject: str, name: str) -> None:
     try:
         async with connection.transaction():
             await connection.execute(TOUCHED)
+            await connection.execute(stage_table(("series_id", "ts", "known_at")))
+            await connection.execute(WORD)
             await connection.prepare(positional(statements(subject)[name]))
     finally:
         await connection.close()

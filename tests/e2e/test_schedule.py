@@ -10,9 +10,11 @@ import pytest
 from app import settings
 from app.db import Database, connected
 from app.ingest import schedule
-from app.ingest.engine import started
+from app.ingest.engine import Keeping, started
 from app.ingest.sources import load
-from app.services import log
+from app.services import log, retention
+from app.services.store import put
+from tests.db.facts import batch, series
 from tests.replay import Replay, slow
 
 NOW = datetime(2026, 3, 10, 12, 5, 20, tzinfo=UTC)
@@ -142,3 +144,28 @@ async def test_a_lost_connection_loses_the_lead_until_it_is_won_again(
         )
         assert killed == 1
         await until(clean_database, lambda rows: len([r for r in rows if r.status == "succeeded"]) >= 2 * len(jobs))
+
+
+async def test_who_leads_drops_what_is_older_than_it_is_kept(clean_database: Database) -> None:
+    to = await series(clean_database, "bybit", "BTCUSDT")
+    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
+    now = datetime.now(UTC)
+    rows = [{"series_id": to, "ts": now - timedelta(days=days), **prices} for days in (30, 20, 2)]
+    await put(clean_database, "perp_1m", [batch("perp_1m", rows)])
+    async with (
+        started(clean_database, 0.1, keeping=Keeping({"perp_1m": 10})) as engine,
+        schedule.running(engine, []),
+    ):
+        assert (engine.history_of("perp_1m"), engine.history_of("funding")) == (0.1, 0.1)
+        deadline = time.monotonic() + 30
+        while await clean_database.reads.fetchval("select count(*) from perp_1m") > 1:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    before = await retention.removed_before(clean_database, "perp_1m")
+    assert before is not None
+    assert before <= now - timedelta(days=10)
+
+
+async def test_history_is_filled_no_further_back_than_it_is_kept(clean_database: Database) -> None:
+    async with started(clean_database, 30, keeping=Keeping({"perp_1m": 10, "liquidation": 0})) as engine:
+        assert [engine.history_of(fact) for fact in ("perp_1m", "liquidation", "funding")] == [10, 30, 30]

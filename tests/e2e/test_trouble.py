@@ -19,6 +19,10 @@ async def test_one_bad_instrument_costs_only_itself(engine: Engine, replay: Repl
     assert "-1121" in str(pulled["candles_1m"].error)
     assert set(await stored(engine.db, "perp_1m", "close")) == {("binance", "BTCUSDT"), ("binance", "1000PEPEUSDT")}
     assert pulled["funding"].status == "succeeded"
+    noted = await engine.db.reads.fetch("select * from error_log where dataset = 'candles_1m'")
+    assert [(row["place"], row["source"], row["code"]) for row in noted] == [("pull", "binance", "partial")]
+    assert "-1121" in noted[0]["message"]
+    assert '"pull": ' in noted[0]["context"]
 
 
 async def test_who_refuses_everything_is_left_alone(engine: Engine, replay: Replay) -> None:

@@ -92,6 +92,33 @@ def _binance_interest(market: Market | None, query: Query, now: datetime) -> Ans
     return 200, rows[: min(int(query.get("limit", 30)), 500)]
 
 
+def _binance_interest_now(market: Market | None, query: Query, now: datetime) -> Answer:
+    assert market
+    return 200, {"symbol": market.symbol, "openInterest": text(world.coins(market, now)), "time": ms(now)}
+
+
+def _binance_accounts(market: Market | None, query: Query, now: datetime) -> Answer:
+    like = recorded("binance", "global_long_short_account_ratio_5m_btcusdt_2020.json", "long_short_instrument.json")
+    start = time_of(query["startTime"])
+    if start < now - timedelta(days=30):
+        return 400, {"code": -1130, "msg": "Data sent for parameter 'startTime' is not valid."}
+    assert market
+    times = world.grid(start, min(time_of(query["endTime"]), now), MINUTES_5) if market.active else ()
+    rows = [
+        {
+            **like,
+            "symbol": market.symbol,
+            "longAccount": text(share),
+            "shortAccount": text(1 - share),
+            "longShortRatio": f"{share / (1 - share):.4f}",
+            "timestamp": ms(time),
+        }
+        for time in times
+        for share in [world.long_share(market, time)]
+    ]
+    return 200, rows[: min(int(query.get("limit", 30)), 500)]
+
+
 def _binance_klines(market: Market | None, query: Query, now: datetime) -> Answer:
     assert market
     step, limit = STEPS[query["interval"]], min(int(query.get("limit", 500)), 1500)
@@ -108,5 +135,7 @@ PATHS: dict[str, Callable[[Market | None, Query, datetime], Answer]] = {
     "/fapi/v1/fundingRate": _binance_funding,
     "/fapi/v1/premiumIndex": _binance_premium,
     "/futures/data/openInterestHist": _binance_interest,
+    "/fapi/v1/openInterest": _binance_interest_now,
+    "/futures/data/globalLongShortAccountRatio": _binance_accounts,
     "/fapi/v1/klines": _binance_klines,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.replayed import markets as world
 from tests.replayed.bodies import STEPS, Answer, Query, candles, coming, recorded, text
-from tests.replayed.markets import HOUR, Market, ms, time_of
+from tests.replayed.markets import HOUR, MINUTES_5, Market, ms, time_of
 
 
 def answer(path: str, query: Query, body: Any, now: datetime) -> Answer:
@@ -91,10 +91,23 @@ def _bybit_klines(market: Market | None, query: Query, now: datetime) -> Page:
     return rows[::-1][: min(int(query.get("limit", 200)), 1000)], ""
 
 
+def _bybit_ratios(market: Market | None, query: Query, now: datetime) -> Page:
+    assert market
+    assert query["period"] == "5min"
+    times = world.grid(time_of(query["startTime"]), min(time_of(query["endTime"]), now), MINUTES_5)
+    shares = [(str(ms(time)), world.long_share(market, time)) for time in times]
+    rows = [
+        {"symbol": market.symbol, "buyRatio": text(share), "sellRatio": text(1 - share), "timestamp": time}
+        for time, share in shares
+    ]
+    return rows[::-1][: min(int(query.get("limit", 50)), 500)], ""
+
+
 PATHS: dict[str, Callable[[Market | None, Query, datetime], Page]] = {
     "/v5/market/instruments-info": _bybit_contracts,
     "/v5/market/tickers": _bybit_tickers,
     "/v5/market/funding/history": _bybit_funding,
     "/v5/market/open-interest": _bybit_interest,
     "/v5/market/kline": _bybit_klines,
+    "/v5/market/account-ratio": _bybit_ratios,
 }

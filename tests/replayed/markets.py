@@ -106,8 +106,20 @@ def usd(market: Market, time: datetime) -> float:
     return round(coins(market, time) * price(market, time), 4)
 
 
+def long_share(market: Market, time: datetime) -> float:
+    """The share of accounts that is long at an instant."""
+    return round(0.5 + 0.2 * _draw(market, "accounts", time), 4)
+
+
 def candle(market: Market, opens: datetime, step: timedelta) -> tuple[float, float, float, float, float]:
     """Open, high, low, close and volume (quoted units). Each opens where the one before closed."""
     first, last = price(market, opens), price(market, opens + step)
     volume = round(market.coins / 1000 * (2 + _draw(market, f"volume{step}", opens)), 3)
     return first, max(first, last) * 1.001, min(first, last) * 0.999, last, volume
+
+
+def liquidations(market: Market, start: datetime, end: datetime) -> Iterator[tuple[datetime, str, float, float]]:
+    """Time, whose position, price and contracts of those in `[start, end]`: one every ten minutes."""
+    for time in grid(start, end, 2 * MINUTES_5):
+        side = "long" if _draw(market, "side", time) > 0 else "short"
+        yield time, side, price(market, time), round(10 + 5 * _draw(market, "contracts", time))

@@ -6,10 +6,10 @@ from typing import Any
 
 from tests.replayed import markets as world
 from tests.replayed.bodies import STEPS, Answer, Query, candles, coming, recorded, text
-from tests.replayed.markets import HOUR, Market, ms, time_of
+from tests.replayed.markets import HOUR, MINUTES_5, Market, ms, time_of
 
 PAGE = 100
-KEPT_SETTLEMENTS, KEPT_INTERESTS = timedelta(days=90), 1440
+KEPT_SETTLEMENTS, KEPT_INTERESTS, KEPT_RATIOS = timedelta(days=90), 1440, 1440
 
 
 def answer(path: str, query: Query, body: Any, now: datetime) -> Answer:
@@ -128,6 +128,41 @@ def _klines(market: Market | None, query: Query, now: datetime) -> list[Any]:
     return _page(rows, query)
 
 
+def _marks(_: Market | None, query: Query, now: datetime) -> list[Any]:
+    like = {"instType": query["instType"], "ts": str(ms(now))}
+    return [{**like, "instId": market.symbol, "markPx": text(world.price(market, now))} for market in world.of("okx")]
+
+
+def _ratios(market: Market | None, query: Query, now: datetime) -> list[Any]:
+    assert market
+    assert query["period"] == "5m"
+    start, end = _bounds(query, now, "begin", "end")
+    times = world.grid(max(start, now - KEPT_RATIOS * MINUTES_5), end, MINUTES_5)
+    shares = [(str(ms(time)), world.long_share(market, time)) for time in times]
+    return _page([[time, text(share / (1 - share))] for time, share in shares], query)
+
+
+def _liquidations(_: Market | None, query: Query, now: datetime) -> list[Any]:
+    """One every ten minutes, of the past day."""
+    assert query["state"] == "filled"
+    market = world.find("okx", f"{query['instFamily']}-{query['instType']}")
+    assert market
+    start, end = _bounds(query, now)
+    found = world.liquidations(market, max(start, now - timedelta(days=1)), end)
+    details = [
+        {
+            "bkPx": text(price),
+            "sz": text(contracts),
+            "posSide": side,
+            "side": "sell" if side == "long" else "buy",
+            "ts": str(ms(time)),
+        }
+        for time, side, price, contracts in found
+    ]
+    like = {"instFamily": query["instFamily"], "instId": market.symbol, "instType": "SWAP"}
+    return [{**like, "details": _page(details, query)}] if details else []
+
+
 PATHS: dict[str, Callable[[Market | None, Query, datetime], list[Any]]] = {
     "/api/v5/public/instruments": _swaps,
     "/api/v5/public/funding-rate": _funding_now,
@@ -135,4 +170,7 @@ PATHS: dict[str, Callable[[Market | None, Query, datetime], list[Any]]] = {
     "/api/v5/public/open-interest": _interest_now,
     "/api/v5/rubik/stat/contracts/open-interest-history": _interest,
     "/api/v5/market/history-candles": _klines,
+    "/api/v5/public/mark-price": _marks,
+    "/api/v5/public/liquidation-orders": _liquidations,
+    "/api/v5/rubik/stat/contracts/long-short-account-ratio-contract": _ratios,
 }

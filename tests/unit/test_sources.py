@@ -74,7 +74,7 @@ class Case:
 def cases() -> Iterator[Case]:
     for source in SOURCES.values():
         seen: Counter[str] = Counter()
-        for feed in source.feeds:
+        for feed in (*source.feeds, *source.polls):
             stem = f"{feed.dataset}_{feed.scope}"
             seen[stem] += 1
             yield Case(source, feed, stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
@@ -257,9 +257,10 @@ def sent(case: Case, body: Any) -> bytes:
 
 @every_json
 def test_an_answer_cut_off_is_no_answer(case: Case) -> None:
+    raw = case.raw.rstrip()
     for part in (0.1, 0.5, 0.9, 0.99):
         with pytest.raises(UNREAD):
-            read(case.source, case.feed, case.raw.rstrip()[: int(len(case.raw) * part)], case.window)
+            read(case.source, case.feed, raw[: int(len(raw) * part)], case.window)
 
 
 @every_table
@@ -276,8 +277,8 @@ def test_a_line_cut_off_is_no_row(case: Case) -> None:
 @every_feed
 def test_no_rows_are_an_answer_only_about_a_window(case: Case) -> None:
     lists = [path for path, value in nodes(case.body) if isinstance(value, list) and holds_rows(path, value)]
-    assert lists or case.feed.scope == "batch"
     untouched = read(case.source, case.feed, case.raw, case.window)
+    assert lists or case.feed.scope == "batch" or len(untouched) == 1  # which the answer is itself
     for path in lists:
         emptied = changed(case, path, [])
         if case.feed.scope == "batch":
@@ -363,7 +364,7 @@ def assert_never_another_record(case: Case, raw: bytes, untouched: list[Any], pa
         items = read(case.source, case.feed, raw, case.window)
     except UNREAD:
         return
-    if case.feed.dataset == "fundamentals":
+    if case.feed.dataset in ("fundamentals", "liquidations"):
         # many records of one row, of which some or all are Bad; a sum over rows has one less where a row is none at all
         same = key if isinstance(path[-1], int) else lambda item: item
         assert {same(item) for item in items if not isinstance(item, Bad)} <= {same(item) for item in untouched}, path
@@ -424,21 +425,23 @@ def test_instruments_come_first(source: Source) -> None:
 
 # perpetuals that trade, in autumn 2026
 MARKETS = {"binance": 700, "bybit": 760, "okx": 310, "hyperliquid": 175, "lighter": 240}
+COLLECTED = 100  # of which the minute is told, unless there is a setting
 SETTLES = timedelta(hours=1)  # the shortest interval there is: a contract is asked for settled funding when it is due
 
 
 @every_source
-def test_the_schedule_takes_less_than_a_third_of_each_budget(source: Source) -> None:
+def test_the_schedule_takes_at_most_a_third_of_each_budget(source: Source) -> None:
     taken: dict[str, float] = defaultdict(float)
     for case in (case for case in cases() if case.source is source):
         every = max(case.feed.every, SETTLES) if case.feed.dataset == "funding" else case.feed.every
-        calls = MARKETS.get(source.id, 500) if case.feed.scope == "instrument" else 1
+        markets = COLLECTED if case.feed in source.polls else MARKETS.get(source.id, 500)
+        calls = markets if case.feed.scope == "instrument" else 1
         asked = dataclasses.replace(case.window, start=case.window.end - max(every, timedelta(hours=1)))
         for budget, cost in case.feed.request(asked).costs:
             taken[budget] += cost * calls / every.total_seconds()
     for name, a_second in taken.items():
         budget = source.budgets[name]
-        assert a_second < budget.limit / budget.period.total_seconds() / 3, name
+        assert round(3 * a_second * budget.period.total_seconds(), 6) <= budget.limit, name
 
 
 @every_source

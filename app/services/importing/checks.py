@@ -1,6 +1,6 @@
 """The rules of each dataset: rows that cannot be true are refused, the others become columns of facts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +11,15 @@ from app.records import LARGEST_RATE, LARGEST_VALUE
 from app.services.importing import values
 from app.services.importing.frame import NO_TIME, Floats, Frame, Times
 from app.services.intervals import IntervalKnown
-from app.services.store import SCHEMAS
+from app.services.store import SCHEMAS, WIDE_HOUR, WIDE_MINUTE
 
 HOUR_US = 3_600_000_000
 PREDICTED_AHEAD_US = 31 * 24 * HOUR_US
-NOT_SAID = -1
+NOT_SAID = -9
 KINDS = {"settled": 0, "predicted": 1}
 KNOWN = {known.name.lower(): int(known) for known in IntervalKnown}
 CANDLE_US = {"1m": HOUR_US // 60, "1h": HOUR_US}
 PRICES = ("open", "high", "low", "close")
-QUANTITIES = frozenset({"oi_base", "volume_base", "buy_volume_base"})
 OTHERS = ("volume_base", "volume_usd", "buy_volume_base", "trades")
 
 Column = Floats | Times | NDArray[np.int16]
@@ -80,24 +79,31 @@ def open_interest(frame: Frame) -> Facts:
 
 def candles(frame: Frame) -> Facts:
     """Finished candles that begin on their grid, with prices that enclose each other."""
-    lengths = np.array(list(CANDLE_US.values()), dtype=np.int64)
-    places = {name: at for at, name in enumerate(CANDLE_US)}
-    interval = frame.one_of("interval", places, 0, "unsupported_interval", str)  # 1M is a month elsewhere
+    opens, rows = intervals(frame)
     columns: dict[str, Column] = {
-        "ts": _opens(frame, lengths[np.clip(interval, 0, None)]),
+        "ts": opens,
         **{name: frame.quantity(name, required=True) for name in PRICES},
         **{name: frame.quantity(name) for name in OTHERS},
         "known_at": frame.times("known_at"),
     }
     _enclosed(frame, *(columns[name] for name in PRICES))
-    return Facts(columns, {f"perp_{name}": interval == at for name, at in places.items()})
+    return Facts(columns, rows)
+
+
+def intervals(frame: Frame) -> tuple[Times, Mapping[str, NDArray[np.bool_]]]:
+    """When the interval of each row begins, on its grid and finished; and which rows are of which fact."""
+    lengths = np.array(list(CANDLE_US.values()), dtype=np.int64)
+    places = {name: at for at, name in enumerate(CANDLE_US)}
+    interval = frame.one_of("interval", places, 0, "unsupported_interval", str)  # 1M is a month elsewhere
+    opens = _opens(frame, lengths[np.clip(interval, 0, None)])
+    return opens, {f"perp_{name}": interval == at for name, at in places.items()}
 
 
 def _opens(frame: Frame, length: Times) -> Times:
     opens = frame.times("time", required=True)
     shown, refuse = frame.shown, frame.judge.refuse
     refuse(opens % length != 0, "misaligned_time", lambda row: f"{shown('time', row)}, not the start of an interval")
-    refuse(opens + length > frame.now_us, "unfinished", lambda row: f"the candle of {shown('time', row)} is not over")
+    refuse(opens + length > frame.now_us, "unfinished", lambda row: f"the interval of {shown('time', row)} is not over")
     return opens
 
 
@@ -120,14 +126,6 @@ def fundamentals(frame: Frame) -> Facts:
     return Facts(columns, {"metric_value": frame.everywhere})
 
 
-CHECKS: Mapping[str, Callable[[Frame], Facts]] = {
-    "funding": funding,
-    "open-interest": open_interest,
-    "candles": candles,
-    "fundamentals": fundamentals,
-}
-
-
 def batches(
     facts: Facts, rows: NDArray[np.intp], series: NDArray[np.int32], units: Floats
 ) -> dict[str, pa.RecordBatch]:
@@ -145,18 +143,24 @@ def batches(
 def _batch(
     fact: str, columns: Mapping[str, Column], rows: NDArray[np.intp], series: NDArray[np.int32], scale: Floats | None
 ) -> pa.RecordBatch:
-    schema = SCHEMAS[fact]
-    arrays: list[values.Column] = [pa.array(series)]
-    for name, kind in zip(schema.names[1:], schema.types[1:], strict=True):
+    arrays: dict[str, values.Column] = {"series_id": pa.array(series)}
+    for name, kind in _kinds(fact, columns).items():
         taken = columns[name][rows]
-        arrays.append(_array(taken if scale is None else _scaled(name, taken, scale), kind))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        arrays[name] = _array(taken if scale is None else _scaled(name, taken, scale), kind)
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def _kinds(fact: str, columns: Mapping[str, Column]) -> dict[str, pa.DataType]:
+    """The columns that go to a fact. Those that users added to minutes are of no schema, and are floats."""
+    schema = {"perp_1m": WIDE_MINUTE, "perp_1h": WIDE_HOUR}.get(fact, SCHEMAS[fact])
+    told: dict[str, pa.DataType] = {name: schema.field(name).type for name in schema.names if name in columns}
+    return told | {name: pa.float64() for name in columns if fact == "perp_1m" and name not in told}
 
 
 def _scaled(name: str, told: Column, units: Floats) -> Column:
-    if name in PRICES:
+    if name in (*PRICES, "price"):
         return told / units
-    return told * units if name in QUANTITIES else told
+    return told * units if name == "quantity" or "_base" in name else told
 
 
 def _array(told: Column, kind: pa.DataType) -> values.Column:

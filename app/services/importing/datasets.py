@@ -24,12 +24,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Fields by name; `needed`: those no row can do without. `silent`: of `GET` too, but not stored."""
+    """Fields by name; `needed`: those no row can do without. `silent`: of `GET` too, but not stored.
+
+    `open`: has the columns of minutes that users added too; only the database knows these (`own_columns`).
+    """
 
     name: str
     fields: Mapping[str, Field]
     silent: frozenset[str] = frozenset()
     needed: tuple[str, ...] = ("time", "exchange")
+    open: bool = False
 
 
 def _time(about: str, *, required: bool = False) -> Field:
@@ -108,7 +112,52 @@ FUNDAMENTALS = Dataset(
     needed=("time", "asset", "metric", "value"),
 )
 
-DATASETS: Mapping[str, Dataset] = {dataset.name: dataset for dataset in (FUNDING, OPEN_INTEREST, CANDLES, FUNDAMENTALS)}
+LIQUIDATIONS = Dataset(
+    "liquidations",
+    {
+        **WHO,
+        "side": _word("Whose position was closed: `long` or `short`.", required=True),
+        "price": _number("Price at which it was closed, in USD a coin.", required=True),
+        "quantity": _number("How much was closed, in coins.", required=True),
+    },
+    needed=("time", "exchange", "side", "price", "quantity"),
+)
+
+LONG_SHORT = Dataset(
+    "long-short",
+    {
+        **WHO,
+        "long_short_ratio": _number("Accounts long ÷ accounts short; told of the minute `time` is in."),
+        "long_share": _number("Instead: the share of accounts that are long, a fraction; `short_share` is the rest."),
+        "short_share": _number("The share of accounts that are short, a fraction."),
+    },
+)
+
+TAKER_VOLUME = Dataset(
+    "taker-volume",
+    {
+        **WHO,
+        "interval": _word("`1m` (default) or `1h`; `time` is its start, and it has to be over."),
+        "buy_volume_base": _number("Volume bought by takers, in coins."),
+        "sell_volume_base": _number("Volume sold by takers, in coins; one of the two is needed."),
+    },
+)
+
+PERP_DATA = Dataset("perp-data", WHO, open=True)
+
+DATASETS: Mapping[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        FUNDING,
+        OPEN_INTEREST,
+        CANDLES,
+        LIQUIDATIONS,
+        LONG_SHORT,
+        TAKER_VOLUME,
+        PERP_DATA,
+        FUNDAMENTALS,
+    )
+}
 
 USUAL_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("ts", "timestamp", "date", "datetime", "open_time", "fundingtime", "funding_time"), "time"),
@@ -118,6 +167,12 @@ USUAL_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("funding_rate", "fundingrate", "rate_raw", "funding"), "rate"),
     **dict.fromkeys(("vol", "volume"), "volume_base"),
     **dict.fromkeys(("open_interest", "openinterest", "oi"), "oi_base"),
+    **dict.fromkeys(("ratio", "lsr", "longshortratio", "long_short"), "long_short_ratio"),
+    **dict.fromkeys(("long_account", "longaccount"), "long_share"),
+    **dict.fromkeys(("short_account", "shortaccount"), "short_share"),
+    **dict.fromkeys(("buy_vol", "buyvol", "tbv", "buy_volume"), "buy_volume_base"),
+    **dict.fromkeys(("sell_vol", "sellvol", "tsv", "sell_volume"), "sell_volume_base"),
+    **dict.fromkeys(("qty", "size", "amount"), "quantity"),
     **dict.fromkeys(("o",), "open"),
     **dict.fromkeys(("h",), "high"),
     **dict.fromkeys(("l",), "low"),

@@ -45,6 +45,7 @@ class Frame:
 
     def __init__(self, chunk: Chunk, dataset: Dataset, options: Options, now: datetime) -> None:
         self.size = chunk.rows.num_rows
+        self.fields = dataset.fields
         self.names = chunk.names or chunk.rows.schema.names
         self.judge = Judge(chunk.numbers, chunk.unreadable)
         self.now_us = (now - EPOCH) // MICROSECOND

@@ -26,7 +26,8 @@ class Options:
     """`renamed`: field → column of the body. `fixed`: field → its value in every row. `max_rows`: None is no bound.
 
     `assumed`: field → its value where a body has no column of it. `left_out`: columns that are not to be read.
-    `writer`: who is told to have brought the rows, so that they can be taken back; None: nobody.
+    `writer`: who is told to have brought the rows, so that they can be taken back; None: nobody. `kept`: fact → the
+    days it is kept; what is not in it, or 0, is kept for ever.
     """
 
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -38,6 +39,7 @@ class Options:
     max_rows: int | None = None
     left_out: tuple[str, ...] = ()
     writer: Writer | None = None
+    kept: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def dataset_named(name: str) -> Dataset:
@@ -59,9 +61,10 @@ def options(
 ) -> Options:
     """Options from words: `columns` are (column, field or '' to leave it out), `values` (field, value).
 
-    Raises BadOption.
+    Raises BadOption; of a dataset that is `open` names of fields are judged when the import begins.
     """
-    fields = dataset_named(dataset).fields
+    kind = dataset_named(dataset)
+    fields = None if kind.open else kind.fields
     renamed: dict[str, str] = {}
     columns = list(columns)
     left_out = tuple(column for column, name in columns if not name)
@@ -79,8 +82,16 @@ def options(
     return Options(renamed, fixed, {}, source.lower(), create_assets, dry_run, max_rows, left_out)
 
 
-def _check(fields: Iterable[str], taken: Iterable[str], parameter: str, value: str, name: str) -> None:
-    names = list(fields)
+def check_names(dataset: Dataset, told: Options) -> None:
+    """Raises BadOption where options tell of fields the dataset does not have."""
+    for name, column in told.renamed.items():
+        _check(dataset.fields, (), "map", f"{column}:{name}", name)
+    for name, value in told.fixed.items():
+        _check(dataset.fields, (), "set", f"{name}:{value}", name)
+
+
+def _check(fields: Iterable[str] | None, taken: Iterable[str], parameter: str, value: str, name: str) -> None:
+    names = [name] if fields is None else list(fields)
     if name not in names:
         near = get_close_matches(name, names, 1)
         hint = f"nearest: {near[0]}" if near else f"fields: {', '.join(names)}"

@@ -1,6 +1,7 @@
 """A body part by part, judged as far as that needs no database: in a thread, one part ahead of who takes them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
@@ -13,12 +14,13 @@ import pyarrow as pa
 
 from app.db import Database
 from app.services.importing.answer import Tally
-from app.services.importing.checks import CHECKS, Facts
+from app.services.importing.checks import Facts
 from app.services.importing.datasets import Dataset
 from app.services.importing.frame import Chunk, Frame
 from app.services.importing.identity import Directory
 from app.services.importing.naming import Naming, naming
 from app.services.importing.options import Options
+from app.services.importing.rules import CHECKS
 
 Rows = Iterable[pa.RecordBatch | Chunk] | AsyncIterable[pa.RecordBatch | Chunk]
 T = TypeVar("T")
@@ -26,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Run:
-    """One import under way."""
+    """One import under way. `old`: how many rows of each fact are older than it is kept."""
 
     db: Database
     dataset: Dataset
@@ -37,6 +39,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     seen: dict[str, None] = field(default_factory=dict[str, None])
     ignored: dict[str, None] = field(default_factory=dict[str, None])
+    old: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from app.db import Database, Driver, driver, writing
 from app.services import batches, store
-from app.services.importing import checks, layout, listing, read
+from app.services.importing import checks, keeping, layout, listing, read
 from app.services.importing.answer import Answer
 from app.services.importing.body import Body, BrokenBody, TooLarge, body_of_file
+from app.services.importing.datasets import Dataset
 from app.services.importing.identity import Directory
 from app.services.importing.naming import refuse_unplaced, series_of
-from app.services.importing.options import Options, dataset_named
+from app.services.importing.options import Options
+from app.services.importing.own_columns import dataset_of
 from app.services.importing.parts import Judged, Rows, Run, judged
 from app.services.store import Written
 
@@ -41,14 +43,20 @@ async def import_rows(
     the options it is an import that can be taken back. `progress` hears how many were read so far. Raises BadOption,
     TooLarge, whatever reading raises, and whatever the database raises.
     """
-    kind = dataset_named(dataset)
+    return await _import(db, await dataset_of(db, dataset, options), rows, options, progress)
+
+
+async def _import(
+    db: Database, kind: Dataset, rows: Rows, options: Options, progress: Callable[[int], None] | None
+) -> Answer:
     writer = None if options.dry_run else options.writer
-    async with batches.begun(db, dataset, options.source, writer) as batch:
+    async with batches.begun(db, kind.name, options.source, writer) as batch:
         run = Run(db, kind, options, datetime.now(UTC), batch)
         async with aclosing(_parts(run, rows, progress)) as parts:
             written = await _store(run, parts)
     run.tally.notice(*layout.notices(run.ignored, run.seen, kind, options))
     run.tally.notice(*(run.directory.news() if run.directory else ()))
+    run.tally.notice(*keeping.notices(run.old, options.kept))
     if options.dry_run:
         run.tally.notice("dry run: nothing was written")
     answer = run.tally.answer(written.inserted, written.updated)
@@ -59,7 +67,8 @@ async def import_body(
     db: Database, dataset: str, body: Body, options: Options = PLAIN, progress: Callable[[int], None] | None = None
 ) -> Answer:
     """Write the rows of a file. Raises what `import_rows` raises, BrokenBody, and OSError."""
-    return await import_rows(db, dataset, read.chunks(body, dataset_named(dataset), options), options, progress)
+    kind = await dataset_of(db, dataset, options)
+    return await _import(db, kind, read.chunks(body, kind, options), options, progress)
 
 
 async def import_files(
@@ -116,7 +125,9 @@ async def _placed(run: Run, part: Judged) -> Parts:
     good = np.flatnonzero(frame.judge.alive)
     series, units = series_of(places)
     codes = named.codes[good]
-    return checks.batches(part.facts, good, series[codes], units[codes])
+    found = checks.batches(part.facts, good, series[codes], units[codes])
+    run.old.update(keeping.older(found, run.options.kept, run.now))
+    return found
 
 
 async def _directory(run: Run) -> Directory:

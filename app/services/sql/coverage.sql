@@ -79,3 +79,46 @@ lateral (select min(ts) as first, max(ts) as last from (select series_id, ts fro
   select series_id, ts from perp_1m where close is not null) c where series_id = s.id) f
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+
+-- name: long_short
+-- From when to when long/short ratios of an asset's perpetuals are stored.
+select min(f.first) as first, max(f.last) as last
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id,
+lateral (select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id and long_short_ratio is not null) f
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+
+-- name: taker_volume
+-- From when to when volumes of takers of an asset's perpetuals are stored.
+select min(f.first) as first, max(f.last) as last
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id,
+lateral (select min(ts) as first, max(ts) as last from (
+  select series_id, ts, buy_volume_base, sell_volume_base from perp_1h union all
+  select series_id, ts, buy_volume_base, sell_volume_base from perp_1m) c
+  where series_id = s.id and coalesce(buy_volume_base, sell_volume_base) is not null) f
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+
+-- name: liquidations
+-- From when to when liquidations of an asset's perpetuals are stored.
+select min(f.first) as first, max(f.last) as last
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id,
+lateral (select min(ts) as first, max(ts) as last from liquidation where series_id = s.id) f
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+
+-- name: minutes
+-- From when to when minutes of an asset's perpetuals are stored, whatever is told of them.
+select min(m.first) as first, max(m.last) as last
+from instrument i
+join exchange e on e.id = i.exchange_id
+join series s on s.instrument_id = i.id,
+lateral (select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id) m
+where i.entity_id = $1 and i.kind = 'perp'
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)

@@ -159,6 +159,134 @@ from (
 ) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
 order by told.exchange, month
 
+-- name: liquidation
+-- One row a liquidation of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  case f.side when 1 then 'long' else 'short' end as side, f.price, f.quantity, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (
+  select * from liquidation where series_id = s.id and ts >= $2 and ts < $3 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: liquidation_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from liquidation where series_id = s.id and ts >= $2 and ts < $3
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: long_short
+-- One row a minute of which the ratio was told of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  f.long_short_ratio, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (
+  select * from perp_1m where series_id = s.id and ts >= $2 and ts < $3 and long_short_ratio is not null order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: long_short_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id and ts >= $2 and ts < $3 and long_short_ratio is not null
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: taker_volume_1m
+-- One row a minute of which takers' volume was told of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  '1m' as interval, f.buy_volume_base, f.sell_volume_base, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (
+  select * from perp_1m where series_id = s.id and ts >= $2 and ts < $3 and num_nonnulls(buy_volume_base, sell_volume_base) > 0 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: taker_volume_1m_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id and ts >= $2 and ts < $3 and num_nonnulls(buy_volume_base, sell_volume_base) > 0
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: taker_volume_1h
+-- One row an hour of which takers' volume was told of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, in coins and USD a coin.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  '1h' as interval, f.buy_volume_base, f.sell_volume_base, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (
+  select * from perp_1h where series_id = s.id and ts >= $2 and ts < $3 and num_nonnulls(buy_volume_base, sell_volume_base) > 0 order by ts) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: taker_volume_1h_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from perp_1h where series_id = s.id and ts >= $2 and ts < $3 and num_nonnulls(buy_volume_base, sell_volume_base) > 0
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
 -- name: metric_value
 -- One row a value of a metric told of an exchange ($1; of none in particular: as partitioned folders spell null) from $2
 -- until before $3, of these entities ($4) and sources ($5; null: of all), series after series.

@@ -1,6 +1,7 @@
 """Recorded answers of upstreams: not ours to hand on, so not every copy of the repository has them beside it."""
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.ingest.sources import load
-from app.ingest.spec import Window
+from app.ingest.spec import Known, Window
 from app.records import Instrument
 from tests.conftest import shared
 
@@ -30,12 +31,18 @@ class Recorded:
         return [json.loads(line) for line in (self.folder / name).read_text().splitlines() if line.strip()]
 
     def read(self, body: Any, dataset: str, scope: str, *, symbol: str | None = None, nth: int = 0, **more: Any) -> Any:
-        """One item a row, by the feed of this dataset and scope (the `nth`, where there are several)."""
-        feed = [f for f in self.source.feeds if (f.dataset, f.scope) == (dataset, scope)][nth]
+        """One item a row, by the feed or poll of this dataset and scope (the `nth`, where there are several)."""
+        feed = [f for f in (*self.source.feeds, *self.source.polls) if (f.dataset, f.scope) == (dataset, scope)][nth]
         instrument = Instrument(symbol, symbol, "USDT") if symbol else None
         assert self.source.problem(200, body) is None
         answer = TypeAdapter(feed.answer).validate_python(body)
         return list(feed.rows(answer, Window(*ALL_TIME, instrument, **more)))
+
+    def said(self, frame: Any, symbols: Collection[str]) -> tuple[str, list[Any]]:
+        """What a frame of the first socket says and holds, where these symbols are known and wanted."""
+        [socket, *_] = self.source.sockets
+        contracts = {symbol: Instrument(symbol, symbol, "USDT") for symbol in symbols}
+        return socket.said(frame).value, list(socket.rows(frame, Known(contracts, symbols)))
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,13 @@
-"""Binance's recorded answers, every value worked out anew from the JSON."""
+"""Binance's recorded answers and frames, every value worked out anew from the JSON."""
 
+import gzip
+import json
+from collections import Counter
 from typing import Any
 
 import pytest
+
+from tests.conftest import shared
 
 NEVER = 4133404800000
 
@@ -100,6 +105,23 @@ def test_open_interest(recorded: Any, ms: Any, name: str) -> None:
     ]
 
 
+def test_open_interest_now(recorded: Any, ms: Any) -> None:
+    body = recorded.body("open_interest_btcusdt_2026-09-15.json")
+    [item] = recorded.read(body, "open_interest", "instrument", nth=1, symbol="BTCUSDT")
+    assert (item.symbol, ms(item.time)) == (body["symbol"], body["time"])
+    assert (item.oi_base, item.oi_usd) == (float(body["openInterest"]), None)
+
+
+def test_ratios(recorded: Any, ms: Any) -> None:
+    body = recorded.body("global_long_short_account_ratio_5m_btcusdt_2020.json")
+    items = recorded.read(body, "long_short", "instrument", symbol="BTCUSDT")
+    assert [(item.symbol, ms(item.time)) for item in items] == [(row["symbol"], row["timestamp"]) for row in body]
+    for row, item in zip(body, items, strict=True):
+        assert dict(item.values) == {"long_short_ratio": float(row["longShortRatio"])}
+        shares = float(row["longAccount"]) / float(row["shortAccount"])  # of four digits each
+        assert item.values["long_short_ratio"] == pytest.approx(shares, abs=0.0005)
+
+
 # Candles of other intervals and of an index have the same columns.
 @pytest.mark.parametrize(
     "name",
@@ -134,3 +156,86 @@ def test_the_budget_is_what_the_exchange_says(recorded: Any) -> None:
     told = recorded.body("exchange_info_rate_limits_2026-09-15.json")
     [limit] = [row["limit"] for row in told if (row["rateLimitType"], row["interval"]) == ("REQUEST_WEIGHT", "MINUTE")]
     assert recorded.source.budgets["weight"].limit == limit
+
+
+STREAMS = {"kline": "{}@kline_1m", "markPriceUpdate": "{}@markPrice@1s", "forceOrder": "!forceOrder@arr"}
+
+
+def wrapped(frame: dict[str, Any]) -> dict[str, Any]:
+    """A recorded frame as it comes on an address of `/stream`."""
+    stream = STREAMS.get(frame["e"], "{}@" + frame["e"])
+    return {"stream": stream.format(str(frame.get("s")).lower()), "data": frame}
+
+
+def held(ms: Any, item: Any) -> tuple[Any, ...]:
+    """All that a record tells."""
+    match type(item).__name__:
+        case "Candle":
+            prices = (item.open, item.high, item.low, item.close, item.volume_base, item.volume_usd)
+            return ("candle", item.symbol, ms(item.time), *prices, item.buy_volume_base, item.trades)
+        case "PredictedFunding":
+            return ("rate", item.symbol, ms(item.time), item.rate, ms(item.for_time))
+        case "PerpMinute":
+            return ("mark", item.symbol, ms(item.time), dict(item.values))
+        case "Liquidation":
+            return ("liquidation", item.symbol, ms(item.time), item.side, item.price, item.quantity)
+    raise TypeError(item)
+
+
+def told(frame: dict[str, Any]) -> list[tuple[Any, ...]] | None:
+    """What a frame tells, from the JSON itself; None: it is not of what we subscribe for."""
+    data = frame["data"]
+    rows = data if isinstance(data, list) else [data]
+    if rows[0]["e"] == "kline" and frame["stream"].endswith("@kline_1m"):
+        k = rows[0]["k"]
+        numbers = [float(k[key]) for key in ("o", "h", "l", "c", "v", "q", "V")]
+        return [("candle", k["s"], k["t"], *numbers, k["n"])] if k["x"] else []
+    if rows[0]["e"] == "markPriceUpdate":
+        ours = [row for row in rows if row.get("st") != 2]
+        return [
+            one
+            for row in ours
+            for one in (
+                ("rate", row["s"], row["E"], float(row["r"]), row["T"]),
+                ("mark", row["s"], row["E"] - row["E"] % 60000, {"mark_price": float(row["p"])}),
+            )
+        ]
+    if rows[0]["e"] == "forceOrder":
+        o = rows[0]["o"]
+        side = {"SELL": "long", "BUY": "short"}[o["S"]]
+        return [("liquidation", o["s"], o["T"], side, float(o["ap"]), float(o["z"]))]
+    return None
+
+
+def symbols_of(frame: dict[str, Any]) -> set[str]:
+    rows = frame["data"] if isinstance(frame["data"], list) else [frame["data"]]
+    return {row.get("s") or row["o"]["s"] for row in rows}
+
+
+def check(recorded: Any, ms: Any, frame: dict[str, Any]) -> Counter[str]:
+    """Hold what is read of a frame against the frame; what kinds of records it held."""
+    expected = told(frame)
+    said, items = recorded.said(frame, symbols_of(frame))
+    assert said == ("nothing" if expected is None else "data"), frame
+    assert [held(ms, item) for item in items if item is not None] == (expected or []), frame
+    assert all(item is None for item in recorded.said(frame, {"OTHERUSDT"})[1])
+    return Counter(kind for kind, *_ in expected or [])
+
+
+def test_frames(recorded: Any, ms: Any) -> None:
+    seen = Counter[str]()
+    for path in sorted(recorded.folder.glob("ws_*.jsonl")):
+        for frame in recorded.lines(path.name):
+            if "stream" not in frame:
+                assert recorded.said(frame, symbols_of({"data": frame})) == ("nothing", [])  # bare ones do not come
+                frame = wrapped(frame)
+            seen += check(recorded, ms, frame)
+    assert seen == {"candle": 3, "rate": 8, "mark": 8, "liquidation": 2}
+
+
+def test_half_a_minute_of_four_contracts(recorded: Any, ms: Any) -> None:
+    capture = shared("datasets/ws_captures") / "BINANCE_FUTURES.ws.1.0.gz"
+    lines = gzip.decompress(capture.read_bytes()).decode().splitlines()
+    frames = [json.loads(line.partition(": ")[2]) for line in lines if line[:1].isdigit()]
+    assert len(frames) == 1535
+    assert sum((check(recorded, ms, frame) for frame in frames), Counter[str]()) == {"candle": 4}

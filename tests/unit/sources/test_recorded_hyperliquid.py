@@ -1,4 +1,4 @@
-"""Hyperliquid's recorded answers, every value worked out anew from the JSON."""
+"""Hyperliquid's recorded answers and frames, every value worked out anew from the JSON."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,3 +114,53 @@ def test_a_candle_that_grew_at_the_start_is_left_out(recorded: Any) -> None:
     first, *rest = feed.rows(TypeAdapter(feed.answer).validate_python(body), Window(*asked))
     assert first is None
     assert len([item for item in rest if item is not None]) == len(body) - 1
+
+
+def test_how_all_stand_by_one_answer(recorded: Any) -> None:
+    body = recorded.body(STATES[0])
+    items = recorded.read(body, "perp_snapshot", "market")
+    apart = [recorded.read(body, dataset, "market") for dataset in ("predicted_funding", "open_interest")]
+    assert items[: -len(body[1])] == [*apart[0], *apart[1]]
+    for coin, context, item in zip(body[0]["universe"], body[1], items[-len(body[1]) :], strict=True):
+        if "isDelisted" in coin:
+            assert item is None
+            continue
+        assert (item.symbol, item.time) == (coin["name"], SAMPLED)
+        assert dict(item.values) == {"mark_price": float(context["markPx"])}
+
+
+SAYS = {"subscriptionResponse": "done", "pong": "alive", "candle": "data", "trades": "data"}
+SIDES = {"A": "sell", "B": "buy"}
+
+
+def test_frames(recorded: Any, ms: Any) -> None:
+    seen: set[str] = set()
+    for path in sorted(recorded.folder.glob("ws_*.json*")):
+        for frame in recorded.lines(path.name):
+            seen.add(frame["channel"])
+            said, items = recorded.said(frame, {"BTC", "HYPE"})
+            assert said == SAYS.get(frame["channel"], "nothing")
+            if frame["channel"] == "candle":
+                [item], row = items, frame["data"]
+                assert (item.symbol, ms(item.time), ms(item.closes)) == (row["s"], row["t"], row["T"] + 1)
+                assert [item.open, item.high, item.low, item.close] == [float(row[key]) for key in "ohlc"]
+                assert (item.volume_base, item.volume_usd, item.trades) == (float(row["v"]), None, row["n"])
+            elif frame["channel"] == "trades":
+                assert [(i.symbol, ms(i.time), i.id, i.side, i.price, i.quantity) for i in items] == [
+                    (t["coin"], t["time"], str(t["tid"]), SIDES[t["side"]], float(t["px"]), float(t["sz"]))
+                    for t in frame["data"]
+                ]
+            else:
+                assert items == []
+            assert all(item is None for item in recorded.said(frame, {"ETH"})[1])
+    assert seen >= SAYS.keys()
+
+
+def test_what_an_answer_is_about(recorded: Any) -> None:
+    [about] = [socket.about for socket in recorded.source.sockets]
+    frames = {frame["channel"]: frame for frame in recorded.lines("ws_frames_2026-09-03.jsonl")}
+    assert about(frames["subscriptionResponse"]) == {"type": "bbo", "coin": "BTC"}
+    assert about(frames["error"]) == {"type": "trades", "coin": "ETH"}
+    assert about(frames["pong"]) is None
+    answers = [f for f in recorded.lines("ws_trades_l2book_hype_2025-01-12.jsonl") if "subscription" in f["data"]]
+    assert [about(frame) for frame in answers] == [{"type": "l2Book", "coin": "HYPE"}]  # what it repeats as null is not

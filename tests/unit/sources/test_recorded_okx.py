@@ -1,12 +1,16 @@
-"""OKX's recorded answers, every value worked out anew from the JSON."""
+"""OKX's recorded answers and frames, every value worked out anew from the JSON."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from app.ingest.spec import Bad
+from app.ingest.spec import Bad, Known, Said, Window
+from app.records import Instrument
 
 HOUR = 3_600_000
+ALL_TIME = (datetime(2017, 1, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
 CATEGORIES = {"1": "coin", "3": "equity", "4": "other"}
 
 
@@ -144,3 +148,132 @@ def test_errors_were_asked_wrongly(recorded: Any) -> None:
     for error in recorded.lines("errors.jsonl"):
         told = recorded.source.problem(error["http_status"], error["body"])
         assert (told.trouble, told.code, told.message) == ("refused", error["body"]["code"], error["body"]["msg"])
+
+
+def test_mark_prices(recorded: Any, ms: Any) -> None:
+    frames = recorded.lines("ws_misc_swap_2021-12.jsonl")  # of the channel that is not subscribed: rows of the answer
+    [frame] = [frame for frame in frames if frame["arg"]["channel"] == "mark-price"]
+    for body in (recorded.body("mark_price_btc_2026-06-04.json"), {"code": "0", "msg": "", "data": frame["data"]}):
+        [row], [item] = body["data"], recorded.read(body, "mark_price", "market")
+        assert (item.symbol, item.values) == (row["instId"], {"mark_price": float(row["markPx"])})
+        assert ms(item.time) == int(row["ts"]) // 60_000 * 60_000
+
+
+def test_ratios_of_accounts(recorded: Any, ms: Any) -> None:
+    body = recorded.body("contract_long_short_account_ratio_1d_btc_2026-04-27.json")
+    items = recorded.read(body, "long_short", "instrument", symbol="BTC-USDT-SWAP")
+    assert [(item.symbol, ms(item.time), item.values) for item in items] == [
+        ("BTC-USDT-SWAP", int(time), {"long_short_ratio": float(ratio)}) for time, ratio in body["data"]
+    ]
+
+
+# Liquidations and the sockets: contracts are counted in coins.
+
+
+def contracts(recorded: Any, *names: str) -> Known:
+    listed = [
+        contract
+        for name in names or ("instruments_swap_2026-04-27.json",)
+        for contract in recorded.read(recorded.body(name), "instruments", "market")
+    ]
+    known = {contract.symbol: contract for contract in listed if contract}
+    return Known(known, known.keys())
+
+
+def closed(row: dict[str, str], symbol: str, size: float, ms: Any) -> tuple[Any, ...]:
+    """A liquidation of a linear swap, of so many coins a contract, with the side of its position."""
+    side = row.get("posSide") or {"sell": "long", "buy": "short"}[row["side"]]
+    return symbol, int(row["ts"]), side, float(row["bkPx"]), float(row["sz"]) * size
+
+
+def plain(item: Any, ms: Any) -> tuple[Any, ...]:
+    return item.symbol, ms(item.time), item.side, item.price, item.quantity
+
+
+def test_past_liquidations(recorded: Any, ms: Any) -> None:
+    body = recorded.body("liquidation_orders_btc_2026-08-15.json")
+    contract = Instrument("BTC-USDT-SWAP", "BTC", "USDT", contract_size=0.01)
+    [feed] = [feed for feed in recorded.source.polls if feed.dataset == "liquidations"]
+    items = list(feed.rows(feed.answer.model_validate(body), Window(*ALL_TIME, contract)))
+    [orders] = body["data"]
+    assert [plain(item, ms) for item in items] == [closed(row, "BTC-USDT-SWAP", 0.01, ms) for row in orders["details"]]
+
+
+def test_liquidations_of_the_socket(recorded: Any, ms: Any) -> None:
+    _, socket = recorded.source.sockets
+    known = contracts(recorded)
+    sizes = {
+        row["instId"]: float(row["ctVal"]) * float(row["ctMult"])
+        for row in recorded.body("instruments_swap_2026-04-27.json")["data"]
+    }
+    for frame in recorded.lines("ws_liquidation_orders_2026.jsonl"):
+        assert socket.said(frame) is Said.DATA
+        items, [orders] = list(socket.rows(frame, known)), frame["data"]
+        size = sizes.get(orders["instId"])
+        assert [plain(item, ms) if item else None for item in items] == [
+            closed(row, orders["instId"], size, ms) if size else None for row in orders["details"]
+        ]
+    assert sizes["BTC-USDT-SWAP"] == 0.01
+
+
+def test_trades_of_the_socket(recorded: Any, ms: Any) -> None:
+    _, socket = recorded.source.sockets
+    known = contracts(recorded, "instruments_swap_2022-05-13.json")
+    found = 0
+    for frame in recorded.lines("ws_tickers_trades_2022-05-13.jsonl"):
+        if frame["arg"]["channel"] != "trades":
+            assert socket.said(frame) is Said.NOTHING
+            continue
+        for row, item in zip(frame["data"], socket.rows(frame, known), strict=True):
+            if row["instId"] != "UNI-USD-SWAP":
+                assert item is None  # a dated future
+                continue
+            coins = float(row["sz"]) * 10 / float(row["px"])  # inverse: a contract is 10 USD
+            assert plain(item, ms) == (row["instId"], int(row["ts"]), row["side"], float(row["px"]), coins)
+            assert item.id == row["tradeId"]
+            found += 1
+    assert found
+
+
+def test_estimates_of_the_socket(recorded: Any, ms: Any) -> None:
+    _, socket = recorded.source.sockets
+    [frame] = recorded.lines("ws_funding_rate_ltc_2025-12-08.jsonl")
+    contract = Instrument("LTC-USDT-SWAP", "LTC", "USDT")
+    [row], [item] = frame["data"], socket.rows(frame, Known({contract.symbol: contract}, {contract.symbol}))
+    assert (item.symbol, ms(item.time), item.rate) == (row["instId"], int(row["ts"]), float(row["fundingRate"]))
+    assert (ms(item.for_time), item.interval_hours) == (int(row["fundingTime"]), hours(row))
+    for frame in recorded.lines("ws_funding_rate_index_xperp_2026-08-04.jsonl"):
+        assert [item for item in socket.rows(frame, contracts(recorded)) if item] == []  # a future: not listed
+
+
+def test_candles_of_the_socket(recorded: Any, ms: Any) -> None:
+    socket, _ = recorded.source.sockets
+    [frame] = recorded.lines("ws_candle1m_btc_2026-03-31.jsonl")
+    assert list(socket.rows(frame, contracts(recorded))) == [None]  # not confirmed
+    frame["data"][0][8] = "1"
+    [row], [item] = frame["data"], socket.rows(frame, contracts(recorded))
+    assert (item.symbol, ms(item.time)) == ("BTC-USDT-SWAP", int(row[0]))
+    assert [item.open, item.high, item.low, item.close] == [float(price) for price in row[1:5]]
+    assert [item.volume_base, item.volume_usd] == [float(row[6]), float(row[7])]
+
+
+def test_what_else_the_sockets_say(recorded: Any) -> None:
+    for socket in recorded.source.sockets:
+        events = [socket.said(frame) for frame in recorded.lines("ws_events_2025.jsonl")]
+        assert events == [Said.REFUSED, Said.CLOSING, Said.DONE]
+        abouts = [socket.about(frame) for frame in recorded.lines("ws_events_2025.jsonl")]
+        assert abouts == [None, None, {"channel": "funding-rate", "instId": "BTC-USD-SWAP"}]
+        assert {socket.said(frame) for frame in recorded.lines("ws_subscribe_2022-05-13.jsonl")} == {Said.DONE}
+        for name in ("ws_misc_swap_2021-12", "ws_tickers_swap_2022-06", "ws_books5_bbo_swap_2022-06"):
+            frames = recorded.lines(f"{name}.jsonl")
+            assert {socket.said(frame) for frame in frames} == {Said.NOTHING}, name
+            assert [list(socket.rows(frame, Known({}, ()))) for frame in frames] == [[]] * len(frames)
+
+
+def test_the_longest_topics_fit_a_connection(recorded: Any) -> None:
+    for socket in recorded.source.sockets:
+        each = [channel for channel in socket.channels if channel.scope == "instrument"]
+        topics = [channel.topic(one) for one in contracts(recorded).instruments.values() for channel in each]
+        longest = max(len(json.dumps(topic, separators=(",", ":"))) + 1 for topic in topics)
+        assert longest * socket.topics_a_connection <= 64_000
+        assert socket.topics_a_connection / socket.topics_a_frame < 480 / 10

@@ -1,8 +1,4 @@
-"""Binance USD-margined futures.
-
-Times are UTC milliseconds, other numbers strings, quantities in units of the base asset as listed (of `1000SHIB`
-thousands). A window includes both its ends and its rows ascend. Intervals of funding come by a path of their own.
-"""
+"""What Binance is asked: contracts, funding, open interest and candles."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,7 +26,8 @@ def problem(status: int, body: Json) -> spec.Problem | None:
             return None
 
 
-def _page(window: Window, limit: int) -> dict[str, int]:
+def span(window: Window, limit: int) -> dict[str, int]:
+    """A page of a window."""
     return {"startTime": window.start_ms, "endTime": window.last_ms, "limit": limit}
 
 
@@ -107,7 +104,7 @@ class Settlement(Wire):
 def funding_rate(window: Window) -> Request:
     """Settled rates of one symbol since listing, or, without a symbol, of all."""
     symbol = window.instrument and window.symbol
-    return get("/fapi/v1/fundingRate", costs={"funding": 1}, symbol=symbol, **_page(window, SETTLEMENTS))
+    return get("/fapi/v1/fundingRate", costs={"funding": 1}, symbol=symbol, **span(window, SETTLEMENTS))
 
 
 def settlement(row: Settlement, window: Window) -> FundingRate | None:
@@ -147,7 +144,7 @@ class Interest(Wire):
 def open_interest_hist(window: Window) -> Request:
     """Open interest every 5 minutes of the last 30 days: the one path that tells base and USD, now and then."""
     path = "/futures/data/openInterestHist"
-    return get(path, costs={"data": 1}, symbol=window.symbol, period="5m", **_page(window, INTERESTS))
+    return get(path, costs={"data": 1}, symbol=window.symbol, period="5m", **span(window, INTERESTS))
 
 
 def interest(row: Interest, window: Window) -> OpenInterest:
@@ -169,7 +166,7 @@ def klines(dataset: spec.Dataset, interval: str, step: timedelta, every: timedel
     """Candles by open time, with volumes in base and quote. 500 for a weight of 2 are the most that a weight buys."""
 
     def request(window: Window) -> Request:
-        page = _page(window, KLINES)
+        page = span(window, KLINES)
         return get("/fapi/v1/klines", costs={"weight": 2}, symbol=window.symbol, interval=interval, **page)
 
     def candle(row: Kline, window: Window) -> Candle:
@@ -206,26 +203,13 @@ OPEN_INTEREST = Feed(
     keeps=timedelta(days=30),
 )
 
-SOURCE = spec.Source(
-    id="binance",
-    name="Binance USD-M futures",
-    base_url="https://fapi.binance.com",
-    budgets={
-        "weight": spec.Budget(2400, MINUTE, used_header="X-MBX-USED-WEIGHT-1M", clock_aligned=True),
-        "funding": spec.Budget(500, MINUTES_5),
-        "data": spec.Budget(1000, MINUTES_5),
-    },
-    feeds=(
-        Feed("instruments", "market", exchange_info, ExchangeInfo, contracts, HOUR, f"{DOCS}/Exchange-Information"),
-        Feed("instruments", "market", funding_info, spec.SomeRows, intervals, HOUR, f"{DOCS}/Get-Funding-Rate-Info"),
-        replace(FUNDING, scope="market", every=MINUTES_5, step=None, keeps=timedelta(hours=24)),
-        FUNDING,
-        Feed("predicted_funding", "market", premium_index, spec.SomeRows, premiums, MINUTES_5, f"{DOCS}/Mark-Price"),
-        OPEN_INTEREST,
-        klines("candles_1m", "1m", MINUTE, MINUTES_5),
-        klines("candles_1h", "1h", HOUR, HOUR),
-    ),
-    docs=DOCS,
-    terms="https://www.binance.com/en/terms",
-    problem=problem,
+FEEDS = (
+    Feed("instruments", "market", exchange_info, ExchangeInfo, contracts, HOUR, f"{DOCS}/Exchange-Information"),
+    Feed("instruments", "market", funding_info, spec.SomeRows, intervals, HOUR, f"{DOCS}/Get-Funding-Rate-Info"),
+    replace(FUNDING, scope="market", every=MINUTES_5, step=None, keeps=timedelta(hours=24)),
+    FUNDING,
+    Feed("predicted_funding", "market", premium_index, spec.SomeRows, premiums, MINUTES_5, f"{DOCS}/Mark-Price"),
+    OPEN_INTEREST,
+    klines("candles_1m", "1m", MINUTE, MINUTES_5),
+    klines("candles_1h", "1h", HOUR, HOUR),
 )

@@ -1,9 +1,4 @@
-"""OKX perpetual swaps, linear and inverse.
-
-Every answer comes in an envelope, errors too, often with HTTP 200 and a `code` that is not "0". Numbers and times are
-strings, what is missing is "". Quantities are contracts, but beside them stands a column in coins, which is read here.
-Rows come newest first; `after` means older than, `before` newer than.
-"""
+"""What OKX is asked for: swaps, funding, how things stand, and history of open interest and candles."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,15 +15,6 @@ RUBIK = f"{DOCS}/#trading-statistics-rest-api-get-contract-open-interest-history
 MINUTE, MINUTES_5, HOUR = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1)
 PAGE = 100
 data = attrgetter("data")
-# requests in 2 seconds; no header tells what is left, so half of them are made
-ALLOWED = {
-    "instruments": 20,
-    "funding-rate": 20,
-    "funding-rate-history": 10,
-    "open-interest": 20,
-    "open-interest-history": 5,
-    "history-candles": 20,
-}
 TEST = "TEST"  # begins the symbols of contracts to try things with, whose state is live all the same
 UNDERLYING: dict[str, Underlying] = {"": "coin", "1": "coin", "3": "equity"}
 TOO_MANY, BUSY = {"50011", "50061"}, {"50001", "50004", "50013", "50026"}
@@ -199,17 +185,22 @@ class Kline(spec.Bar):
     confirm: Literal["0", "1"] = "1"
 
 
+def candle(row: Kline, of: Instrument, step: timedelta) -> Candle | None:
+    """A finished candle, volumes in coins and quote (USD of an inverse swap); what is not confirmed still grows."""
+    usd, grows = spec.in_usd(row.quote, of.quote), row.confirm == "0"
+    return None if grows else Candle(of.symbol, row.opens, step, *row.prices, row.coins, usd)
+
+
 def klines(dataset: spec.Dataset, bar: str, step: timedelta, every: timedelta) -> Feed:
-    """Candles by open time, volumes in coins and quote (USD of an inverse swap); what is not confirmed still grows."""
+    """Candles by open time, for years back."""
 
     def request(window: Window) -> Request:
         return get("/api/v5/market/history-candles", costs={"history-candles": 1}, bar=bar, **_page(window))
 
-    def candle(row: Kline, window: Window) -> Candle | None:
-        usd, grows = spec.in_usd(row.quote, window.one.quote), row.confirm == "0"
-        return None if grows else Candle(window.symbol, row.opens, step, *row.prices, row.coins, usd)
+    def read(row: Kline, window: Window) -> Candle | None:
+        return candle(row, window.one, step)
 
-    rows, docs = spec.each(Kline, candle, data), f"{DOCS}/#order-book-trading-market-data-get-candlesticks-history"
+    rows, docs = spec.each(Kline, read, data), f"{DOCS}/#order-book-trading-market-data-get-candlesticks-history"
     return Feed(dataset, "instrument", request, Answer, rows, every, docs, step=step, limit=PAGE, history=True)
 
 
@@ -227,23 +218,14 @@ FUNDING = Feed(
 )
 OPEN_INTEREST = Feed("open_interest", "instrument", open_interest_history, Answer, interests, HOUR, RUBIK)
 
-SOURCE = spec.Source(
-    id="okx",
-    name="OKX",
-    base_url="https://www.okx.com",
-    budgets={path: spec.Budget(calls / 2, timedelta(seconds=2)) for path, calls in ALLOWED.items()},
-    feeds=(
-        Feed("instruments", "market", instruments, AllMarkets, swaps, HOUR, f"{PUBLIC}-instruments"),
-        Feed("instruments", "market", funding_rate, AllMarkets, intervals, HOUR, f"{PUBLIC}-funding-rate"),
-        Feed("funding", "market", funding_rate, AllMarkets, last_settlements, MINUTES_5, f"{PUBLIC}-funding-rate"),
-        replace(FUNDING, step=timedelta(hours=8), limit=PAGE, history=True, keeps=timedelta(days=90)),
-        Feed("predicted_funding", "market", funding_rate, AllMarkets, estimates, MINUTES_5, f"{PUBLIC}-funding-rate"),
-        Feed("open_interest", "market", open_interest, AllMarkets, interests_now, MINUTES_5, f"{PUBLIC}-open-interest"),
-        replace(OPEN_INTEREST, step=HOUR, limit=PAGE, history=True, keeps=1440 * HOUR),
-        klines("candles_1m", "1m", MINUTE, MINUTES_5),
-        klines("candles_1h", "1H", HOUR, HOUR),
-    ),
-    docs=DOCS,
-    terms="https://www.okx.com/help/terms-of-service",
-    problem=problem,
+FEEDS = (
+    Feed("instruments", "market", instruments, AllMarkets, swaps, HOUR, f"{PUBLIC}-instruments"),
+    Feed("instruments", "market", funding_rate, AllMarkets, intervals, HOUR, f"{PUBLIC}-funding-rate"),
+    Feed("funding", "market", funding_rate, AllMarkets, last_settlements, MINUTES_5, f"{PUBLIC}-funding-rate"),
+    replace(FUNDING, step=timedelta(hours=8), limit=PAGE, history=True, keeps=timedelta(days=90)),
+    Feed("predicted_funding", "market", funding_rate, AllMarkets, estimates, MINUTES_5, f"{PUBLIC}-funding-rate"),
+    Feed("open_interest", "market", open_interest, AllMarkets, interests_now, MINUTES_5, f"{PUBLIC}-open-interest"),
+    replace(OPEN_INTEREST, step=HOUR, limit=PAGE, history=True, keeps=1440 * HOUR),
+    klines("candles_1m", "1m", MINUTE, MINUTES_5),
+    klines("candles_1h", "1H", HOUR, HOUR),
 )

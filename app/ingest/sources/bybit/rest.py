@@ -1,9 +1,4 @@
-"""Bybit linear perpetuals (USDT and USDC) and dated futures.
-
-Every answer comes in an envelope, errors too, with HTTP 200 and a `retCode` that is not 0. Numbers and times are
-strings, quantities in units of the base coin as listed (of `1000PEPE` thousands). A window includes both its ends and
-its rows come newest first.
-"""
+"""What Bybit is asked for: contracts, settlements, how things stand, and history of open interest and candles."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -216,21 +211,12 @@ INSTRUMENTS = Feed("instruments", "market", instruments_info, AllMarkets, contra
 FUNDING = Feed("funding", "instrument", funding_history, Asked, settlements, 2 * MINUTES_5, f"{DOCS}/history-fund-rate")
 OPEN_INTEREST = Feed("open_interest", "instrument", open_interest, Asked, interests, HOUR, f"{DOCS}/open-interest")
 
-SOURCE = spec.Source(
-    id="bybit",
-    name="Bybit",
-    base_url="https://api.bybit.com",
-    budgets={"requests": spec.Budget(600, timedelta(seconds=5))},
-    feeds=(
-        replace(INSTRUMENTS, next_cursor=next_cursor),
-        replace(FUNDING, step=timedelta(hours=8), limit=SETTLEMENTS, history=True),
-        Feed("predicted_funding", "market", tickers, AllMarkets, estimates, MINUTES_5, f"{DOCS}/tickers"),
-        Feed("open_interest", "market", tickers, AllMarkets, interests_now, MINUTES_5, f"{DOCS}/tickers"),
-        replace(OPEN_INTEREST, step=HOUR, limit=INTERESTS, history=True),
-        klines("candles_1m", "1", MINUTE, MINUTES_5),
-        klines("candles_1h", "60", HOUR, HOUR),
-    ),
-    docs="https://bybit-exchange.github.io/docs/v5/intro",
-    terms="https://help.bybit.com/hc/en-us/articles/360020645374-Terms-of-Service",
-    problem=problem,
+FEEDS = (
+    replace(INSTRUMENTS, next_cursor=next_cursor),
+    replace(FUNDING, step=timedelta(hours=8), limit=SETTLEMENTS, history=True),
+    Feed("predicted_funding", "market", tickers, AllMarkets, estimates, MINUTES_5, f"{DOCS}/tickers"),
+    Feed("open_interest", "market", tickers, AllMarkets, interests_now, MINUTES_5, f"{DOCS}/tickers"),
+    replace(OPEN_INTEREST, step=HOUR, limit=INTERESTS, history=True),
+    klines("candles_1m", "1", MINUTE, MINUTES_5),
+    klines("candles_1h", "60", HOUR, HOUR),
 )

@@ -1,8 +1,4 @@
-"""Hyperliquid perpetuals of the main market, margined in USDC.
-
-All is asked for by POST to one path. Numbers are strings, times UTC milliseconds, quantities in units of the coin as
-listed (of `kPEPE` thousands). A window includes both its ends and its rows ascend.
-"""
+"""What Hyperliquid is asked: its universe, funding and candles."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -179,20 +175,11 @@ settlements = spec.each(Settlement, settlement, symbol="coin")
 
 FUNDING = Feed("funding", "instrument", funding_history, list[Json], settlements, 2 * MINUTES_5, INFO)
 
-SOURCE = spec.Source(
-    id="hyperliquid",
-    name="Hyperliquid",
-    base_url="https://api.hyperliquid.xyz",
-    budgets={"weight": spec.Budget(1200, MINUTE)},
-    feeds=(
-        Feed("instruments", "market", state, State, listed, HOUR, INFO),
-        replace(FUNDING, step=HOUR, limit=PAGE, history=True),
-        Feed("predicted_funding", "market", state, State, estimates, MINUTES_5, INFO),
-        Feed("open_interest", "market", state, State, interests, MINUTES_5, INFO),
-        candles("candles_1m", "1m", MINUTE, 3 * MINUTES_5),
-        candles("candles_1h", "1h", HOUR, HOUR),
-    ),
-    docs=DOCS,
-    terms="https://app.hyperliquid.xyz/terms",
-    problem=problem,
+FEEDS = (
+    Feed("instruments", "market", state, State, listed, HOUR, INFO),
+    replace(FUNDING, step=HOUR, limit=PAGE, history=True),
+    Feed("predicted_funding", "market", state, State, estimates, MINUTES_5, INFO),
+    Feed("open_interest", "market", state, State, interests, MINUTES_5, INFO),
+    candles("candles_1m", "1m", MINUTE, 3 * MINUTES_5),
+    candles("candles_1h", "1h", HOUR, HOUR),
 )

@@ -1,0 +1,53 @@
+"""For operators: the live collectors."""
+
+from typing import Annotated, ClassVar, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from app.api.deps import CommonDep, DatabaseDep, Slugs, admin, lower
+from app.api.openapi import documented
+from app.api.render import meta, render
+from app.api.schemas import OutTime, Row, column
+from app.services import collectors
+
+router = APIRouter(dependencies=[Depends(admin)])
+
+State = Literal["connecting", "connected", "waiting", "closed"]
+
+
+class CollectorRow(Row):
+    """One connection to an exchange, or one poll, by which minutes are collected as they pass."""
+
+    keys: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: str = column("`source:socket:number`, or `source:poll:dataset`.")
+    source: str = column("Who is listened to.")
+    channel: str = column("The path of the socket, or the dataset that is polled.")
+    state: str = column("connecting, connected, waiting (before the next try) or closed.")
+    subscriptions: int = column("Topics subscribed for and taken, or contracts polled.")
+    started_at: OutTime = column("When it began; its counts are since then.")
+    connected_at: OutTime | None = column("When the connection was opened that it has now, or had last.")
+    last_message_at: OutTime | None = column("When the last message came.")
+    age_s: float | None = column("How long ago that is.", "seconds")
+    messages: int = column("Messages that came.")
+    messages_per_s: float | None = column("Messages a second, in the last few seconds.")
+    lag_s: float | None = column("Age of the newest row by the exchange's clock, at `updated_at`.", "seconds")
+    dropped: int = column("Messages and rows that could not be read, and rows that could not be stored.")
+    reconnects: int = column("How often the connection was opened anew.")
+    error: str | None = column("What went wrong last.")
+    updated_at: OutTime = column("When it told this of itself.")
+
+
+@router.get("/admin/collectors", **documented(CollectorRow, 401, 403, tag="Admin"))
+async def list_collectors(
+    db: DatabaseDep,
+    common: CommonDep,
+    source: Annotated[Slugs, Query(description="Only of these sources; comma list or repeated.")] = None,
+    state: Annotated[State | None, lower, Query(description="Only those that stand so.")] = None,
+) -> Response:
+    """The live collectors: sockets and polls by which minutes are collected, and how each fares.
+
+    There are none where no process runs the schedule, or `PERPSTORE_STREAMS` is off.
+    """
+    return await render(db, collectors.collectors(source, state), CollectorRow, common, meta())

@@ -1,0 +1,45 @@
+"""What whoever leads does beside the jobs of sources: rollups, gaps, retention."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from app.ingest.engine import Engine
+from app.ingest.repair import repair
+from app.ingest.spec import Source
+from app.ingest.watch import watch
+from app.services import compression, retention, rollup
+
+Chore = tuple[str, timedelta, Callable[[], Awaitable[Any]]]
+"""Its name, how often, and what is done."""
+
+RETENTION_EVERY = timedelta(hours=1)
+REPAIR_EVERY = timedelta(seconds=15)
+ROLLUPS: Mapping[timedelta, timedelta | None] = {
+    timedelta(minutes=1): timedelta(days=2),
+    timedelta(hours=1): None,
+}
+"""How often the rollup is brought up to now where it is no further behind than that; None: wherever."""
+WATCHES: Mapping[timedelta, timedelta | None] = {
+    timedelta(minutes=3): timedelta(hours=1),
+    timedelta(hours=1): timedelta(days=2),
+    timedelta(days=1): None,
+}
+"""How often to look for what is missing, and how far back; None: in all there is."""
+
+
+def chores(engine: Engine, sources: Collection[Source]) -> Iterator[Chore]:
+    """All of them. Each raises what the database raises."""
+    for every, limit in ROLLUPS.items():
+        yield f"rollup:{limit or 'all'}", every, partial(rollup.refresh, engine.db, limit=limit)
+    for every, recent in WATCHES.items():
+        yield f"gaps:{recent or 'all'}", every, partial(watch, engine, sources, recent)
+    yield "repair", REPAIR_EVERY, partial(repair, engine, sources)
+    yield "retention", RETENTION_EVERY, partial(keep, engine)
+
+
+async def keep(engine: Engine) -> None:
+    """Drop what is older than it is kept, and have the rest compressed where the server can."""
+    await compression.ensure(engine.db)
+    await retention.apply(engine.db, engine.keeping.days, datetime.now(UTC), engine.keeping.archive)

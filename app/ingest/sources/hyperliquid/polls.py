@@ -1,0 +1,36 @@
+"""What no socket of Hyperliquid tells of all coins at once: one request a minute, of a sixtieth of the weight."""
+
+from itertools import chain
+
+from app.ingest import spec
+from app.ingest.sources.hyperliquid.rest import INFO, MINUTE, Coin, State, estimates, interests, state
+from app.ingest.spec import Feed, MaybeNum, Rows, Window, Wire
+from app.records import PerpMinute
+
+
+class Mark(Wire):
+    """`{"markPx":"80.5",...}`"""
+
+    markPx: MaybeNum
+
+
+class MarkedCoin(Coin):
+    context: Mark
+
+
+def mark_price(row: MarkedCoin, window: Window) -> PerpMinute | None:
+    """The mark price, of the minute it was asked for in."""
+    if row.isDelisted or row.context.markPx is None:
+        return None
+    return PerpMinute(row.name, window.end.replace(second=0, microsecond=0), {"mark_price": row.context.markPx})
+
+
+marks = spec.each(MarkedCoin, mark_price, State.coins, "name")
+
+
+def standing(answer: State, window: Window) -> Rows:
+    """Of each coin the estimate of funding, then of each open interest, then of each the mark price."""
+    return chain(estimates(answer, window), interests(answer, window), marks(answer, window))
+
+
+POLLS = (Feed("perp_snapshot", "market", state, State, standing, MINUTE, INFO),)

@@ -1,0 +1,231 @@
+"""The only socket client: connections to an upstream, opened anew whenever they end.
+
+keep_open ── Session ─┬─ _read    frames as they come → what they hold
+                      └─ _speak   subscriptions, pings, and the end of what is dead
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from pydantic_core import from_json, to_json
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from app.ingest.heard import hear
+from app.ingest.line import Line
+from app.ingest.spec import Json, Message, Said
+from app.ingest.topics import Subscriptions, key_of
+from app.settings import socket_url
+
+DEAD_AFTER = 3
+"""A connection that was silent for so many times its `silence` is dead."""
+TICK = 0.5
+OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
+FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT = 1.0, 60.0, 300.0
+LASTED = timedelta(minutes=1)
+"""Who ended sooner is waited for longer each time."""
+RENEWED_BEFORE = timedelta(minutes=10)
+MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024
+"""Bytes of a frame, and frames that wait to be read; then the upstream waits."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+logger = logging.getLogger(__name__)
+
+
+class Over(Exception):
+    """A connection is over: open it anew. The message says why."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection of a line, from its opening to its end. `retiring`: it is to be followed by another one."""
+
+    line: Line
+    last: datetime
+    opened: datetime | None = None
+    pinged: datetime | None = None
+    retiring: bool = False
+    refused: bool = False
+    unwanted: list[Json] = field(default_factory=list[Json])
+    subscriptions: Subscriptions = field(init=False)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _task: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.subscriptions = Subscriptions(self.line.socket.topics_a_frame)
+        self.subscriptions.want(self.line.topics)
+
+    def start(self) -> None:
+        """Connect in the background."""
+        self.line.sessions.append(self)
+        self._task = asyncio.create_task(self._run(), name=self.line.id)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection has ended. Raises what was not foreseen."""
+        if self._task is None or not self._task.done():
+            return False
+        self._task.result()
+        return True
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something is so, or the connection is over."""
+        while not (self.is_over or is_so()):
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def stop(self) -> None:
+        """Close it."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def change(self, new: list[str], gone: Mapping[str, Json]) -> None:
+        """Subscribe for more topics, and for others no more."""
+        self.unwanted += gone.values() if self.line.socket.unsubscribe else ()
+        self.subscriptions.drop(gone)
+        self.subscriptions.want(new)
+
+    async def _run(self) -> None:
+        try:
+            await self._talk()
+        except* (OSError, TimeoutError, WebSocketException, Over) as errors:
+            why = errors.exceptions[0]
+            self.refused = isinstance(why, InvalidStatus) and 400 <= why.response.status_code < 500
+            self.line.health.failed(str(why) if isinstance(why, Over) else f"{type(why).__name__}: {why}")
+            logger.warning("%s: %s", self.line.id, self.line.health.error)
+        finally:
+            self.line.ended(self)
+            asyncio.get_running_loop().call_soon(self._changed.set)
+
+    async def _talk(self) -> None:
+        async with self._connect() as there, asyncio.TaskGroup() as group:
+            self.opened = self.last = self.line.clock.now()
+            self.line.health.opened(self.opened)
+            group.create_task(self._speak(there))
+            group.create_task(self._read(there))
+
+    def _connect(self) -> connect:
+        url = socket_url(self.line.source, self.line.socket.url) + self.line.socket.path
+        return connect(
+            url,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            max_size=MAX_FRAME,
+            max_queue=MAX_FRAMES,
+            compression=None,
+            user_agent_header="perpstore",
+            proxy=None if urlsplit(url).hostname in LOOPBACK else True,
+        )
+
+    async def _read(self, there: ClientConnection) -> None:
+        async for frame in there:
+            self.last = self.line.clock.now()
+            self._take(read_message(frame))
+        raise Over(f"closed by the upstream ({there.close_code} {there.close_reason})")
+
+    def _take(self, message: Message) -> None:
+        heard = hear(self.line.socket, message, self.line.known)
+        match heard.said:
+            case Said.DONE:
+                self.line.took(self.subscriptions.done(self._about(message)))
+                self._changed.set()
+            case Said.REFUSED:
+                self._give_up(self.subscriptions.is_refused(self._about(message), self.last))
+            case Said.CLOSING:
+                self._retire()
+            case _:
+                for key in self.line.told_by(heard) - self.subscriptions.up:
+                    self.line.took(self.subscriptions.told_of(key))
+        self.line.hear(message, heard, self.last)
+
+    def _about(self, message: Message) -> str | None:
+        topic = self.line.socket.about(message)
+        return None if topic is None else key_of(topic)
+
+    def _give_up(self, keys: set[str]) -> None:
+        for key in keys:
+            self.line.health.error = f"{key} is refused or not answered"
+            logger.error("%s: %s", self.line.id, self.line.health.error)
+
+    def _retire(self) -> None:
+        self.retiring = True
+        self._changed.set()
+
+    async def _speak(self, there: ClientConnection) -> None:
+        """All that we say, never faster than is allowed; raises Over when nobody is there."""
+        socket, clock = self.line.socket, self.line.clock
+        while True:
+            said = self._next(self._check(clock.now()))
+            if said is not None:
+                await there.send(said if isinstance(said, str) else to_json(said).decode())
+            await clock.sleep(TICK if said is None else 1 / socket.frames_a_second)
+
+    def _check(self, now: datetime) -> datetime:
+        """End what is dead, let go what is old, and ask again for what was not answered or is silent."""
+        socket, silent = self.line.socket, now - self.last
+        if silent >= DEAD_AFTER * socket.silence:
+            raise Over(f"silent for {silent.total_seconds():.0f} s")
+        if self.opened and now - self.opened >= socket.lasts - min(RENEWED_BEFORE, socket.lasts / 10):
+            self._retire()
+        self._give_up(self.subscriptions.overdue(now))
+        self.subscriptions.again(self.line.suspicious(now) & self.subscriptions.up)
+        self._changed.set()
+        return now
+
+    def _next(self, now: datetime) -> Message | None:
+        """What to say now: what is wanted no more, what is wanted, or that we are here."""
+        socket, topics = self.line.socket, self.line.topics
+        if self.unwanted and socket.unsubscribe:
+            gone, self.unwanted = self.unwanted[: socket.topics_a_frame], self.unwanted[socket.topics_a_frame :]
+            return socket.unsubscribe(gone)
+        wanted = self.subscriptions.next(now)
+        if wanted:
+            return socket.subscribe([topics[key].said for key in wanted])
+        if socket.ping is not None and now - max(self.last, self.pinged or self.last) >= socket.silence:
+            self.pinged = now
+            return socket.ping
+        return None
+
+
+def read_message(frame: str | bytes) -> Message:
+    """A frame as JSON, or as the text it is."""
+    try:
+        return from_json(frame)
+    except ValueError:
+        return frame if isinstance(frame, str) else frame.decode(errors="replace")
+
+
+async def keep_open(line: Line) -> None:
+    """A connection for the topics of a line, for ever. Who is about to end is let go only when another one is there."""
+    failures, old = 0, None
+    try:
+        while True:
+            session = Session(line, line.clock.now())
+            session.start()
+            await session.until(lambda: session.subscriptions.is_settled)  # noqa: B023 - awaited before the next one
+            if old and (old.is_over or not session.is_over):
+                await old.stop()
+                old = None
+            await session.until(lambda: session.retiring)  # noqa: B023
+            if not session.is_over:
+                failures, old = 0, session
+                continue
+            lasted = session.opened is not None and session.last - session.opened >= LASTED
+            failures = 0 if lasted else failures + 1
+            await line.clock.sleep(back_off(failures, session.refused))
+    finally:
+        await asyncio.gather(*(session.stop() for session in [*line.sessions]))
+        line.health.state = "closed"
+
+
+def back_off(failures: int, refused: bool) -> float:
+    """Seconds until the next try: at random up to a bound that doubles each time; long where we are not let in."""
+    if refused:
+        return random.uniform(REFUSED_WAIT / 2, REFUSED_WAIT)  # noqa: S311 - spreads callers, guards nothing
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**failures))  # noqa: S311

@@ -1,0 +1,86 @@
+"""How collectors fare, and what they could not read, on the way into the database."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.db import Database
+from app.ingest.heard import Health
+from app.ingest.spec import Bad
+from app.services import collectors, log
+from app.services.collectors import Report
+
+KEPT_BODIES, KEPT_REJECTS = 20, 1000
+"""What cannot be read is told of so far between one telling and the next."""
+LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Fares:
+    """A connection or a poll: its id, path or dataset, how much it is subscribed for, and its health."""
+
+    id: str
+    channel: str
+    subscriptions: int
+    health: Health
+
+
+@dataclass(slots=True)
+class Telling:
+    """What is to be told of the collectors of a source."""
+
+    db: Database
+    source: str
+    _refused: Counter[Bad] = field(default_factory=Counter[Bad])
+    _unread: deque[log.Unread] = field(default_factory=lambda: deque[log.Unread](maxlen=KEPT_BODIES))
+    _counted: dict[str, tuple[datetime, int]] = field(default_factory=dict[str, tuple[datetime, int]])
+
+    def reject(self, bad: Iterable[Bad]) -> None:
+        """Rows that could not be read are counted."""
+        for row in bad:
+            if row in self._refused or len(self._refused) < KEPT_REJECTS:
+                self._refused[row] += 1
+
+    def put_aside(self, unread: log.Unread) -> None:
+        """A frame or a body nobody could read is kept."""
+        self._unread.append(unread)
+
+    async def tell(self, told: Iterable[Fares], now: datetime) -> None:
+        """Write it down. Raises whatever the database raises."""
+        await collectors.tell(self.db, self.source, [self._report(one, now) for one in told])
+        refused, self._refused = self._refused, Counter[Bad]()
+        await log.reject(self.db, self.source, LIVE, _one_each(refused))
+        while self._unread:
+            await log.keep_body(self.db, self.source, LIVE, self._unread[0])
+            self._unread.popleft()
+
+    def _report(self, one: Fares, now: datetime) -> Report:
+        health = one.health
+        since, before = self._counted.get(one.id, (now, health.messages))
+        self._counted[one.id] = now, health.messages
+        return Report(
+            id=one.id,
+            source=self.source,
+            channel=one.channel,
+            state=health.state,
+            subscriptions=one.subscriptions,
+            connected_at=health.connected_at,
+            last_message_at=health.last_message_at,
+            messages=health.messages,
+            messages_per_s=(health.messages - before) / (now - since).total_seconds() if now > since else None,
+            lag_s=(now - health.newest).total_seconds() if health.newest else None,
+            dropped=health.dropped,
+            reconnects=health.reconnects,
+            error=health.error,
+        )
+
+
+def _one_each(refused: Counter[Bad]) -> list[log.Rejected]:
+    """Rows of the same code and symbol as one, with the last reason."""
+    count: Counter[tuple[str, str]] = Counter()
+    reasons: dict[tuple[str, str], str] = {}
+    for bad, times in refused.items():
+        count[bad.code, bad.symbol or ""] += times
+        reasons[bad.code, bad.symbol or ""] = bad.reason
+    return [log.Rejected(*key, reasons[key], times) for key, times in count.items()]

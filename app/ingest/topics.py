@@ -1,0 +1,179 @@
+"""What to subscribe for, on which connection, and what became of it. No I/O, no clock."""
+
+import json
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.ingest.spec import Json, Socket
+from app.records import Instrument
+
+PATIENCE = timedelta(seconds=10)
+"""So long an upstream may take to answer a subscription."""
+TRIES = 3
+"""So often a single topic is asked for."""
+
+Tells = tuple[str, str | None]
+"""A dataset and the symbol it is told of; None: of all."""
+
+
+def key_of(topic: Json) -> str:
+    """A topic as one word, whatever the order of its parts."""
+    return json.dumps(topic, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something to subscribe for: as it is said upstream, and what it tells."""
+
+    said: Json
+    tells: frozenset[Tells]
+
+
+def topics_of(socket: Socket, instruments: Iterable[Instrument]) -> dict[str, Topic]:
+    """The topics of a socket for these instruments, by key, those of all markets and the first instruments first."""
+    found: dict[str, Topic] = {}
+    subjects = [None, *instruments]
+    for one in subjects:
+        for channel in socket.channels:
+            if (channel.scope == "market") is (one is None) and (said := channel.topic(one)) is not None:
+                key = key_of(said)
+                tells = found[key].tells if key in found else frozenset[Tells]()
+                found[key] = Topic(said, tells | {(channel.dataset, one and one.symbol)})
+    return found
+
+
+def shared_out(topics: Iterable[str], held: Sequence[Collection[str]], most: int) -> list[list[str]]:
+    """Topics by connection, none with more than `most`: what is `held` stays where it is, the rest where there is room.
+
+    A connection that nothing is left of has an empty list; there are more of them at the end where they are needed.
+    """
+    wanted = list(topics)
+    there = {key for keys in held for key in keys}
+    shares = [[key for key in wanted if key in keys] for keys in held]
+    for key in wanted:
+        if key not in there:
+            room = next((share for share in shares if len(share) < most), None)
+            if room is None:
+                shares.append(room := [])
+            room.append(key)
+    return shares
+
+
+@dataclass(slots=True)
+class _Frame:
+    """Topics in one frame of ours; those not answered yet."""
+
+    open: set[str]
+    sent: datetime
+
+
+@dataclass(slots=True)
+class Subscriptions:
+    """The subscriptions of one connection while it lasts.
+
+    A frame that is refused or not answered is sent again as its two halves, so that one bad topic does not cost the
+    others; a topic alone a few times more, after a rest. `up` are those taken, `refused` those given up.
+    """
+
+    frame: int
+    up: set[str] = field(default_factory=set[str])
+    refused: set[str] = field(default_factory=set[str])
+    _waiting: deque[tuple[str, ...]] = field(default_factory=deque[tuple[str, ...]])
+    _asked: list[_Frame] = field(default_factory=list[_Frame])
+    _resting: list[_Frame] = field(default_factory=list[_Frame])
+    _tries: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every topic is taken or given up."""
+        return not (self._waiting or self._asked or self._resting)
+
+    def want(self, keys: Iterable[str]) -> None:
+        """Ask for these."""
+        wanted = list(keys)
+        self._waiting += [tuple(wanted[at : at + self.frame]) for at in range(0, len(wanted), self.frame)]
+
+    def again(self, keys: Collection[str]) -> None:
+        """Ask once more for what was taken."""
+        if keys:
+            self.up -= set(keys)
+            self.want(keys)
+
+    def drop(self, keys: Collection[str]) -> None:
+        """These are not wanted any more."""
+        gone = set(keys)
+        self.up -= gone
+        self.refused -= gone
+        left = (tuple(key for key in frame if key not in gone) for frame in self._waiting)
+        self._waiting = deque(frame for frame in left if frame)
+        for frame in (*self._asked, *self._resting):
+            frame.open -= gone
+        self._asked = [frame for frame in self._asked if frame.open]
+        self._resting = [frame for frame in self._resting if frame.open]
+
+    def next(self, now: datetime) -> tuple[str, ...] | None:
+        """The topics to be asked for in the next frame, which is taken to be sent now."""
+        if not self._waiting:
+            return None
+        frame = self._waiting.popleft()
+        self._asked.append(_Frame(set(frame), now))
+        return frame
+
+    def done(self, about: str | None) -> set[str]:
+        """A subscription is taken: which topics are. `about` None: all of the oldest frame."""
+        keys = self._answered(about)
+        self.up |= keys
+        for key in keys:
+            del self._tries[key]
+        return keys
+
+    def told_of(self, key: str) -> set[str]:
+        """Rows of a topic have come: then it is taken, whatever the answer was."""
+        if key in self.up:
+            return set()
+        self.drop([key])
+        self.up.add(key)
+        return {key}
+
+    def is_refused(self, about: str | None, now: datetime) -> set[str]:
+        """A subscription is refused: which topics are given up for it, others being asked for again."""
+        return self._again(self._answered(about), now)
+
+    def overdue(self, now: datetime) -> set[str]:
+        """What was not answered is asked for again, but for those given up, which are returned."""
+        late = [frame for frame in self._asked if frame.sent + PATIENCE <= now]
+        self._asked = [frame for frame in self._asked if frame.sent + PATIENCE > now]
+        given_up = set[str]().union(*(self._again(frame.open, now) for frame in late))
+        rested = [frame for frame in self._resting if frame.sent + PATIENCE <= now]
+        self._resting = [frame for frame in self._resting if frame.sent + PATIENCE > now]
+        self._waiting += [tuple(frame.open) for frame in rested]
+        return given_up
+
+    def _answered(self, about: str | None) -> set[str]:
+        """The topics an answer is about, which are open no more."""
+        if about is None:
+            return self._asked.pop(0).open if self._asked else set()
+        found = {about} & set[str]().union(*(frame.open for frame in self._asked))
+        for frame in self._asked:
+            frame.open -= found
+        self._asked = [frame for frame in self._asked if frame.open]
+        return found
+
+    def _again(self, keys: Collection[str], now: datetime) -> set[str]:
+        ordered = sorted(keys)
+        if len(ordered) > 1:
+            middle = len(ordered) // 2
+            self._waiting += [tuple(ordered[:middle]), tuple(ordered[middle:])]
+            return set()
+        self._tries.update(ordered)
+        given_up = {key for key in ordered if self._tries[key] >= TRIES}
+        self._resting += [_Frame({key}, now) for key in ordered if key not in given_up]
+        self.refused |= given_up
+        return given_up
+
+
+def by_told(topics: Mapping[str, Topic]) -> dict[Tells, str]:
+    """Which topic tells what."""
+    return {tells: key for key, topic in topics.items() for tells in topic.tells}

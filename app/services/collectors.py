@@ -1,0 +1,81 @@
+"""How live collectors fare, as they tell of themselves, and which contracts they are for."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.db import Database, writing
+from app.models import Collector
+from app.services.queries import Query, sql
+
+COLLECTORS = """
+select c.id, c.source, c.channel, c.state, c.subscriptions, c.started_at, c.connected_at, c.last_message_at,
+  extract(epoch from now() - c.last_message_at) as age_s, c.messages, c.messages_per_s, c.lag_s, c.dropped,
+  c.reconnects, c.error, c.updated_at
+from collector c
+where ($1::text[] is null or c.source = any($1)) and ($2::text is null or c.state = $2)
+"""
+MAX_WORDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a collector tells of itself; the columns are those of `Collector`."""
+
+    id: str
+    source: str
+    channel: str
+    state: str
+    subscriptions: int
+    connected_at: datetime | None
+    last_message_at: datetime | None
+    messages: int
+    messages_per_s: float | None
+    lag_s: float | None
+    dropped: int
+    reconnects: int
+    error: str | None
+
+
+async def contracts(db: Database, exchange: str, assets: int, since: datetime) -> list[str]:
+    """Native symbols of the contracts of an exchange whose minutes are to be collected, main contracts first.
+
+    `assets`: of how many; 0: of all. `since`: whose samples were stored since then is collected already.
+    """
+    rows = await db.reads.fetch(sql("collectors", "contracts"), exchange, assets, since)
+    return [row["symbol"] for row in rows]
+
+
+async def begin(db: Database, source: str) -> datetime | None:
+    """The collectors of a source begin anew; when those before them last heard anything."""
+    async with writing(db) as connection:
+        mine = Collector.source == source
+        last = (await connection.execute(select(func.max(Collector.last_message_at)).where(mine))).scalar()
+        await connection.execute(delete(Collector).where(mine))
+    return last
+
+
+async def tell(db: Database, source: str, reports: Sequence[Report]) -> None:
+    """How the collectors of a source fare now; one that is not among them is not there any more."""
+    rows = [{**asdict(report), "error": report.error and _clean(report.error)} for report in reports]
+    statement = insert(Collector)
+    names: Collection[str] = asdict(reports[0]).keys() if reports else ()
+    told = {name: statement.excluded[name] for name in names if name != "id"}
+    upsert = statement.on_conflict_do_update(index_elements=["id"], set_={**told, "updated_at": func.clock_timestamp()})
+    gone = delete(Collector).where(Collector.source == source, Collector.id.not_in([row["id"] for row in rows]))
+    async with writing(db) as connection:
+        await connection.execute(gone)
+        if rows:
+            await connection.execute(upsert, rows)
+
+
+def _clean(words: str) -> str:
+    return words.replace("\x00", "")[:MAX_WORDS]
+
+
+def collectors(sources: Sequence[str] | None = None, state: str | None = None) -> Query:
+    """One row a collector, as it last told of itself."""
+    return Query(COLLECTORS, (sources, state))

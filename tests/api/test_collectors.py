@@ -1,0 +1,49 @@
+"""`/admin/collectors`: how live collectors fare."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from app.db import Database
+from app.services import collectors
+from app.services.collectors import Report
+
+
+async def told(db: Database) -> None:
+    now = datetime.now(UTC)
+    for source, state in (("binance", "connected"), ("okx", "waiting")):
+        heard = now - timedelta(seconds=30)
+        reports = [Report(f"{source}:ws:0", source, "/ws", state, 200, now, heard, 5000, 12.5, 1.5, 2, 3, "cut off")]
+        await collectors.tell(db, source, reports)
+
+
+async def test_each_collector_is_a_row(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    await told(clean_database)
+    rows = (await writer.get("/admin/collectors")).json()["data"]
+    assert [row["id"] for row in rows] == ["binance:ws:0", "okx:ws:0"]
+    first = rows[0]
+    assert 29 < first["age_s"] < 60
+    expected = {"state": "connected", "subscriptions": 200, "messages": 5000, "messages_per_s": 12.5, "lag_s": 1.5}
+    assert {name: first[name] for name in expected} == expected
+    assert (first["dropped"], first["reconnects"], first["error"]) == (2, 3, "cut off")
+
+
+async def test_rows_are_chosen_by_source_and_state(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    await told(clean_database)
+    for params in ({"source": "okx"}, {"state": "Waiting"}):
+        rows = (await writer.get("/admin/collectors", params=params)).json()["data"]
+        assert [row["id"] for row in rows] == ["okx:ws:0"]
+    assert (await writer.get("/admin/collectors", params={"state": "asleep"})).status_code == 400
+
+
+async def test_only_admins_see_them(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/admin/collectors")).status_code == 401
+
+
+async def test_they_are_in_the_metrics(client: httpx.AsyncClient, clean_database: Database) -> None:
+    await told(clean_database)
+    text = (await client.get("/metrics")).text
+    assert 'perpstore_collector_up{collector="binance:ws:0",source="binance"} 1.0' in text
+    assert 'perpstore_collector_up{collector="okx:ws:0",source="okx"} 0.0' in text
+    assert 'perpstore_collector_messages_total{collector="okx:ws:0",source="okx"} 5000.0' in text
+    assert 'perpstore_collector_lag_seconds{collector="okx:ws:0",source="okx"} 1.5' in text

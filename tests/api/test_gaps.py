@@ -1,0 +1,164 @@
+"""The ledger as it is read, and coverage against plain counting over days with gaps in them."""
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db import Database
+from app.services import gaps, reference
+from app.services.gaps import Hole
+from app.services.holes import NOT_IN_THE_IMPORT
+from app.services.store import put
+from tests.db.facts import DAY, batch, hour_batch, series, settle
+from tests.db.minutes import CANDLE, MINUTE, look, minute, tell
+
+FIRST, LAST = DAY - timedelta(days=2), DAY + timedelta(hours=30, minutes=17, seconds=40)
+
+
+async def rows(client: httpx.AsyncClient, path: str, **params: str) -> list[dict[str, Any]]:
+    answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+@pytest.fixture
+async def market(clean_database: Database) -> tuple[int, int]:
+    """A contract as its exchange tells of it, and as an import does."""
+    own = await series(clean_database, "binance", "BTCUSDT", listed_at=DAY - timedelta(hours=30, seconds=20))
+    return own, (await reference.series_of(clean_database, "import", "binance"))["BTCUSDT"].id
+
+
+async def test_the_ledger(client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]) -> None:
+    own, brought = market
+    await tell(clean_database, own, [n for n in range(30) if n not in (10, 11)])
+    await tell(clean_database, brought, [0, 5])
+    await look(clean_database, 30)
+    await gaps.note(clean_database, [Hole(own, "liquidations", minute(3), minute(4) + timedelta(seconds=30))])
+    ours, noticed = {"exchange": "binance", "instrument": "BTCUSDT", "asset": "BTC"}, [None] * 3
+    found = await rows(client, "/quality/gaps")
+    noticed = [(row.pop("noticed_at"), row.pop("settled_at"), row.pop("id")) for row in found]
+    assert [bool(settled) for _, settled, _ in noticed] == [True, False, False]
+    lacks = {"state": "open", "reason": "outage", "attempts": 0, "detail": None}
+    assert found == [
+        {
+            "series": "binance:BTCUSDT:candles_1m:import", **ours, "source": "import", "dataset": "candles_1m",
+            "from": "2026-01-05T00:01:00Z", "to": "2026-01-05T00:05:00Z", "minutes": 4.0, **lacks,
+            "state": "unfillable", "reason": "upstream_keeps_no_more", "detail": NOT_IN_THE_IMPORT,
+        },
+        {
+            "series": "binance:BTCUSDT:liquidations:binance", **ours, "source": "binance", "dataset": "liquidations",
+            "from": "2026-01-05T00:03:00Z", "to": "2026-01-05T00:04:30Z", "minutes": 1.5, **lacks,
+        },
+        {
+            "series": "binance:BTCUSDT:candles_1m:binance", **ours, "source": "binance", "dataset": "candles_1m",
+            "from": "2026-01-05T00:10:00Z", "to": "2026-01-05T00:12:00Z", "minutes": 2.0, **lacks,
+        },
+    ]  # fmt: skip
+    for asked, count in (
+        ({"state": "open"}, 2), ({"state": "open,UNFILLABLE", "dataset": "candles_1m"}, 2), ({"source": "import"}, 1),
+        ({"reason": "outage"}, 2), ({"asset": "BTC", "exchange": "binance"}, 3), ({"asset": "ETH"}, 0),
+        ({"start": minute(5).isoformat()}, 1), ({"end": minute(3).isoformat()}, 1),
+    ):  # fmt: skip
+        assert len(await rows(client, "/quality/gaps", **asked)) == count, asked
+    assert [row["minutes"] for row in await rows(client, "/quality/gaps", limit="1", order="desc")] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("gaps?state=lost", "state"),
+        ("gaps?dataset=funding", "dataset"),
+        ("gaps?exchange=nowhere", "exchange"),
+        ("gaps?start=2026-01-02&end=2026-01-01", "start"),
+        ("coverage?dataset=liquidations", "dataset"),
+        ("coverage?start=2020-01-01&end=2026-01-01", "start"),
+        ("coverage?days=3", "days"),
+    ],
+)
+async def test_bad_questions_name_the_parameter(client: httpx.AsyncClient, query: str, parameter: str) -> None:
+    answer = await client.get(f"/quality/{query}")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["parameter"] == parameter
+
+
+def counted(times: Iterable[datetime], due: Iterable[datetime]) -> dict[datetime, tuple[int, int]]:
+    """By day how many are due, and how many of them are there."""
+    there, found = set(times), dict[datetime, tuple[int, int]]()
+    for time in due:
+        day = time.replace(hour=0, minute=0, second=0, microsecond=0)
+        expected, stored = found.get(day, (0, 0))
+        found[day] = expected + 1, stored + (time in there)
+    return found
+
+
+def every(step: timedelta, first: datetime, end: datetime) -> list[datetime]:
+    return [first + n * step for n in range(-((first - end) // step))]
+
+
+async def test_coverage_is_what_plain_counting_tells(  # noqa: PLR0915 - one market, counted by hand
+    client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]
+) -> None:
+    db, dice, end = clean_database, random.Random(3), LAST.replace(second=0)
+    opens = DAY - timedelta(hours=30)
+    expected: dict[tuple[str, str], dict[datetime, tuple[int, int]]] = {}
+
+    def some(times: list[datetime], share: float, *sure: int) -> list[datetime]:
+        """Not all of them, with a long stretch missing; some for sure."""
+        away = range(len(times) // 3, len(times) // 3 + len(times) // 5)
+        kept = {times[n] for n in sure}
+        return [t for n, t in enumerate(times) if t in kept or (n not in away and dice.random() < share)]
+
+    for source, one in zip(("binance", "import"), market, strict=True):
+        pulled = source == "binance"
+        due = every(MINUTE, opens + 5 * MINUTE, end if pulled else end - timedelta(hours=5))
+        minutes = some(due, 0.9, *((0,) if pulled else (0, -1)))
+        await put(db, "perp_1m", [batch("perp_1m", [{"series_id": one, "ts": t, **CANDLE} for t in minutes])])
+        expected["candles_1m", source] = counted(minutes, due)
+        due = every(timedelta(hours=1), opens, end - timedelta(hours=1) + MINUTE)
+        hours = some(due[: len(due) if pulled else 20], 0.7, 0, -1)
+        for t in hours:
+            await put(db, "perp_1h", [hour_batch([{"series_id": one, "ts": t, **CANDLE}])])
+        expected["candles_1h", source] = counted(hours, due if pulled else due[:20])
+    own, brought = market
+    for name, step, values in (
+        ("open_interest", 1, {"oi_usd": 5.0}), ("long_short", 5, {"long_short_ratio": 2.0}),
+        ("predicted_funding", 1, {"predicted_rate": 1e-5}),
+    ):  # fmt: skip
+        due = every(step * MINUTE, DAY - timedelta(minutes=100), DAY + timedelta(minutes=700))
+        told = some(due, 0.8, 0, -1)
+        for one in (own, brought):
+            await tell(db, one, [(t - DAY) // MINUTE for t in told], **values)
+        expected[name, "binance"] = counted(told, due)
+    await settle(db, own, dict.fromkeys((-24, -16, -8, 0, 4, 16, 20), 1e-4))
+    due = [DAY + timedelta(hours=h) for h in (-24, -16, -8, 0, 4, 8, 12, 16, 20, 24, 28)]
+    expected["funding", "binance"] = counted((t for t in due if t.hour not in (8, 12) or t < DAY), due[:9])
+    expected["funding", "binance"][DAY + timedelta(days=1)] = (2, 0)
+
+    asked = {"start": FIRST.isoformat(), "end": LAST.isoformat(), "limit": "1000"}
+    found: dict[tuple[str, str], dict[datetime, tuple[int, int]]] = {}
+    for row in await rows(client, "/quality/coverage", **asked, asset="BTC", exchange="binance"):
+        days = found.setdefault((row["dataset"], row["source"]), {})
+        days[datetime.fromisoformat(row["day"])] = row["expected"], row["stored"]
+        assert row["coverage"] == pytest.approx(row["stored"] / row["expected"])
+    assert found == expected
+    only = await rows(client, "/quality/coverage", **asked, dataset="funding,long_short")
+    assert {row["dataset"] for row in only} == {"funding", "long_short"}
+    pages, url = [], f"/quality/coverage?{httpx.QueryParams({**asked, 'limit': '3'})}"
+    while url:
+        body = (await client.get(url)).raise_for_status().json()
+        pages, url = [*pages, *body["data"]], body["page"]["next_url"]
+    assert pages == await rows(client, "/quality/coverage", **asked)
+
+
+async def test_today_is_counted_up_to_now(client: httpx.AsyncClient, clean_database: Database) -> None:
+    own, now = await series(clean_database, "binance", "BTCUSDT"), datetime.now(DAY.tzinfo)
+    opens = now.replace(second=0, microsecond=0) - 90 * MINUTE
+    told = [{"series_id": own, "ts": opens + n * MINUTE, **CANDLE} for n in range(30)]
+    await put(clean_database, "perp_1m", [batch("perp_1m", told)])
+    found = await rows(client, "/quality/coverage", dataset="candles_1m")
+    assert sum(row["expected"] for row in found) in (90, 91)
+    assert sum(row["stored"] for row in found) == 30

@@ -1,0 +1,76 @@
+"""Which contracts are collected, and what collectors tell of themselves."""
+
+from datetime import UTC, datetime, timedelta
+
+from app.db import Database
+from app.records import Instrument, OpenInterest, PerpMinute
+from app.services import batch, collectors, reference, store
+from app.services.collectors import Report
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+HELD = {
+    "binance": {"BTCUSDT": ("BTC", 500.0), "ETHUSDT": ("ETH", 200.0), "SOLUSDT": ("SOL", 110.0)},
+    "okx": {
+        "BTC-USDT-SWAP": ("BTC", 300.0),
+        "BTC-USD-SWAP": ("BTC", 400.0),
+        "DOGE-USDT-SWAP": ("DOGE", 120.0),
+        "NOSUCHCOIN-USDT-SWAP": ("NOSUCHCOIN", 9000.0),
+    },
+}
+
+
+async def listed(db: Database) -> None:
+    for exchange, contracts in HELD.items():
+        rows = [Instrument(s, base, s.split("-")[1] if "-" in s else "USDT") for s, (base, _) in contracts.items()]
+        await reference.put_instruments(db, exchange, rows)
+        series = await reference.series_of(db, exchange, exchange)
+        interest = [OpenInterest(symbol, NOW, None, usd) for symbol, (_, usd) in contracts.items()]
+        await store.put(db, "open_interest", [batch.columns(interest, series)[0]["open_interest"]])
+
+
+async def chosen(db: Database, exchange: str, assets: int) -> list[str]:
+    return await collectors.contracts(db, exchange, assets, NOW - timedelta(hours=2))
+
+
+async def test_assets_with_the_most_open_interest_of_all_exchanges_are_chosen_main_contracts_first(
+    clean_database: Database,
+) -> None:
+    db = clean_database
+    await listed(db)
+    assert await chosen(db, "okx", 1) == ["BTC-USDT-SWAP", "BTC-USD-SWAP"]
+    assert await chosen(db, "okx", 3) == ["BTC-USDT-SWAP", "DOGE-USDT-SWAP", "BTC-USD-SWAP"]
+    assert await chosen(db, "binance", 3) == ["BTCUSDT", "ETHUSDT"]
+    assert await chosen(db, "okx", 0) == [
+        *("BTC-USDT-SWAP", "DOGE-USDT-SWAP", "BTC-USD-SWAP"),
+        "NOSUCHCOIN-USDT-SWAP",  # nobody knows of which asset it is
+    ]
+    await reference.put_instruments(db, "okx", [Instrument("BTC-USDT-SWAP", "BTC", "USDT", active=False)])
+    assert await chosen(db, "okx", 1) == ["BTC-USD-SWAP"]
+
+
+async def test_who_is_collected_already_stays_until_others_have_clearly_more(clean_database: Database) -> None:
+    db = clean_database
+    await listed(db)
+    series = await reference.series_of(db, "binance", "binance")
+    minute = PerpMinute("SOLUSDT", NOW - timedelta(hours=1), {"oi_base": 1.0})
+    await store.put(db, "perp_1m", [batch.minutes([minute], series)])
+    assert await chosen(db, "binance", 3) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert "DOGE-USDT-SWAP" not in await chosen(db, "okx", 3)
+    assert await collectors.contracts(db, "binance", 3, NOW) == ["BTCUSDT", "ETHUSDT"], "that was long ago"
+
+
+def report(id: str, messages: int, error: str | None = None) -> Report:
+    return Report(id, "okx", "/ws", "connected", 3, NOW, NOW, messages, 1.0, 0.5, 0, 1, error)
+
+
+async def test_collectors_tell_of_themselves_and_those_before_them_are_forgotten(clean_database: Database) -> None:
+    db = clean_database
+    assert await collectors.begin(db, "okx") is None
+    await collectors.tell(db, "okx", [report("okx:a:0", 1), report("okx:a:1", 1)])
+    first = await db.reads.fetchval("select started_at from collector where id = 'okx:a:0'")
+    await collectors.tell(db, "okx", [report("okx:a:0", 9, "bad\0 " + "x" * 900)])
+    [row] = await db.reads.fetch("select * from collector")
+    assert (row["id"], row["messages"], row["started_at"]) == ("okx:a:0", 9, first)
+    assert len(row["error"]) == collectors.MAX_WORDS
+    assert await collectors.begin(db, "okx") == NOW
+    assert await db.reads.fetchval("select count(*) from collector") == 0

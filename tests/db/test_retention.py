@@ -1,0 +1,257 @@
+"""Retention drops what is old and nothing else, and leaves readers alone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pytest
+from sqlalchemy import text
+
+from app.db import Database, connected, writing
+from app.services import compression, partitions, retention, storage
+from app.services.store import WIDE_MINUTE, put
+from tests.db.facts import batch, series
+
+NOW = datetime(2026, 11, 21, 13, 30, tzinfo=UTC)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+MIDNIGHT = NOW.replace(hour=0, minute=0)
+
+
+def minutes(series_id: int, day: datetime, count: int = 3, price: float = 100.0) -> pa.RecordBatch:
+    """So many minutes from the start of a day, with a candle and a long/short ratio."""
+    candle = dict.fromkeys(("open", "high", "low", "close"), price)
+    rows = [{"series_id": series_id, "ts": day + n * MINUTE, **candle, "long_short_ratio": 1.5} for n in range(count)]
+    names = ("series_id", "ts", *candle, "long_short_ratio", "known_at")
+    return pa.RecordBatch.from_pylist(rows, pa.schema([WIDE_MINUTE.field(name) for name in names]))
+
+
+@pytest.fixture
+async def filled(clean_database: Database) -> AsyncIterator[Database]:
+    """Minutes of today and 1, 9, 10, 11 and 12 days before, a liquidation and open interest of 12 days before."""
+    db = clean_database
+    to = await series(db, "bybit", "BTCUSDT")
+    for days in (12, 11, 10, 9, 1, 0):
+        await put(db, "perp_1m", [minutes(to, MIDNIGHT - days * DAY)])
+    old = {"series_id": to, "ts": MIDNIGHT - 12 * DAY + MINUTE}
+    await put(db, "liquidation", [batch("liquidation", [{**old, "side": 1, "price": 100.0, "quantity": 2.0}])])
+    await put(db, "open_interest", [batch("open_interest", [{**old, "oi_usd": 1e6}])])
+    yield db
+    for fact in ("perp_1m", "liquidation", "open_interest"):
+        async with db.reads.acquire() as connection:
+            for part in await partitions.listed(connection, fact):
+                await partitions.drop(connection, fact, part)
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def days_of(db: Database, fact: str = "perp_1m") -> list[int]:
+    """How many days before today there are rows."""
+    rows = await db.reads.fetch(f"select distinct date_trunc('day', ts) as day from {fact} order by day")
+    return [(MIDNIGHT - row["day"]).days for row in rows]
+
+
+async def test_whole_days_go_and_nothing_else(filled: Database) -> None:
+    first = await filled.reads.fetchval("select min(series_id) from perp_1m")
+    await put(filled, "perp_1m", [minutes(first, MIDNIGHT - 12 * DAY, price=101.0)])  # leaves revisions
+    await put(filled, "perp_1m", [minutes(first, MIDNIGHT - DAY, price=101.0)])
+    before = await filled.reads.fetchrow("select * from latest")
+    assert await filled.reads.fetchval("select count(*) from revision where fact = 'perp_1m'") == 6
+    (removed,) = await retention.apply(filled, {"perp_1m": 10, "liquidation": 0}, NOW)
+    assert await days_of(filled) == [10, 9, 1, 0]  # the day that is ten days and a half old is not over ten days
+    assert (removed.fact, removed.partitions) == ("perp_1m", 2)
+    assert removed.bytes > 0
+    assert await retention.removed_before(filled, "perp_1m") == MIDNIGHT - 10 * DAY
+    assert await filled.reads.fetchval("select count(*) from revision where fact = 'perp_1m'") == 3
+    assert await days_of(filled, "liquidation") == [12]
+    assert await days_of(filled, "open_interest") == [12]
+    assert await retention.removed_before(filled, "liquidation") is None
+    assert await filled.reads.fetchrow("select * from latest") == before
+    (again,) = await retention.apply(filled, {"perp_1m": 10}, NOW)
+    assert again.partitions == 0
+
+
+async def test_it_ends_exactly_where_a_day_does(filled: Database) -> None:
+    await retention.apply(filled, {"perp_1m": 10}, MIDNIGHT + DAY - timedelta(microseconds=1))
+    assert await days_of(filled) == [10, 9, 1, 0]
+    await retention.apply(filled, {"perp_1m": 10}, MIDNIGHT + DAY)
+    assert await days_of(filled) == [9, 1, 0]
+
+
+async def test_what_is_brought_again_goes_again_and_the_mark_stays(filled: Database) -> None:
+    await retention.apply(filled, {"perp_1m": 10}, NOW)
+    first = await filled.reads.fetchval("select min(series_id) from perp_1m")
+    await put(filled, "perp_1m", [minutes(first, MIDNIGHT - 30 * DAY)])
+    assert await days_of(filled) == [30, 10, 9, 1, 0]
+    await retention.apply(filled, {"perp_1m": 10}, NOW)
+    assert await days_of(filled) == [10, 9, 1, 0]
+    assert await retention.removed_before(filled, "perp_1m") == MIDNIGHT - 10 * DAY
+
+
+async def test_months_go_as_a_whole(filled: Database) -> None:
+    await retention.apply(filled, {"open_interest": 10}, NOW)
+    assert await days_of(filled, "open_interest") == [12]
+    await retention.apply(filled, {"open_interest": 10}, NOW + 60 * DAY)
+    assert await days_of(filled, "open_interest") == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tries, close together."""
+    monkeypatch.setattr(retention, "TRIES", 2)
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.05)
+
+
+async def test_a_long_read_is_not_cut_short_and_others_hardly_wait(filled: Database, impatient: None) -> None:
+    reader = await asyncpg.connect(filled.dsn)
+    waits: list[float] = []
+    try:
+        async with reader.transaction(readonly=True):
+            cursor = await reader.cursor("select ts from perp_1m order by ts")
+            await cursor.fetch(1)
+            begun = time.monotonic()
+            dropping = asyncio.create_task(retention.apply(filled, {"perp_1m": 10}, NOW))
+            while not dropping.done():
+                asked = time.monotonic()
+                assert await filled.reads.fetchval("select count(*) from perp_1m") == 18
+                waits.append(time.monotonic() - asked)
+                await asyncio.sleep(0.01)
+            assert time.monotonic() - begun < 5
+            assert (await dropping)[0].partitions == 0
+            assert len(await cursor.fetch(100)) == 17
+        assert len(waits) > 1
+        assert max(waits) < 2
+        assert await days_of(filled) == [12, 11, 10, 9, 1, 0]
+        assert await retention.removed_before(filled, "perp_1m") is None
+    finally:
+        await reader.close()
+    await retention.apply(filled, {"perp_1m": 10}, NOW)
+    assert await days_of(filled) == [10, 9, 1, 0]
+
+
+async def test_it_comes_again_while_it_has_tries_left(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.05)
+    async with writing(filled, keep=False) as reader:
+        await reader.execute(text("select count(*) from perp_1m"))
+        dropping = asyncio.create_task(retention.apply(filled, {"perp_1m": 10}, NOW))
+        await asyncio.sleep(0.5)
+    assert (await dropping)[0].partitions == 2
+
+
+async def test_two_processes_at_once_and_one_that_writes(filled: Database) -> None:
+    to = await filled.reads.fetchval("select min(series_id) from perp_1m")
+    old = MIDNIGHT - 40 * DAY
+
+    async def write() -> None:
+        for n in range(20):
+            await put(filled, "perp_1m", [minutes(to, old + n % 4 * DAY, price=100.0 + n)])
+
+    async with connected(filled.dsn) as second:
+        found = await asyncio.gather(
+            *(retention.apply(db, {"perp_1m": 10}, NOW) for db in (filled, second) for _ in range(4)), write()
+        )
+    await retention.apply(filled, {"perp_1m": 10}, NOW)
+    assert sum(removed.partitions for (removed,) in found[:-1]) >= 2
+    assert await days_of(filled) == [10, 9, 1, 0]
+    assert await filled.reads.fetchval("select count(*) from revision where ts < $1", MIDNIGHT - 10 * DAY) == 0
+
+
+async def test_the_archive_has_every_column_and_row(filled: Database, tmp_path: Path) -> None:
+    to = await series(filled, "binance", "1000PEPEUSDT", "1000PEPE")
+    await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 12 * DAY, 5)])
+    stored = await filled.reads.fetch("select * from perp_1m where ts < $1 order by series_id, ts", MIDNIGHT - 10 * DAY)
+    await retention.apply(filled, {"perp_1m": 10, "liquidation": 10}, NOW, tmp_path)
+    assert await days_of(filled) == [10, 9, 1, 0]
+    assert not [path for path in files(tmp_path) if path.name.startswith(".")]
+    first = MIDNIGHT - 12 * DAY
+    month = f"month={first:%Y-%m}"
+    assert (tmp_path / "perp-1m" / "exchange=binance" / month / f"{first:%Y-%m-%d}.parquet").is_file()
+    rows = duckdb.sql(
+        f"select * from read_parquet('{tmp_path}/perp-1m/**/*.parquet', hive_partitioning = true) "
+        "order by instrument desc, time"
+    ).pl()
+    assert len(rows) == len(stored) == 11
+    assert rows["asset"].unique().sort().to_list() == ["bitcoin", "pepe"]
+    assert rows.filter(pl.col("instrument") == "BTCUSDT")["exchange"].unique().to_list() == ["bybit"]
+    for name in set(stored[0].keys()) - {"series_id", "ts", "batch_id"}:
+        assert rows[name].to_list() == [row[name] for row in stored], name
+    assert rows["time"].to_list() == [row["ts"] for row in stored]
+    killed = pl.read_parquet(f"{tmp_path}/liquidations/**/*.parquet")
+    assert killed.select("side", "price", "quantity").rows() == [(1, 100.0, 2.0)]
+
+
+async def test_what_is_dropped_again_does_not_replace_the_archive(filled: Database, tmp_path: Path) -> None:
+    to = await filled.reads.fetchval("select min(series_id) from perp_1m")
+    for price in (100.0, 200.0):
+        await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 12 * DAY, price=price)])
+        await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    rows = pl.read_parquet(f"{tmp_path}/perp-1m/**/*.parquet")
+    assert sorted(rows["close"].to_list()) == [100.0] * 3 + [200.0] * 3
+
+
+async def test_what_cannot_be_archived_stays(filled: Database, tmp_path: Path) -> None:
+    (tmp_path / "perp-1m").write_text("a file where a folder has to be")
+    removed = await retention.apply(filled, {"perp_1m": 10, "liquidation": 10}, NOW, tmp_path)
+    assert [one.partitions for one in removed] == [0, 1]
+    assert await days_of(filled) == [12, 11, 10, 9, 1, 0]
+    assert await retention.removed_before(filled, "perp_1m") is None
+    (error,) = await filled.reads.fetch("select * from error_log")
+    assert (error["place"], error["code"], error["dataset"]) == ("retention", "archive_failed", "perp_1m")
+
+
+async def test_readers_go_on_while_a_day_is_archived(filled: Database, tmp_path: Path, impatient: None) -> None:
+    reader = await asyncpg.connect(filled.dsn)
+    try:
+        async with reader.transaction(readonly=True):
+            await reader.fetch("select count(*) from perp_1m")
+            (removed,) = await retention.apply(filled, {"perp_1m": 10}, NOW, tmp_path)
+    finally:
+        await reader.close()
+    assert removed.partitions == 0
+    assert not files(tmp_path)  # what was written is of what is still here
+
+
+async def test_storage_tells_of_partitions_and_what_is_gone(filled: Database) -> None:
+    await retention.apply(filled, {"perp_1m": 10}, NOW)
+    await filled.reads.execute("analyze perp_1m")
+    tables = {row["table"]: row for row in await storage.tables(filled, {"perp_1m": 10, "liquidation": 0})}
+    minute = tables["perp_1m"]
+    assert minute["retention_days"] == 10
+    assert minute["removed_before"] == minute["first_partition"] == MIDNIGHT - 10 * DAY
+    assert (minute["last_partition"], minute["partitions"]) == (MIDNIGHT, 4)
+    assert minute["rows_estimated"] == 12
+    assert minute["bytes"] > minute["index_bytes"] > 0
+    assert (tables["liquidation"]["retention_days"], tables["liquidation"]["removed_before"]) == (None, None)
+    assert (tables["entity"]["partitions"], tables["entity"]["compressed_bytes"]) == (None, None)
+
+
+async def test_compression_where_the_server_can(filled: Database, tmp_path: Path) -> None:
+    """On TimescaleDB: what is told of a compressed day is stored, other days stay compressed, all can be archived."""
+    if await filled.reads.fetchval("select current_setting('timescaledb.license', true)") != "timescale":
+        assert not await compression.ensure(filled)
+        return
+    assert await compression.ensure(filled)
+    assert await compression.ensure(filled)
+    to = await filled.reads.fetchval("select min(series_id) from perp_1m")
+    await filled.reads.execute(
+        "select compress_chunk(c) from show_chunks('perp_1m', older_than => $1::timestamptz) c", NOW
+    )
+    sizes = {row["table"]: row for row in await storage.tables(filled, {})}["perp_1m"]
+    assert sizes["compressed_partitions"] == 5
+    assert sizes["compressed_bytes"] > 0
+    written = await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 11 * DAY, 5, price=101.0)])
+    assert (written.inserted, written.updated) == (2, 3)
+    sizes = {row["table"]: row for row in await storage.tables(filled, {})}["perp_1m"]
+    assert sizes["compressed_partitions"] == 4
+    assert await filled.reads.fetchval("select count(*) from perp_1m where close = 101.0") == 5
+    assert await filled.reads.fetchval("select count(*) from revision") == 3
+    await retention.apply(filled, {"perp_1m": 10}, NOW, tmp_path)
+    assert await days_of(filled) == [10, 9, 1, 0]
+    assert sorted(pl.read_parquet(f"{tmp_path}/**/*.parquet")["close"].to_list()) == [100.0] * 3 + [101.0] * 5

@@ -1,0 +1,161 @@
+"""Minutes collected by sockets that break, repeat themselves, mix things up and leave things out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from app import settings
+from app.db import Database
+from app.ingest import schedule, sources
+from app.ingest.collect import collecting
+from app.ingest.engine import Engine
+from app.ingest.runner import Patience, opened
+from tests import minutes
+from tests.minutes import MINUTE
+from tests.replay import Replay
+from tests.replay_sockets import Fast, Faults, Sockets, replaying
+from tests.replayed import markets, sockets
+
+START = datetime(2026, 3, 10, 23, 57, 50, tzinfo=UTC)  # over midnight
+
+
+@asynccontextmanager
+async def world(
+    db: Database, monkeypatch: pytest.MonkeyPatch, speed: float, faults: Faults
+) -> AsyncIterator[tuple[Engine, Sockets, Fast]]:
+    """Exchanges whose time passes so fast, over REST and sockets, and an engine that goes by it."""
+    clock = Fast(START, speed)
+    async with replaying(clock, faults) as there:
+        with Replay(now=clock) as rest:
+            for name, value in {**rest.settings(), **there.settings()}.items():
+                monkeypatch.setenv(name, value)
+            settings.environment.cache_clear()
+            async with opened(Patience(tries=3, first=0.05, most=0.1), now=clock) as web:
+                yield Engine(db, replace(web, limiters={}, sleep=clock.sleep)), there, clock
+    settings.environment.cache_clear()
+
+
+async def test_a_minute_of_three_exchanges_and_a_hundred_contracts(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchanges = ("binance", "bybit", "okx")
+    await minutes.listed(clean_database, monkeypatch, minutes.many(100, exchanges))
+    faults = Faults(twice=0.2, late=0.2, never=0.02)
+    asked = [minutes.without_limits(source) for source in sources.load(exchanges).values()]
+    async with world(clean_database, monkeypatch, 20, faults) as (engine, there, clock):
+        async with collecting(engine, asked, 0):
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=75))
+            there.drop("binance")
+            await clock.until(first + timedelta(seconds=95))
+            there.drop("okx", "/ws/v5/business")
+            await clock.until(first + timedelta(seconds=105))
+            await there.say("okx", {"event": "notice", "code": "64008", "msg": "upgrade", "connId": "c"})
+            await clock.until(first + timedelta(seconds=119))
+            there.drop("bybit")
+            await clock.until(first + timedelta(seconds=133))
+        before = await clean_database.reads.fetch(minutes.STORED)
+        wanted = [first, first + MINUTE]
+        holes = await minutes.missing(clean_database, "candles_1m")
+        left = minutes.wrong_candles(before, wanted)
+        assert 0 < len(left) < 300, "frames were left out, but only a few"
+        assert len(left) <= len(holes), "what is missing is in the ledger"
+        await minutes.fill(engine, asked)
+    rows = await clean_database.reads.fetch(minutes.STORED)
+    assert minutes.wrong_candles(rows, wanted) == []
+    assert max(row["ts"] for row in rows if row["close"] is not None) <= first + 2 * MINUTE
+    assert await clean_database.reads.fetchval("select count(*) from revision") == 0, "nothing unfinished was stored"
+    await _check_takers(clean_database, rows, wanted)
+    assert there.connected["okx"] >= 5, "two at first, one after the break, two after the notice"
+
+
+async def _check_takers(db: Database, rows: list[dict[str, float]], wanted: list[datetime]) -> None:
+    """Takers' volumes are whole or missing, and then in the ledger."""
+    holes = await minutes.missing(db, "taker_volume")
+    told = {(row["exchange"], row["symbol"], row["ts"]): row for row in rows}
+    whole = partial = 0
+    for market in markets.MARKETS:
+        for minute in wanted if market.exchange in minutes.OF_TRADES else ():
+            row = told[market.exchange, market.symbol, minute]
+            if row["buy_volume_base"] is None:
+                assert (market.exchange, market.symbol, minute) in holes
+                partial += 1
+            else:
+                right = [volume * row["multiplier"] for volume in sockets.takers(market, minute)]
+                assert [row["buy_volume_base"], row["sell_volume_base"]] == pytest.approx(right), (market, minute)
+                whole += 1
+    assert whole > partial
+
+
+SAMPLES = {"open_interest": "oi_base", "predicted_funding": "predicted_rate", "taker_volume": "buy_volume_base"}
+
+
+async def test_of_every_minute_all_is_there_or_in_the_ledger(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await minutes.listed(clean_database, monkeypatch, minutes.many(5))
+    asked = [minutes.without_limits(source) for source in sources.load(minutes.EXCHANGES).values()]
+    async with world(clean_database, monkeypatch, 40, Faults()) as (engine, there, clock):
+        async with collecting(engine, asked, 0):
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=90))
+            there.drop("hyperliquid")
+            there.drop("okx")
+            await clock.until(first + timedelta(seconds=132))
+        rows = await clean_database.reads.fetch(minutes.STORED)
+        wanted = [first, first + MINUTE]
+        await minutes.fill(engine, asked)
+    assert minutes.wrong_candles(await clean_database.reads.fetch(minutes.STORED), wanted) == []
+    told = {(row["exchange"], row["symbol"], row["ts"]): row for row in rows}
+    for dataset, column in SAMPLES.items():
+        holes = await minutes.missing(clean_database, dataset)
+        for market in markets.MARKETS:
+            for minute in wanted:
+                place = market.exchange, market.symbol, minute
+                assert (told[place][column] is None) is (place in holes), (dataset, place)
+    await _check_takers(clean_database, rows, wanted)
+    broken = {place[0] for place in await minutes.missing(clean_database, "liquidations")}
+    assert broken == {"okx"}, "what an exchange told while nobody listened is not known"
+    row = told["binance", "1000PEPEUSDT", first + MINUTE]
+    assert row["oi_base"] == pytest.approx(1000 * 1000, rel=0.06), "thousand coins a quoted unit"
+
+
+async def test_what_was_collected_before_a_restart_is_missing_until_it_is_collected_again(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await minutes.listed(clean_database, monkeypatch, minutes.many(2, ["bybit"]))
+    asked = [minutes.without_limits(sources.load(["bybit"])["bybit"])]
+    async with world(clean_database, monkeypatch, 60, Faults()) as (engine, there, clock):
+        async with collecting(engine, asked, 0):
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=40))
+        stopped = clock()
+        states = await clean_database.reads.fetch("select state from collector where channel like '/%'")
+        assert [row["state"] for row in states] == ["closed"]
+        await clock.until(first + timedelta(seconds=100))
+        async with collecting(engine, asked, 0):
+            await clock.until(first + timedelta(seconds=130))
+    for dataset in ("candles_1m", "liquidations", "taker_volume"):
+        holes = {minute for _, _, minute in await minutes.missing(clean_database, dataset)}
+        assert {first, first + MINUTE} <= holes, dataset
+        assert min(holes) >= stopped.replace(second=0, microsecond=0) - MINUTE
+
+
+async def test_of_two_processes_the_one_that_leads_collects(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await minutes.listed(clean_database, monkeypatch, minutes.many(2, ["bybit"]))
+    asked = [minutes.without_limits(sources.load(["bybit"])["bybit"])]
+    async with world(clean_database, monkeypatch, 60, Faults()) as (engine, there, clock):
+        beside = partial(collecting, engine, asked, 0)
+        async with schedule.running(engine, (), beside), schedule.running(engine, (), beside):
+            first = await there.all_asked(minutes.topics(asked))
+            await clock.until(first + timedelta(seconds=70))
+            assert there.connected["bybit"] == 1
+        await clock.sleep(5)
+        assert not there.peers
+    assert minutes.wrong_candles(await clean_database.reads.fetch(minutes.STORED), [first]) == []

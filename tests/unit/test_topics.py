@@ -1,0 +1,121 @@
+"""Subscriptions: what is asked for on which connection, refused, not answered, wanted no more."""
+
+from datetime import UTC, datetime, timedelta
+
+from app.ingest.sources import load
+from app.ingest.spec import Channel, Said, Socket
+from app.ingest.topics import PATIENCE, TRIES, Subscriptions, key_of, shared_out, topics_of
+from app.records import Instrument
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+KEYS = [key_of(word) for word in "abcdefgh"]
+CONTRACTS = [Instrument("BTC", "BTC", "USDT"), Instrument("ETH", "ETH", "USDT")]
+
+
+def socket(*channels: Channel) -> Socket:
+    return Socket(
+        "x", "ws://x", "/x", channels, lambda topics: [*topics], lambda _: Said.NOTHING, lambda *_: (), "https://x"
+    )
+
+
+def asked(frame: int = 4) -> Subscriptions:
+    made = Subscriptions(frame)
+    made.want(KEYS)
+    return made
+
+
+def test_topics_of_all_markets_come_once_and_those_of_contracts_for_each() -> None:
+    found = topics_of(
+        socket(
+            Channel("candles_1m", "instrument", lambda one: f"kline.{one and one.symbol}"),
+            Channel("predicted_funding", "instrument", lambda one: {"all": one and one.symbol}),
+            Channel("open_interest", "instrument", lambda one: {"all": one and one.symbol}),
+            Channel("liquidations", "market", lambda one: "!force"),
+        ),
+        CONTRACTS,
+    )
+    assert next(iter(found)) == key_of("!force")
+    assert len(found) == 5
+    assert found[key_of({"all": "ETH"})].tells == {("predicted_funding", "ETH"), ("open_interest", "ETH")}
+
+
+def test_what_is_held_stays_where_it_is() -> None:
+    first = shared_out(KEYS, [], 3)
+    assert [len(share) for share in first] == [3, 3, 2]
+    again = shared_out([*KEYS[1:], "new"], first, 3)
+    assert again == [[*KEYS[1:3], "new"], first[1], first[2]]
+    assert shared_out([], first, 3) == [[], [], []]
+
+
+def test_a_frame_is_answered_as_one() -> None:
+    made = asked()
+    assert made.next(NOW) == tuple(KEYS[:4])
+    assert made.done(None) == set(KEYS[:4])
+    assert not made.is_settled
+    made.next(NOW)
+    made.done(None)
+    assert made.is_settled
+    assert made.up == set(KEYS)
+    assert made.done(None) == set(), "an answer to nothing"
+
+
+def test_topics_of_a_frame_are_answered_one_by_one() -> None:
+    made = asked(8)
+    made.next(NOW)
+    for key in KEYS[:-1]:
+        assert made.done(key) == {key}
+    assert not made.is_settled
+    assert made.told_of(KEYS[-1]) == {KEYS[-1]}, "its rows have come: it is taken"
+    assert made.is_settled
+
+
+def test_one_bad_topic_does_not_cost_the_others() -> None:
+    made, now, bad = asked(8), NOW, KEYS[5]
+    given_up: set[str] = set()
+    frames = 0
+    for _ in range(100):
+        frame = made.next(now)
+        if frame is None:
+            now += PATIENCE
+            given_up |= made.overdue(now)
+        elif bad in frame:
+            frames += 1
+            given_up |= made.is_refused(None, now)
+        else:
+            made.done(None)
+    assert made.up == set(KEYS) - {bad}
+    assert given_up == made.refused == {bad}
+    assert frames == 3 + TRIES
+    assert made.is_settled
+
+
+def test_what_is_not_answered_is_asked_for_again_and_given_up_at_last() -> None:
+    made, now = Subscriptions(1), NOW
+    made.want(KEYS[:1])
+    sent, given_up = 0, set[str]()
+    while not made.is_settled:
+        sent += made.next(now) is not None
+        now += timedelta(seconds=5)
+        given_up |= made.overdue(now)
+    assert (sent, given_up) == (TRIES, {KEYS[0]})
+
+
+def test_what_is_wanted_no_more_is_not_asked_for() -> None:
+    made = asked()
+    made.next(NOW)
+    made.drop(KEYS[2:6])
+    assert made.next(NOW) == tuple(KEYS[6:])
+    made.done(None)
+    made.done(None)
+    assert made.up == {*KEYS[:2], *KEYS[6:]}
+    assert made.is_settled
+
+
+def test_every_source_can_be_subscribed_to_and_given_up() -> None:
+    for source in load(["binance", "bybit", "okx", "hyperliquid"]).values():
+        for one in source.sockets:
+            topics = [topic.said for topic in topics_of(one, CONTRACTS).values()]
+            assert one.unsubscribe
+            for at in range(0, len(topics), one.topics_a_frame):
+                page = topics[at : at + one.topics_a_frame]
+                assert one.subscribe(page) != one.unsubscribe(page)
