@@ -9,12 +9,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.db import Database
+from app.api.perp_data import JoinedMinute, PerpDatum
+from app.api.rolling import MinuteOfAsset
+from app.api.schemas import Chosen
+from app.api.slices import by_name, chosen, values_of
+from app.db import SESSION, Database
 from app.records import MINUTE_COLUMNS, Instrument
-from app.services import reference, store
+from app.services import perpspecs, reference, slices, store
+from app.services.perpspecs import Perpspec
+from app.services.queries import Query
+from app.services.slices import Question, Whose
+from app.services.slices_text import Condition, Value
+from tests.bench.load import http, side_by_side
 from tests.bench.report import Line
+from tests.bench.serving import FORGET, bare, served
 
 SYMBOLS, DAYS, MINUTES_A_DAY, ROUNDS = 100, 10, 1440, 25
+TURNS, SECONDS = 5, 2.0
 EXCHANGES = ("binance", "bybit", "okx")
 START = datetime(2026, 10, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -141,3 +152,137 @@ async def rows_per_perpspec(db: Database, day: datetime) -> float:
     ):
         await db.reads.execute(statement, timeout=600)
     return float(await db.reads.fetchval("select pg_total_relation_size('perp_metrics')"))
+
+
+def _values(found: tuple[Perpspec, ...], *, changes: bool) -> tuple[Value, ...]:
+    return tuple(values_of(found, changes=changes).values())
+
+
+async def _question(
+    db: Database, found: tuple[Perpspec, ...], values: tuple[Value, ...], asset: str | None, *conditions: Condition
+) -> Question:
+    entity = asset and await db.reads.fetchval("select id from entity where canonical_id = $1", asset)
+    members = await slices.contracts(db, found, Whose(entity_ids=None if entity is None else (entity,)))
+    return Question(found, members, values, conditions)
+
+
+async def measure(db: Database, dsn: str) -> list[Line]:
+    """Disk, writing, and the questions of the API; each against the bare statement and against the other shape."""
+    series, values = await fill(db)
+    size = float(await db.reads.fetchval(SIZE))
+    rows = len(series) * DAYS * MINUTES_A_DAY
+    told = f"{size / 1e6:,.0f} MB, indexes included; {size / rows / len(MINUTE_COLUMNS):.1f} a column, told or not"
+    lines = [Line(f"{rows:,} minutes of 300 contracts: bytes a value that is told", size / values, "at most 14", told)]
+    lines.append(await a_minute(db, series))
+    await db.reads.execute("vacuum analyze perp_1m")
+    day = START + (DAYS - 2) * MINUTES_A_DAY * MINUTE
+    theirs = await rows_per_perpspec(db, day)
+    found = tuple(one for one in await perpspecs.listed(db) if one.exchange)
+    with served(dsn) as address:
+        lines += await _day(db, dsn, address, found, day)
+        lines += await _cross_section(db, dsn, address, found, day)
+    lines += await _scan(db, dsn, found, day)
+    await db.reads.execute("drop table perp_metrics")
+    ours = size / DAYS
+    disk = f"{theirs / 1e6:,.0f} and {ours / 1e6:,.0f} MB a day"
+    return [
+        *lines,
+        Line(
+            "a day as rows per perpspec with stored changes ÷ wide minutes: bytes",
+            theirs / ours,
+            "for information",
+            disk,
+        ),
+    ]
+
+
+async def _day(db: Database, dsn: str, address: str, found: tuple[Perpspec, ...], day: datetime) -> list[Line]:
+    """A symbol, a day, 18 perpspecs: side by side by the minute, and as rows with all their changes."""
+    names, end = ",".join(one.name for one in found), day + timedelta(days=1)
+    asked = f"perpspecs={names}&start={day:%Y-%m-%d}&end={end:%Y-%m-%d}&format=columns&limit=10000"
+    plain = await _question(db, found, _values(found, changes=False), "bitcoin")
+    beside, columns = slices.side_by_side(plain, day, end)
+    changed = await _question(db, found, _values(found, changes=True), "bitcoin")
+    moving, row = slices.during(changed, day, end), chosen(PerpDatum, by_name(changed.values))
+    questions = {
+        "side by side": (beside, chosen(JoinedMinute, columns), f"{address}/perp-data/BTC?joined=true&{asked}"),
+        "10,000 rows with their changes": (moving, row, f"{address}/rolling/BTC?{asked}"),
+    }
+    lines = [await _asked(dsn, f"1 symbol, 1 day, 18 perpspecs, {name}", *told) for name, told in questions.items()]
+    symbol = await db.reads.fetchval("select symbol from instrument where id = $1", changed.members.contract[0])
+    other = "select * from perp_metrics where symbol = $1 and ts >= $2 and ts < $3 order by ts, perpspec"
+    return [*lines, await _against(dsn, "all of that with changes", moving, (other, symbol, day, end))]
+
+
+async def _cross_section(
+    db: Database, dsn: str, address: str, found: tuple[Perpspec, ...], day: datetime
+) -> list[Line]:
+    """All contracts at one minute, with changes."""
+    minute = day + timedelta(hours=13)
+    ohlcv = tuple(one for one in found if one.kind == "ohlcv")
+    lines: list[Line] = []
+    for name, asked in (("o, h, l, c, v", ohlcv), ("18 perpspecs", found)):
+        question = await _question(db, asked, _values(asked, changes=True), None)
+        row = chosen(MinuteOfAsset, by_name(question.values))
+        url = f"{address}/rolling?perpspecs={','.join(one.name for one in asked)}"
+        url += f"&at={minute + MINUTE:%Y-%m-%dT%H:%M:%SZ}&limit=10000&format=columns"
+        lines.append(
+            await _asked(dsn, f"300 contracts at one minute, {name}", slices.across(question, minute), row, url)
+        )
+    question = await _question(db, found, _values(found, changes=True), None)
+    other = ("select * from perp_metrics where ts = $1 order by symbol, perpspec", minute)
+    return [*lines, await _against(dsn, "300 contracts at one minute", slices.across(question, minute), other)]
+
+
+async def _asked(dsn: str, name: str, query: Query, row: Chosen, url: str) -> Line:
+    rates = await side_by_side(
+        TURNS, SECONDS, 1, http=http(url, FORGET), bare=bare(dsn, query, row, 10_000, arrays=True)
+    )
+    figures = f"{1000 / rates['http']:.1f} and {1000 / rates['bare']:.1f} ms, 1 connection"
+    return Line(f"{name}: time over HTTP ÷ the bare statement", rates["bare"] / rates["http"], "at most 2", figures)
+
+
+async def _against(dsn: str, name: str, query: Query, other: tuple[object, ...]) -> Line:
+    """The same rows fetched of the other shape, which has one day and its changes stored, and of ours."""
+    connection = await asyncpg.connect(dsn, server_settings=SESSION)
+    try:
+        found: list[tuple[float, float]] = []
+        for _ in range(TURNS):
+            begun = time.perf_counter()
+            ours = await connection.fetch(query.text, *query.arguments)
+            between = time.perf_counter()
+            theirs = await connection.fetch(*other)  # type: ignore[arg-type]
+            found.append((between - begun, time.perf_counter() - between))
+    finally:
+        await connection.close()
+    if not 0.5 < len(theirs) / len(ours) < 2:
+        raise RuntimeError(f"{name}: {len(ours)} rows of ours, {len(theirs)} of theirs")
+    mine, their = (1000 * median(column) for column in zip(*found, strict=True))
+    figures = f"{their:.1f} and {mine:.1f} ms, {len(ours):,} rows fetched"
+    return Line(f"{name}: a row a perpspec with stored changes ÷ ours", their / mine, "for information", figures)
+
+
+async def _scan(db: Database, dsn: str, found: tuple[Perpspec, ...], day: datetime) -> list[Line]:
+    """Every minute in ten days in which any of 100 symbols moved by more than 3 % in five: all of it, and its plan."""
+    ohlcv = tuple(one for one in found if one.kind == "ohlcv")
+    there = values_of(ohlcv, changes=True)
+    moved = there["c_chg_5m"]
+    question = await _question(db, ohlcv, (there["c"], moved), None, Condition(moved, ">", 3.0))
+    query = slices.during(question, START, START + timedelta(days=DAYS))
+    connection = await asyncpg.connect(dsn, server_settings=SESSION)
+    try:
+        begun = time.perf_counter()
+        hits = await connection.fetch(query.text, *query.arguments)
+        between = time.perf_counter()
+        other = "select * from perp_metrics where perpspec like '%ohlcv' and c_chg_5m > 3 and ts >= $1 and ts < $2"
+        theirs = await connection.fetch(other, day, day + timedelta(days=1))
+        took, day_of_theirs = between - begun, time.perf_counter() - between
+        plan = await connection.fetch(f"explain (costs off) {query.text}", *query.arguments)
+    finally:
+        await connection.close()
+    print("Plan of the ten-day scan:", *(row[0] for row in plan), sep="\n  ")  # noqa: T201
+    figures = (
+        f"{took:.1f} s for ten days ({len(hits):,} hits); {day_of_theirs:.2f} s for one day ({len(theirs):,} hits)"
+    )
+    name = "scan of ten days, c_chg_5m > 3: one day as rows per perpspec × 10 ÷ ours"
+    return [Line(name, day_of_theirs * DAYS / took, "for information", figures)]
