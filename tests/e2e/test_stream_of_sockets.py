@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -178,3 +178,14 @@ async def test_frames_nobody_can_read_are_told_and_the_connection_stays(monkeypa
 def test_who_does_not_let_us_in_is_left_alone_for_long() -> None:
     assert all(back_off(1, True) >= 150 for _ in range(50))
     assert all(back_off(number, False) <= min(60, 2**number) for number in range(12))
+
+
+async def test_a_minute_is_known_to_be_heard_whole_soon_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_trades(one: Socket) -> Socket:
+        return replace(one, channels=one.channels[1:2])
+
+    async with listening(monkeypatch, "bybit", Faults(), only_trades) as (line, _, there):
+        await until(lambda: len(line.since) == len(line.topics))
+        end = START.replace(second=0) + 2 * minutes.MINUTE
+        await there.now.until(end + timedelta(seconds=5))  # the next trades are at :07
+        assert line.covers(("taker_volume", "C001USDT"), end - minutes.MINUTE, end)
