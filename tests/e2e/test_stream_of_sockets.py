@@ -117,7 +117,9 @@ async def test_a_break_is_told_from_the_last_frame_to_the_new_subscription(monke
         assert set().union(*ear.healed) == set(line.topics)
         assert all(since >= last for healed in ear.healed for since in healed.values())
         assert line.health.reconnects == 1
-        assert not line.covers(("candles_1m", "C001-USDT-SWAP"), last, last)
+        tells, since = ("candles_1m", "C001-USDT-SWAP"), line.since[key_of(line.topics[next(iter(line.topics))].said)]
+        assert line.covers(tells, START + minutes.MINUTE, last), "before the break"
+        assert not line.covers(tells, last, since), "across it"
 
 
 async def test_who_says_that_it_closes_is_followed_without_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
