@@ -104,8 +104,10 @@ class Collector:
 
     def lost(self, line: Line, keys: Iterable[str]) -> None:
         """These topics are not listened to any more."""
-        told = [tells for key in keys if key in line.topics for tells in line.topics[key].tells]
-        self.assembler.broken(symbol for dataset, symbol in told if dataset == "candles_1m" and symbol)
+        known = [key for key in keys if key in line.topics]
+        told = {tells for key in known for tells in line.topics[key].tells}
+        since = min((line.broken[key] for key in known), default=self.clock.now())
+        self.assembler.broken((symbol for dataset, symbol in told if dataset == "candles_1m" and symbol), since)
 
     def found(self, line: Line, broken: Mapping[str, datetime]) -> None:
         """These are again. What happened meanwhile is missing."""

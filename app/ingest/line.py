@@ -56,7 +56,7 @@ class Line:
     """One connection, or for a moment two of which the newer takes over.
 
     `topics` are wanted, by key. `since` tells from when on each has been listened to without a break, `broken` when
-    one that has a break was last heard.
+    one that has a break was last heard; the stretch before the last break is remembered.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Line:
     broken: dict[str, datetime] = field(default_factory=dict[str, datetime])
     sessions: list[Talk] = field(default_factory=list[Talk])
     tellers: dict[Tells, str] = field(default_factory=dict[Tells, str])
+    _before: dict[str, tuple[datetime, datetime]] = field(default_factory=dict[str, tuple[datetime, datetime]])
     _candles: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _asked_again: dict[str, datetime] = field(default_factory=dict[str, datetime])
     _patience: dict[str, timedelta] = field(default_factory=dict[str, timedelta])
@@ -80,7 +81,7 @@ class Line:
         old, new = self.topics, [key for key in topics if key not in self.topics]
         gone = {key: topic.said for key, topic in old.items() if key not in topics}
         self.topics, self.known, self.tellers = topics, known, by_told(topics)
-        for kept in (self.since, self.broken, self._candles, self._asked_again, self._patience):
+        for kept in (self.since, self.broken, self._before, self._candles, self._asked_again, self._patience):
             for key in gone:
                 kept.pop(key, None)
         for session in self.sessions:
@@ -119,8 +120,12 @@ class Line:
     def covers(self, tells: Tells, start: datetime, end: datetime) -> bool:
         """Whether a dataset of a symbol was listened to without a break from one time to another."""
         key = self.tellers.get(tells) or self.tellers.get((tells[0], None))
-        since, last = self.since.get(key) if key else None, self.health.last_message_at
-        return since is not None and last is not None and since <= start and end <= last
+        if key is None:
+            return False
+        stretches = [self._before[key]] if key in self._before else []
+        if key in self.since and self.health.last_message_at:
+            stretches.append((self.since[key], self.health.last_message_at))
+        return any(since <= start and end <= last for since, last in stretches)
 
     def took(self, keys: set[str]) -> None:
         """The upstream tells of these topics from now on."""
@@ -136,6 +141,7 @@ class Line:
         others = set[str]().union(*(other.subscriptions.up for other in self.sessions))
         gone = self.since.keys() - others
         for key in gone:
-            self.broken[key] = max(self.since.pop(key), session.last)
+            self._before[key] = self.since.pop(key), session.last
+            self.broken[key] = max(self._before[key])
         if gone:
             self.listener.lost(self, gone)

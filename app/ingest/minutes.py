@@ -112,12 +112,13 @@ class Assembler:
                 case _:
                     pass
 
-    def broken(self, symbols: Iterable[str]) -> None:
-        """Candles of these were not listened to for a while: one that grew may have grown further."""
+    def broken(self, symbols: Iterable[str], since: datetime) -> None:
+        """Candles of these were not listened to for a while: one that grew then may have grown further."""
         gone = set(symbols)
-        for minute in self._minutes.values():
-            for symbol in gone & minute.keys():
-                minute[symbol].growing = None
+        for start, minute in self._minutes.items():
+            if start + MINUTE > since:
+                for symbol in gone & minute.keys():
+                    minute[symbol].growing = None
 
     def ready(self, now: datetime, covers: Covers) -> Ready:
         """What is known by `now` of minutes that are over, as far as it was not given before."""

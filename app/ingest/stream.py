@@ -18,12 +18,15 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from app.ingest.heard import hear
 from app.ingest.line import Line
+from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
 from app.ingest.topics import Subscriptions, key_of
 from app.settings import socket_url
 
 DEAD_AFTER = 3
 """A connection that was silent for so many times its `silence` is dead."""
+NEW_MINUTE = timedelta(seconds=2)
+"""Who said nothing so long into a minute is asked: only then is it known that the minute before was heard whole."""
 TICK = 0.5
 OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
 FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT = 1.0, 60.0, 300.0
@@ -187,10 +190,15 @@ class Session:
         wanted = self.subscriptions.next(now)
         if wanted:
             return socket.subscribe([topics[key].said for key in wanted])
-        if socket.ping is not None and now - max(self.last, self.pinged or self.last) >= socket.silence:
+        if socket.ping is not None and self._is_quiet(now):
             self.pinged = now
             return socket.ping
         return None
+
+    def _is_quiet(self, now: datetime) -> bool:
+        """Whether nothing came for long, or since this minute began: who is silent then may have missed its eve."""
+        last = max(self.last, self.pinged or self.last)
+        return now - last >= self.line.socket.silence or last < floor(now) <= now - NEW_MINUTE
 
 
 def read_message(frame: str | bytes) -> Message:

@@ -14,7 +14,7 @@ from app.services.gaps import Hole
 from app.services.holes import NOT_IN_THE_IMPORT
 from app.services.store import put
 from tests.db.facts import DAY, batch, hour_batch, series, settle
-from tests.db.minutes import CANDLE, MINUTE, look, minute, tell
+from tests.db.minutes import CANDLE, MINUTE, WIDE, look, minute, tell
 
 FIRST, LAST = DAY - timedelta(days=2), DAY + timedelta(hours=30, minutes=17, seconds=40)
 
@@ -99,59 +99,81 @@ def every(step: timedelta, first: datetime, end: datetime) -> list[datetime]:
     return [first + n * step for n in range(-((first - end) // step))]
 
 
-async def test_coverage_is_what_plain_counting_tells(  # noqa: PLR0915 - one market, counted by hand
+Days = dict[datetime, tuple[int, int]]
+END = LAST.replace(second=0)
+ASKED = {"start": FIRST.isoformat(), "end": LAST.isoformat(), "limit": "1000"}
+
+
+def some(dice: random.Random, times: list[datetime], *sure: int) -> list[datetime]:
+    """Not all of them, with a long stretch missing; some for sure."""
+    away = range(len(times) // 3, len(times) // 3 + len(times) // 5)
+    kept = {times[n] for n in sure}
+    return [t for n, t in enumerate(times) if t in kept or (n not in away and dice.random() < 0.9)]
+
+
+async def put_candles(db: Database, dice: random.Random, one: int, *, pulled: bool) -> tuple[Days, Days]:
+    """Candles of minutes and hours with gaps; how many are due a day, and how many there. An import ends early."""
+    opens = DAY - timedelta(hours=30)
+    due = every(MINUTE, opens + 5 * MINUTE, END if pulled else END - timedelta(hours=5))
+    minutes = some(dice, due, *((0,) if pulled else (0, -1)))
+    await put(db, "perp_1m", [batch("perp_1m", [{"series_id": one, "ts": t, **CANDLE} for t in minutes])])
+    hours_due = every(timedelta(hours=1), opens, END - timedelta(hours=1) + MINUTE)[: None if pulled else 20]
+    hours = some(dice, hours_due, 0, -1)
+    await put(db, "perp_1h", [hour_batch([{"series_id": one, "ts": t, **CANDLE} for t in hours])])
+    return counted(minutes, due), counted(hours, hours_due)
+
+
+async def found(client: httpx.AsyncClient, **asked: str) -> dict[tuple[str, str], Days]:
+    """What the service counts, by dataset and source."""
+    days: dict[tuple[str, str], Days] = {}
+    for row in await rows(client, "/quality/coverage", **ASKED, **asked):
+        of = days.setdefault((row["dataset"], row["source"]), {})
+        of[datetime.fromisoformat(row["day"])] = row["expected"], row["stored"]
+        assert row["coverage"] == pytest.approx(row["stored"] / row["expected"])
+    return days
+
+
+async def test_coverage_of_candles_is_what_plain_counting_tells(
     client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]
 ) -> None:
-    db, dice, end = clean_database, random.Random(3), LAST.replace(second=0)
-    opens = DAY - timedelta(hours=30)
-    expected: dict[tuple[str, str], dict[datetime, tuple[int, int]]] = {}
-
-    def some(times: list[datetime], share: float, *sure: int) -> list[datetime]:
-        """Not all of them, with a long stretch missing; some for sure."""
-        away = range(len(times) // 3, len(times) // 3 + len(times) // 5)
-        kept = {times[n] for n in sure}
-        return [t for n, t in enumerate(times) if t in kept or (n not in away and dice.random() < share)]
-
+    dice, expected = random.Random(3), dict[tuple[str, str], Days]()
     for source, one in zip(("binance", "import"), market, strict=True):
-        pulled = source == "binance"
-        due = every(MINUTE, opens + 5 * MINUTE, end if pulled else end - timedelta(hours=5))
-        minutes = some(due, 0.9, *((0,) if pulled else (0, -1)))
-        await put(db, "perp_1m", [batch("perp_1m", [{"series_id": one, "ts": t, **CANDLE} for t in minutes])])
-        expected["candles_1m", source] = counted(minutes, due)
-        due = every(timedelta(hours=1), opens, end - timedelta(hours=1) + MINUTE)
-        hours = some(due[: len(due) if pulled else 20], 0.7, 0, -1)
-        for t in hours:
-            await put(db, "perp_1h", [hour_batch([{"series_id": one, "ts": t, **CANDLE}])])
-        expected["candles_1h", source] = counted(hours, due if pulled else due[:20])
-    own, brought = market
-    for name, step, values in (
-        ("open_interest", 1, {"oi_usd": 5.0}), ("long_short", 5, {"long_short_ratio": 2.0}),
-        ("predicted_funding", 1, {"predicted_rate": 1e-5}),
-    ):  # fmt: skip
-        due = every(step * MINUTE, DAY - timedelta(minutes=100), DAY + timedelta(minutes=700))
-        told = some(due, 0.8, 0, -1)
-        for one in (own, brought):
-            await tell(db, one, [(t - DAY) // MINUTE for t in told], **values)
-        expected[name, "binance"] = counted(told, due)
-    await settle(db, own, dict.fromkeys((-24, -16, -8, 0, 4, 16, 20), 1e-4))
-    due = [DAY + timedelta(hours=h) for h in (-24, -16, -8, 0, 4, 8, 12, 16, 20, 24, 28)]
-    expected["funding", "binance"] = counted((t for t in due if t.hour not in (8, 12) or t < DAY), due[:9])
-    expected["funding", "binance"][DAY + timedelta(days=1)] = (2, 0)
-
-    asked = {"start": FIRST.isoformat(), "end": LAST.isoformat(), "limit": "1000"}
-    found: dict[tuple[str, str], dict[datetime, tuple[int, int]]] = {}
-    for row in await rows(client, "/quality/coverage", **asked, asset="BTC", exchange="binance"):
-        days = found.setdefault((row["dataset"], row["source"]), {})
-        days[datetime.fromisoformat(row["day"])] = row["expected"], row["stored"]
-        assert row["coverage"] == pytest.approx(row["stored"] / row["expected"])
-    assert found == expected
-    only = await rows(client, "/quality/coverage", **asked, dataset="funding,long_short")
-    assert {row["dataset"] for row in only} == {"funding", "long_short"}
-    pages, url = [], f"/quality/coverage?{httpx.QueryParams({**asked, 'limit': '3'})}"
+        minutes, hours = await put_candles(clean_database, dice, one, pulled=source == "binance")
+        expected |= {("candles_1m", source): minutes, ("candles_1h", source): hours}
+    assert await found(client, asset="BTC", exchange="binance") == expected
+    assert await found(client) == expected
+    assert await found(client, asset="ETH") == {}
+    pages, url = list[Any](), f"/quality/coverage?{httpx.QueryParams({**ASKED, 'limit': '3'})}"
     while url:
         body = (await client.get(url)).raise_for_status().json()
         pages, url = [*pages, *body["data"]], body["page"]["next_url"]
-    assert pages == await rows(client, "/quality/coverage", **asked)
+    assert pages == await rows(client, "/quality/coverage", **ASKED)
+
+
+async def test_coverage_of_what_else_a_minute_holds(
+    client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]
+) -> None:
+    """Only what the exchange itself tells is expected every minute, from the first to the last."""
+    dice, expected = random.Random(4), dict[tuple[str, str], Days]()
+    for name, values in WIDE.items():
+        step = (5 if name == "long_short" else 1) * MINUTE
+        due = every(step, DAY - timedelta(minutes=100), DAY + timedelta(minutes=700))
+        told = some(dice, due, 0, -1)
+        for one in market:
+            await tell(clean_database, one, [(t - DAY) // MINUTE for t in told], **values)
+        expected[name, "binance"] = counted(told, due)
+    assert await found(client) == expected
+    only = await found(client, dataset="long_short,OPEN_INTEREST")
+    assert {name for name, _ in only} == {"long_short", "open_interest"}
+
+
+async def test_coverage_of_settlements_is_by_the_interval_in_force(
+    client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]
+) -> None:
+    """Every 8 hours, then every 4: two are missing in the middle, and those since the last."""
+    await settle(clean_database, market[0], dict.fromkeys((-24, -16, -8, 0, 4, 16, 20), 1e-4))
+    day = {(DAY + timedelta(days=n)): counts for n, counts in ((-1, (3, 3)), (0, (6, 4)), (1, (2, 0)))}
+    assert await found(client) == {("funding", "binance"): day}
 
 
 async def test_today_is_counted_up_to_now(client: httpx.AsyncClient, clean_database: Database) -> None:

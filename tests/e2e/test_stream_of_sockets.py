@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -117,7 +117,9 @@ async def test_a_break_is_told_from_the_last_frame_to_the_new_subscription(monke
         assert set().union(*ear.healed) == set(line.topics)
         assert all(since >= last for healed in ear.healed for since in healed.values())
         assert line.health.reconnects == 1
-        assert not line.covers(("candles_1m", "C001-USDT-SWAP"), last, last)
+        tells, since = ("candles_1m", "C001-USDT-SWAP"), line.since[key_of(line.topics[next(iter(line.topics))].said)]
+        assert line.covers(tells, START + minutes.MINUTE, last), "before the break"
+        assert not line.covers(tells, last, since), "across it"
 
 
 async def test_who_says_that_it_closes_is_followed_without_a_break(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,3 +180,14 @@ async def test_frames_nobody_can_read_are_told_and_the_connection_stays(monkeypa
 def test_who_does_not_let_us_in_is_left_alone_for_long() -> None:
     assert all(back_off(1, True) >= 150 for _ in range(50))
     assert all(back_off(number, False) <= min(60, 2**number) for number in range(12))
+
+
+async def test_a_minute_is_known_to_be_heard_whole_soon_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_trades(one: Socket) -> Socket:
+        return replace(one, channels=one.channels[1:2])
+
+    async with listening(monkeypatch, "bybit", Faults(), only_trades) as (line, _, there):
+        await until(lambda: len(line.since) == len(line.topics))
+        end = START.replace(second=0) + 2 * minutes.MINUTE
+        await there.now.until(end + timedelta(seconds=5))  # the next trades are at :07
+        assert line.covers(("taker_volume", "C001USDT"), end - minutes.MINUTE, end)

@@ -103,11 +103,18 @@ def test_a_growing_candle_is_finished_when_its_minute_is_over_and_nothing_was_mi
 def test_a_growing_candle_that_was_not_watched_to_its_end_is_never_given() -> None:
     made = assembler()
     made.take([candle(11.0)], finished=False)
-    made.broken(["BTC"])
+    made.broken(["BTC"], T + timedelta(seconds=59))
     made.take([candle(at=T + MINUTE)], finished=False)
     assert ("BTC", T) not in given(made, OVER + MINUTE, always)
     made.take([candle(12.0)])
     assert given(made, OVER + MINUTE)[("BTC", T)]["close"] == 12.0, "asked for later, it is there"
+
+
+def test_a_break_after_a_minute_costs_it_nothing() -> None:
+    made = assembler()
+    made.take([candle(11.0)], finished=False)
+    made.broken(["BTC"], T + MINUTE)
+    assert given(made)[("BTC", T)]["close"] == 11.0
 
 
 def test_a_frame_that_was_overtaken_changes_a_candle_only_if_it_holds_more() -> None:
