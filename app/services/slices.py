@@ -1,7 +1,7 @@
 """Reading minutes by perpspec: as they are stored, with changes, side by side, and of all assets at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from app.db import Database
@@ -71,12 +71,22 @@ class Question:
         """The perpspecs that have what is asked; one that lacks the field of a condition has no rows."""
         shown = {value.field.name for value in self.values}
         needed = {condition.value.field.name for condition in self.conditions}
-        found = (Slice(one, tuple(map(field_of, one.fields)), one.exchange) for one in self.perpspecs)
-        return tuple(one for one in found if shown & _names(one) and needed <= _names(one))
+        alike: dict[tuple[str, ...], list[Perpspec]] = {}
+        for one in self.perpspecs:
+            if not shown.isdisjoint(one.fields) and needed.issubset(one.fields):
+                alike.setdefault(tuple(one.fields), []).append(one)
+        return sliced((found, [one.exchange for one in found]) for found in alike.values())
 
 
-def _names(one: Slice) -> frozenset[str]:
-    return frozenset(one.perpspec.fields)
+def sliced(parts: Iterable[tuple[Sequence[Perpspec], Sequence[str | None]]]) -> tuple[Slice, ...]:
+    """Slices of perpspecs that have the same fields, each read of its exchange (None: of all)."""
+    found: list[Slice] = []
+    first = 1
+    for perpspecs, exchanges in parts:
+        fields = tuple(map(field_of, perpspecs[0].fields))
+        found.append(Slice(tuple(perpspecs), fields, tuple(exchanges), first))
+        first += len(perpspecs)
+    return tuple(found)
 
 
 async def contracts(db: Database, perpspecs: Sequence[Perpspec], whose: Whose) -> Members:
@@ -106,7 +116,7 @@ def closed_by(moment: datetime) -> datetime:
 def during(question: Question, start: datetime, end: datetime) -> Query:
     """Rows of minutes that open in `[start, end)`."""
     text, arguments = _stacked(question, start, end)
-    step, rows = (SELDOM, 1) if question.conditions else (MINUTE, len(question.slices))
+    step, rows = (SELDOM, 1) if question.conditions else (MINUTE, len(question.perpspecs))
     return Query(text, arguments, start=START, end=END, step=step, rows=rows)
 
 
@@ -130,21 +140,25 @@ def last(question: Question, moment: datetime) -> Query:
 def side_by_side(question: Question, start: datetime, end: datetime) -> tuple[Query, tuple[tuple[str, Value], ...]]:
     """One row a minute that opens in `[start, end)`, and its columns by name: `bin-ohlcv.c`, `rsi.okx.rsi1`."""
     there = sorted(set(question.members.exchange))
-    sides = [side for one in question.slices for side in _sides(one, there)]
-    named = [(side, [".".join((*prefix, each.name)) for each in side.fields]) for side, prefix in sides]
-    arguments = [*question.members.arguments, start, end, [side.exchange for side, _ in sides]]
+    sides = [side for one in question.perpspecs for side in _sides(one, there)]
+    slices = sliced(([one], [exchange]) for one, exchange, _ in sides)
+    named = [
+        (each, [".".join((*prefix, field.name)) for field in each.fields])
+        for each, (_, _, prefix) in zip(slices, sides, strict=True)
+    ]
+    arguments = [*question.members.arguments, start, end, [exchange for _, exchange, _ in sides]]
     known = _known(question, arguments)
-    head = slices_text.head(question.slices, question.values, few=question.members.few, known=known)
+    head = slices_text.head(slices, question.values, few=question.members.few, known=known)
     text = f"{head}\n{slices_text.joined(named)}"
     columns = tuple((name, Value(each)) for side, names in named for name, each in zip(names, side.fields, strict=True))
     return Query(text, tuple(arguments), start=START, end=END, step=MINUTE), columns
 
 
-def _sides(one: Slice, there: Sequence[str]) -> list[tuple[Slice, tuple[str, ...]]]:
-    """A slice of one exchange as it is; one of all exchanges once for each there is."""
+def _sides(one: Perpspec, there: Sequence[str]) -> list[tuple[Perpspec, str | None, tuple[str, ...]]]:
+    """A perpspec of one exchange as it is; one of all exchanges once for each there is."""
     if one.exchange or not there:
-        return [(one, (one.perpspec.name,))]
-    return [(replace(one, exchange=exchange), (one.perpspec.name, exchange)) for exchange in there]
+        return [(one, one.exchange, (one.name,))]
+    return [(one, exchange, (one.name, exchange)) for exchange in there]
 
 
 def _known(question: Question, arguments: list[object]) -> int | None:
@@ -160,15 +174,13 @@ def _stacked(
 ) -> tuple[str, tuple[object, ...]]:
     """All slices, one after the other."""
     slices, conditions = question.slices, question.conditions
-    arguments = [*question.members.arguments, start, end, [one.exchange for one in slices]]
+    exchanges = [exchange for one in slices for exchange in one.exchanges]
+    arguments = [*question.members.arguments, start, end, exchanges]
     known = _known(question, arguments)
-    arguments.append([one.perpspec.name for one in slices])
+    arguments.append([each.name for one in slices for each in one.perpspecs])
     names = len(arguments)
     bounds = dict(enumerate(conditions, names + 1))
     read = (*question.values, *(condition.value for condition in conditions))
-    parts = [
-        slices_text.rows(number, one, question.values, bounds, names=names, newest=newest)
-        for number, one in enumerate(slices, 1)
-    ]
+    parts = [slices_text.rows(one, question.values, bounds, names=names, newest=newest) for one in slices]
     head = slices_text.head(slices, read, few=question.members.few, known=known, instant=instant)
     return head + "\nunion all".join(parts), (*arguments, *(condition.bound for condition in conditions))

@@ -41,14 +41,16 @@ STRENGTH_THEN = Template("""
 ONE_EACH = Template("""
     select distinct on (contract$minute) contract, ts, $values
     from minute
-    where num_nonnulls($all) > 0 and exchange = coalesce(($$9::text[])[$number], exchange)
+    where num_nonnulls($all) > 0$whose
     order by contract, ts$newest, place""")
 SLICE = Template("""
-select v.ts as time, ($$$names::text[])[$number] as perpspec, m.asset, m.exchange, m.instrument, $shown
+select v.ts as time, p.name as perpspec, m.asset, m.exchange, m.instrument, $shown
 from (
   select contract, ts, $computed from ($one_each
   ) one$windows
 ) v join member m on m.contract = v.contract and m.place = 1
+join unnest(($$$names::text[])[$numbers], ($$9::text[])[$numbers]) as p(name, exchange)
+  on m.exchange = coalesce(p.exchange, m.exchange)
 where v.ts >= $$7::timestamptz$conditions""")
 WINDOW = (
     "w{0} as (partition by contract order by ts "
@@ -100,11 +102,20 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A perpspec with the fields it has; `exchange` narrows one that is of all."""
+    """Perpspecs that have the same fields, and the exchange each is read of (None: of all); `first` counts them from 1.
 
-    perpspec: Perpspec
+    Several exchanges are read at once: a statement with a part for each perpspec takes longer to plan than to run.
+    """
+
+    perpspecs: tuple[Perpspec, ...]
     fields: tuple[Field, ...]
-    exchange: str | None
+    exchanges: tuple[str | None, ...]
+    first: int
+
+    @property
+    def numbers(self) -> str:
+        """The places of its perpspecs in lists of those of all slices."""
+        return f"{self.first}:{self.first + len(self.perpspecs) - 1}"
 
 
 def head(
@@ -130,19 +141,18 @@ def head(
     )
 
 
-def one_each(number: int, one: Slice, fields: Iterable[Field], *, newest: bool = False) -> str:
+def one_each(one: Slice, fields: Iterable[Field], *, newest: bool = False) -> str:
     """One row a contract and minute with data (or the newest), of the preferred source that has any: `fields` of it."""
     return ONE_EACH.substitute(
         minute="" if newest else ", ts",
         newest=" desc" if newest else "",
         values=", ".join(f'{field.value} as "{field.name}"' for field in fields),
         all=", ".join(field.value for field in one.fields),
-        number=number,
+        whose="" if None in one.exchanges else f" and exchange = any(($9::text[])[{one.numbers}])",
     )
 
 
 def rows(
-    number: int,
     one: Slice,
     shown: Sequence[Value],
     conditions: Mapping[int, Condition],
@@ -150,7 +160,7 @@ def rows(
     names: int,
     newest: bool = False,
 ) -> str:
-    """A row a contract and minute of one slice, with null in the columns that are not its own.
+    """A row a perpspec, contract and minute of one slice, with null in the columns that are not its own.
 
     `conditions`: by the numbers of the arguments that are their bounds. `names`: that of the perpspecs' names.
     """
@@ -161,11 +171,11 @@ def rows(
     fields = {value.field.name: value.field for value in values.values()}
     windows = sorted({value.ago for value in values.values() if value.ago is not None})
     return SLICE.substitute(
-        number=number,
+        numbers=one.numbers,
         names=names,
         shown=", ".join(_shown(value, value.name in values) for value in shown),
         computed=", ".join(value.expression for value in values.values()),
-        one_each=one_each(number, one, fields.values(), newest=newest),
+        one_each=one_each(one, fields.values(), newest=newest),
         windows="\n  window " + ", ".join(map(WINDOW.format, windows)) if windows else "",
         conditions="".join(_condition(n, condition) for n, condition in conditions.items()),
     )
@@ -188,5 +198,5 @@ def joined(slices: Sequence[tuple[Slice, Sequence[str]]]) -> str:
 
 def _side(number: int, one: Slice, names: Sequence[str]) -> tuple[int, str]:
     named = ", ".join(f'"{f.name}" as "{name}"' for f, name in zip(one.fields, names, strict=True))
-    each = one_each(number, one, one.fields)
+    each = one_each(one, one.fields)
     return number - 1, f"(select ts as time, {named} from ({each}) one where ts >= $7::timestamptz) s{number}"
