@@ -209,9 +209,8 @@ async def _day(db: Database, dsn: str, address: str, found: tuple[Perpspec, ...]
         "10,000 rows with their changes": (moving, row, f"{address}/rolling/BTC?{asked}"),
     }
     lines = [await _asked(dsn, f"1 symbol, 1 day, 18 perpspecs, {name}", *told) for name, told in questions.items()]
-    symbol = await db.reads.fetchval("select symbol from instrument where id = $1", changed.members.contract[0])
     other = "select * from perp_metrics where symbol = $1 and ts >= $2 and ts < $3 order by ts, perpspec"
-    return [*lines, await _against(dsn, "all of that with changes", moving, (other, symbol, day, end))]
+    return [*lines, await _against(dsn, "all of that with changes", moving, (other, changed.members.instrument[0], day, end))]
 
 
 async def _cross_section(
