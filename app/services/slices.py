@@ -25,7 +25,10 @@ select r.*, extract(epoch from {}::timestamptz - r.time - interval '1 minute')::
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Series of the contracts a question is about, in lists of one length; `place` 1 is the preferred one of each."""
+    """Series of the contracts a question is about, in lists of one length; `place` 1 is the preferred one of each.
+
+    `contract`: where in the lists, from 1, the preferred series of the contract is.
+    """
 
     series_id: list[int] = field(default_factory=list[int])
     contract: list[int] = field(default_factory=list[int])
@@ -95,7 +98,9 @@ async def contracts(db: Database, perpspecs: Sequence[Perpspec], whose: Whose) -
     everywhere = any(one.exchange is None for one in perpspecs)
     narrow = (whose.margin, whose.instrument, whose.source, everywhere, whose.exchanges)
     found = await db.reads.fetch(sql("slices", "contracts"), whose.entity_ids, named, *narrow)
-    return Members(**{name: [row[name] for row in found] for name in Members.__dataclass_fields__})
+    told = {name: [row[name] for row in found] for name in Members.__dataclass_fields__ if name != "contract"}
+    first = (number - row["place"] + 1 for number, row in enumerate(found, 1))
+    return Members(**told, contract=list(first))
 
 
 async def newest(db: Database) -> datetime | None:

@@ -2,7 +2,7 @@
 
 The text is made of registered names alone; what callers sent are arguments, always. Arguments 1 to 6 are the members
 (a list each of series, contract, place, asset, exchange, instrument), 7 and 8 bound the time, 9 are the exchanges of
-the slices (null: all). Numbers of others are told.
+the perpspecs (null: all). Numbers of others are told.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,12 +22,14 @@ MINUTES = Template("""with member as materialized (
   select m.contract, m.place, m.exchange, k.ts$columns
   from member m $minutes$strengths
 )""")
-TIMES = "k.ts >= $first and k.ts < $$8::timestamptz$only"
-ONE_BY_ONE = Template(f"""cross join lateral (
-    select * from perp_1m_known($known) k where k.series_id = m.series_id and {TIMES} offset 0
+DURING = Template("k.ts >= $first and k.ts < $$8::timestamptz")
+AT = Template("k.ts = any(array[$times])")
+"""No range beside it: the planner would take the two for independent, expect nobody, and join in nested loops."""
+ONE_BY_ONE = Template("""cross join lateral (
+    select * from perp_1m_known($known) k where k.series_id = m.series_id and $during offset 0
   ) k""")
 """Series by series, along the key: minutes of few series lie apart, and a scan of whole days would be chosen."""
-TOGETHER = Template(f"join perp_1m_known($known) k on k.series_id = m.series_id and {TIMES}")
+TOGETHER = Template("join perp_1m_known($known) k on k.series_id = m.series_id and $during")
 STRENGTH = Template("""
   left join (
     select x.series_id, s.* from member x
@@ -44,14 +46,14 @@ ONE_EACH = Template("""
     where num_nonnulls($all) > 0$whose
     order by contract, ts$newest, place""")
 SLICE = Template("""
-select v.ts as time, p.name as perpspec, m.asset, m.exchange, m.instrument, $shown
+select v.ts as time, p.name as perpspec, ($$4::text[])[v.contract] as asset, ($$5::text[])[v.contract] as exchange,
+  ($$6::text[])[v.contract] as instrument, $shown
 from (
   select contract, ts, $computed from ($one_each
   ) one$windows
-) v join member m on m.contract = v.contract and m.place = 1
-join unnest(($$$names::text[])[$numbers], ($$9::text[])[$numbers]) as p(name, exchange)
-  on m.exchange = coalesce(p.exchange, m.exchange)
-where v.ts >= $$7::timestamptz$conditions""")
+) v join unnest(($$$names::text[])[$numbers], ($$9::text[])[$numbers]) as p(name, exchange)
+  on ($$5::text[])[v.contract] = coalesce(p.exchange, ($$5::text[])[v.contract])
+where v.ts >= $$7::timestamptz and v.ts < $$8::timestamptz$conditions""")
 WINDOW = (
     "w{0} as (partition by contract order by ts "
     "range between interval '{0} minutes' preceding and interval '{0} minutes' preceding)"
@@ -132,11 +134,11 @@ def head(
     first = f"$7::timestamptz - interval '{back[-1]} minutes'" if back else "$7::timestamptz"
     times = ", ".join(f"$7::timestamptz - interval '{n} minutes'" for n in back)
     told = f"${known}::timestamptz" if known else "null"
-    only = f" and k.ts in ({times})" if instant else ""
+    during = AT.substitute(times=times) if instant else DURING.substitute(first=first)
     strengths = STRENGTH_THEN if instant else STRENGTH
     return MINUTES.substitute(
         columns="".join(f', {"r" if column in STRENGTHS else "k"}."{column}"' for column in columns),
-        minutes=(ONE_BY_ONE if few else TOGETHER).substitute(known=told, first=first, only=only),
+        minutes=(ONE_BY_ONE if few else TOGETHER).substitute(known=told, during=during),
         strengths=strengths.substitute(first=first, times=times, known=told) if strong else "",
     )
 

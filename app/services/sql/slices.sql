@@ -18,7 +18,7 @@ with perp as (
   where exchange = any($2) or has_candles
   order by entity_id, exchange, has_candles desc, contract_order(symbol) collate "C"
 )
-select s.id as series_id, m.id as contract, a.asset, m.exchange, m.symbol as instrument,
+select s.id as series_id, a.asset, m.exchange, m.symbol as instrument,
   row_number() over (partition by m.id order by s.preference, s.id)::int as place
 from main m
 join asset a on a.entity_id = m.entity_id
