@@ -13,6 +13,7 @@ CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volu
 MINUTE = (
     "sell_volume_base", "oi_base", "oi_usd", "predicted_rate", "predicted_interval_hours", "long_short_ratio",
     "liquidation_price", "long_liquidation_base", "short_liquidation_base", "mark_price",
+    "index_price",
 )
 LIQUIDATION = {"side": "smallint", "price": "float8", "quantity": "float8"}
 
