@@ -30,6 +30,7 @@ NEW_MINUTE = timedelta(seconds=2)
 TICK = 0.5
 OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
 FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT = 1.0, 60.0, 300.0
+DOUBLINGS = 6
 LASTED = timedelta(minutes=1)
 """Who ended sooner is waited for longer each time."""
 RENEWED_BEFORE = timedelta(minutes=10)
@@ -236,4 +237,4 @@ def back_off(failures: int, refused: bool) -> float:
     """Seconds until the next try: at random up to a bound that doubles each time; long where we are not let in."""
     if refused:
         return random.uniform(REFUSED_WAIT / 2, REFUSED_WAIT)  # noqa: S311 - spreads callers, guards nothing
-    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**failures))  # noqa: S311
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, DOUBLINGS)))  # noqa: S311

@@ -182,6 +182,11 @@ def test_who_does_not_let_us_in_is_left_alone_for_long() -> None:
     assert all(back_off(number, False) <= min(60, 2**number) for number in range(12))
 
 
+def test_who_was_not_there_a_thousand_times_is_tried_again() -> None:
+    assert 0 <= back_off(1_000_000, False) <= 60
+    assert max(back_off(1025, False) for _ in range(200)) > 30
+
+
 async def test_a_minute_is_known_to_be_heard_whole_soon_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     def only_trades(one: Socket) -> Socket:
         return replace(one, channels=one.channels[1:2])
