@@ -37,6 +37,8 @@ RENEWED_BEFORE = timedelta(minutes=10)
 MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024
 """Bytes of a frame, and frames that wait to be read; then the upstream waits."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOST = (OSError, WebSocketException, ImportError)
+"""What opening and using a connection raises; the last, where the environment names a SOCKS proxy we cannot speak to."""
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ class Session:
     async def _run(self) -> None:
         try:
             await self._talk()
-        except* (OSError, TimeoutError, WebSocketException, Over) as errors:
+        except* (*LOST, Over) as errors:
             why = errors.exceptions[0]
             self.refused = isinstance(why, InvalidStatus) and 400 <= why.response.status_code < 500
             self.line.health.failed(str(why) if isinstance(why, Over) else f"{type(why).__name__}: {why}")
@@ -115,6 +117,7 @@ class Session:
             group.create_task(self._read(there))
 
     def _connect(self) -> connect:
+        """Through the proxy that the environment names, if any; never to this machine itself."""
         url = socket_url(self.line.source, self.line.socket.url) + self.line.socket.path
         return connect(
             url,

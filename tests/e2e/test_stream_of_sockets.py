@@ -167,6 +167,19 @@ async def test_contracts_are_added_and_left_out_on_an_open_connection(monkeypatc
         assert ear.breaks == []
 
 
+async def test_a_proxy_nobody_can_speak_to_is_told_of_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKS_PROXY", "socks5://127.0.0.1:9")
+    async with listening(monkeypatch, "bybit", Faults()) as (line, _, there):
+        await until(lambda: len(line.since) == len(line.topics))  # on the loopback none is asked
+        monkeypatch.setenv("BYBIT_WS_URL", "ws://sockets.invalid")
+        settings.environment.cache_clear()
+        there.drop("bybit")
+        await until(lambda: "python-socks" in (line.health.error or ""))
+        monkeypatch.setenv("BYBIT_WS_URL", there.url)
+        settings.environment.cache_clear()
+        await until(lambda: len(line.since) == len(line.topics))
+
+
 async def test_frames_nobody_can_read_are_told_and_the_connection_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening(monkeypatch, "bybit", Faults()) as (line, ear, there):
         await until(lambda: len(line.since) == len(line.topics))
