@@ -192,7 +192,9 @@ class Collector:
         self.saving.add(ready.minutes, ready.liquidations)
         self.missing.check(now, self.assembler.told)
         lost = await self.saving.save(self.series)
-        self.missing.note_lost(lost)
+        self.missing.note_lost(lost.stretches)
+        for (code, words), rows in lost.why.items():
+            self.telling.wrong(code, f"{rows} rows are given up: {words}")
         holes = self.missing.holes(self.series)
         await gaps.note(self.engine.db, holes)
         self.missing.entered(holes, self.series)

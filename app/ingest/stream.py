@@ -38,7 +38,7 @@ MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024
 """Bytes of a frame, and frames that wait to be read; then the upstream waits."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOST = (OSError, WebSocketException, ImportError)
-"""What opening and using a connection raises; the last, where the environment names a SOCKS proxy we cannot speak to."""
+"""What a connection may raise; the last, where the environment names a SOCKS proxy: we speak to none."""
 
 logger = logging.getLogger(__name__)
 
