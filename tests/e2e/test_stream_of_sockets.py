@@ -32,6 +32,7 @@ class Ear:
     frames: list[Heard] = field(default_factory=list)
     breaks: list[set[str]] = field(default_factory=list)
     healed: list[dict[str, datetime]] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
 
     def hear(self, line: Line, message: Message, heard: Heard) -> None:
         self.frames.append(heard)
@@ -41,6 +42,9 @@ class Ear:
 
     def found(self, line: Line, broken: Mapping[str, datetime]) -> None:
         self.healed.append(dict(broken))
+
+    def gave_up(self, line: Line, key: str) -> None:
+        self.given_up.append(key)
 
     @property
     def candles(self) -> set[str]:
@@ -99,8 +103,9 @@ async def test_a_refused_topic_costs_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     faults = Faults(refused={"kline.1.C002USDT"})
-    async with listening(monkeypatch, "bybit", faults) as (line, _, there):
+    async with listening(monkeypatch, "bybit", faults) as (line, ear, there):
         await until(lambda: "refused" in (line.health.error or ""))
+        assert ear.given_up == [key_of("kline.1.C002USDT")]
         assert line.since.keys() == line.topics.keys() - {key_of("kline.1.C002USDT")}
         assert there.connected["bybit"] == 1
     assert "kline.1.C002USDT" in caplog.text
