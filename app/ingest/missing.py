@@ -23,6 +23,17 @@ COLUMNS: Mapping[str, frozenset[str]] = {
 """Datasets of which every minute tells something, and what: one of these."""
 NOT_EVERY_MINUTE = frozenset({"liquidations", "long_short"})
 """Others of which the ledger is told."""
+TELLING: Mapping[str, frozenset[str]] = {**COLUMNS, "long_short": frozenset({"long_short_ratio"})}
+"""Columns of a minute that a dataset of the ledger is about."""
+
+Stretch = tuple[str, str, datetime, datetime]
+"""A symbol, a dataset, and from when until when."""
+
+
+def datasets_of(columns: Iterable[str]) -> frozenset[str]:
+    """The datasets that these columns of a minute are of."""
+    told = frozenset(columns)
+    return frozenset(dataset for dataset, names in TELLING.items() if not names.isdisjoint(told))
 
 
 def expected(source: Source) -> frozenset[str]:
@@ -85,11 +96,11 @@ class Missing:
         if dataset in NOT_EVERY_MINUTE:
             self._notice(symbol, dataset, floor(now - period), floor(now) + MINUTE)
 
-    def note_lost(self, minutes: Iterable[tuple[str, datetime]]) -> None:
-        """Minutes that were known could not be stored."""
-        for symbol, start in minutes:
-            for dataset in COLUMNS.keys() & self.datasets:
-                self._notice(symbol, dataset, start, start + MINUTE)
+    def note_lost(self, stretches: Iterable[Stretch]) -> None:
+        """What was known could not be stored."""
+        for symbol, dataset, first, last in stretches:
+            if dataset in self.datasets:
+                self._notice(symbol, dataset, first, last)
 
     def holes(self, series: Mapping[str, SeriesRef]) -> list[Hole]:
         """What was noticed and is not entered yet."""

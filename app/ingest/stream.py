@@ -30,12 +30,15 @@ NEW_MINUTE = timedelta(seconds=2)
 TICK = 0.5
 OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
 FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT = 1.0, 60.0, 300.0
+DOUBLINGS = 6
 LASTED = timedelta(minutes=1)
 """Who ended sooner is waited for longer each time."""
 RENEWED_BEFORE = timedelta(minutes=10)
 MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024
 """Bytes of a frame, and frames that wait to be read; then the upstream waits."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOST = (OSError, WebSocketException, ImportError)
+"""What a connection may raise; the last, where the environment names a SOCKS proxy: we speak to none."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ class Session:
     async def _run(self) -> None:
         try:
             await self._talk()
-        except* (OSError, TimeoutError, WebSocketException, Over) as errors:
+        except* (*LOST, Over) as errors:
             why = errors.exceptions[0]
             self.refused = isinstance(why, InvalidStatus) and 400 <= why.response.status_code < 500
             self.line.health.failed(str(why) if isinstance(why, Over) else f"{type(why).__name__}: {why}")
@@ -114,6 +117,7 @@ class Session:
             group.create_task(self._read(there))
 
     def _connect(self) -> connect:
+        """Through the proxy that the environment names, if any; never to this machine itself."""
         url = socket_url(self.line.source, self.line.socket.url) + self.line.socket.path
         return connect(
             url,
@@ -155,6 +159,7 @@ class Session:
         for key in keys:
             self.line.health.error = f"{key} is refused or not answered"
             logger.error("%s: %s", self.line.id, self.line.health.error)
+            self.line.listener.gave_up(self.line, key)
 
     def _retire(self) -> None:
         self.retiring = True
@@ -236,4 +241,4 @@ def back_off(failures: int, refused: bool) -> float:
     """Seconds until the next try: at random up to a bound that doubles each time; long where we are not let in."""
     if refused:
         return random.uniform(REFUSED_WAIT / 2, REFUSED_WAIT)  # noqa: S311 - spreads callers, guards nothing
-    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**failures))  # noqa: S311
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, DOUBLINGS)))  # noqa: S311
