@@ -1,7 +1,7 @@
 """Polls: who does not answer costs nobody else anything, and no sample is of a minute that was over when it came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ INTEREST = next(feed for feed in BINANCE.polls if feed.dataset == "open_interest
 RATIO = next(feed for feed in BINANCE.polls if feed.dataset == "long_short")
 CONTRACTS = {symbol: Instrument(symbol, symbol, "USDT") for symbol in ("A", "B", "C")}
 LATE = datetime(2026, 3, 10, 23, 59, 50, tzinfo=UTC)
-Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+Answer = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
 @dataclass
