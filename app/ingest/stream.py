@@ -20,7 +20,7 @@ from app.ingest.heard import hear
 from app.ingest.line import Line
 from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
-from app.ingest.topics import Subscriptions, key_of
+from app.ingest.topics import Subscriptions
 from app.settings import socket_url
 
 DEAD_AFTER = 3
@@ -140,20 +140,16 @@ class Session:
         heard = hear(self.line.socket, message, self.line.known)
         match heard.said:
             case Said.DONE:
-                self.line.took(self.subscriptions.done(self._about(message)))
+                self.line.took(self.subscriptions.done(heard.about))
                 self._changed.set()
             case Said.REFUSED:
-                self._give_up(self.subscriptions.is_refused(self._about(message), self.last))
+                self._give_up(self.subscriptions.is_refused(heard.about, self.last))
             case Said.CLOSING:
                 self._retire()
             case _:
                 for key in self.line.told_by(heard) - self.subscriptions.up:
                     self.line.took(self.subscriptions.told_of(key))
         self.line.hear(message, heard, self.last)
-
-    def _about(self, message: Message) -> str | None:
-        topic = self.line.socket.about(message)
-        return None if topic is None else key_of(topic)
 
     def _give_up(self, keys: set[str]) -> None:
         for key in keys:

@@ -56,10 +56,11 @@ class Telling:
             self._wrong[code, message] = None
 
     async def tell(self, told: Iterable[Fares], now: datetime) -> None:
-        """Write it down. Raises whatever the database raises."""
+        """Write it down. Raises whatever the database raises: what is not written is told the next time."""
         await collectors.tell(self.db, self.source, [self._report(one, now) for one in told])
-        refused, self._refused = self._refused, Counter[Bad]()
+        refused = self._refused.copy()
         await log.reject(self.db, self.source, LIVE, _one_each(refused))
+        self._refused -= refused
         while self._unread:
             await log.keep_body(self.db, self.source, LIVE, self._unread[0])
             self._unread.popleft()

@@ -141,7 +141,7 @@ def tried(make: Callable[[_A], _T], of: _A, symbol: str | None) -> _T | Bad:
         return make(of)
     except BadRecord as bad:
         return Bad(symbol, bad.code, bad.reason)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:  # a price of nothing is divided by, or a number has no end
         return Bad(symbol, "unreadable", str(error))
 
 
