@@ -1,6 +1,6 @@
 """Repairing what is missing: gaps of the ledger are asked for again, and what becomes of them is written in it.
 
-repair ── _work_off ── gaps.claim ── _repaired ── _asked ── pages.fetch ── Keeper ── gaps.asked
+repair ── _work_off ── claims.claim ── _repaired ── _asked ── pages.fetch ── Keeper ── claims.asked
 
 Whoever claims gaps holds them for `HOLD`, and longer as long as it lives; then anybody may take them. What has come is
 stored page by page, and only what is still missing is asked for again.
@@ -24,8 +24,8 @@ from app.ingest.plan import Stretch, page, windows
 from app.ingest.spec import Feed, Source, Window
 from app.logs import redact
 from app.records import Instrument, OpenInterest, PerpMinute, Record
-from app.services import error_log, gaps
-from app.services.gaps import Claim
+from app.services import claims, error_log
+from app.services.claims import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ async def repair(engine: Engine, sources: Iterable[Source]) -> None:
 
 async def _of_source(engine: Engine, source: Source) -> None:
     try:
-        if not await gaps.due(engine.db, source.id):
+        if not await claims.due(engine.db, source.id):
             return
         bench = _Bench(engine, source, *await places.of_contracts(engine.db, source.id))
         async with asyncio.TaskGroup() as group:
@@ -79,7 +79,7 @@ async def _of_source(engine: Engine, source: Source) -> None:
 
 async def _work_off(bench: _Bench) -> None:
     """Gaps after gaps until there are none, or one could not be asked for and others had better wait too."""
-    while claimed := await gaps.claim(bench.engine.db, bench.source.id, HOLD):
+    while claimed := await claims.claim(bench.engine.db, bench.source.id, HOLD):
         async with _held(bench.engine, claimed):
             if not await _repaired(bench, claimed):
                 return
@@ -93,14 +93,14 @@ async def _held(engine: Engine, claimed: Claim) -> AsyncGenerator[None]:
         while True:
             await asyncio.sleep(HOLD.total_seconds() / 3)
             with suppress(*DATABASE_ERRORS):
-                await gaps.hold(engine.db, claimed, HOLD)
+                await claims.hold(engine.db, claimed, HOLD)
 
     holding = asyncio.create_task(hold())
     try:
         yield
     except BaseException:
         with suppress(*DATABASE_ERRORS):
-            await asyncio.shield(gaps.give_back(engine.db, claimed))
+            await asyncio.shield(claims.give_back(engine.db, claimed))
         raise
     finally:
         holding.cancel()
@@ -111,17 +111,17 @@ async def _repaired(bench: _Bench, claimed: Claim) -> bool:
     db, now = bench.engine.db, bench.engine.web.now()
     feed, contract = feed_of(bench.source, claimed.dataset), bench.contracts.get(claimed.symbol)
     if feed is None or contract is None:
-        await gaps.hopeless(db, claimed, NOBODY if feed is None else NOT_LISTED)
+        await claims.hopeless(db, claimed, NOBODY if feed is None else NOT_LISTED)
         return True
     oldest = floor(now - feed.keeps + MARGIN if feed.keeps else now - AGES)
-    forgotten, claimed = await gaps.cut(db, claimed, oldest)
-    await gaps.hopeless(db, forgotten, FORGOTTEN.format(keeps=feed.keeps))
+    forgotten, claimed = await claims.cut(db, claimed, oldest)
+    await claims.hopeless(db, forgotten, FORGOTTEN.format(keeps=feed.keeps))
     try:
         for stretch in stretches(feed, contract, claimed, oldest, now):
             await _asked(bench, claimed, stretch)
     except UpstreamError as error:
         return await _failed(bench, claimed, contract, error)
-    await gaps.asked(db, claimed, _why(feed, claimed), floor(now - SURE))
+    await claims.asked(db, claimed, _why(feed, claimed), floor(now - SURE))
     return True
 
 
@@ -132,7 +132,7 @@ async def _failed(bench: _Bench, claimed: Claim, contract: Instrument, error: Up
     told, whose = redact(str(error)), (bench.source.id, claimed.dataset)
     context = {"symbol": claimed.symbol, "attempt": claimed.attempts + 1, "for_good": for_good}
     logger.warning("repair of %s: %s", claimed.dataset, told)
-    await (gaps.hopeless if for_good else gaps.failed)(bench.engine.db, claimed, told)
+    await (claims.hopeless if for_good else claims.failed)(bench.engine.db, claimed, told)
     await error_log.note_error(bench.engine.db, "repair", type(error).__name__.lower(), told, *whose, context)
     return refused
 

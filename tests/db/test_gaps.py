@@ -10,7 +10,7 @@ import pytest
 
 from app.db import Database, driver, writing
 from app.records import Instrument
-from app.services import gaps, holes, reference
+from app.services import claims, gaps, holes, reference
 from app.services.gaps import Hole
 from app.services.holes import Pulled
 from app.services.queries import sql
@@ -162,12 +162,12 @@ async def test_a_hole_that_grows_while_it_is_repaired(clean_database: Database, 
     db = clean_database
     for last in (12, 13):
         await gaps.note(db, [Hole(mine, dataset, minute(10), minute(last))])
-        claimed = await gaps.claim(db, "binance", timedelta(minutes=5))
+        claimed = await claims.claim(db, "binance", timedelta(minutes=5))
         assert claimed
         if dataset == "candles_1m":
             await tell(db, mine, range(10, last))
         await gaps.note(db, [Hole(mine, dataset, minute(10), minute(last + 1))])
-        await gaps.asked(db, claimed, "asked", minute(1000))
+        await claims.asked(db, claimed, "asked", minute(1000))
     assert await ledger(db) == [
         (dataset, first, last, state, OUTAGE)
         for first, last, state in ((10, 12, "repaired"), (12, 13, "repaired"), (13, 14, "open"))
@@ -179,11 +179,11 @@ async def test_of_events_what_is_young_stays_open_and_what_is_forgotten_is_given
 ) -> None:
     db = clean_database
     await gaps.note(db, [Hole(mine, "liquidations", minute(0), minute(100))])
-    claimed = await gaps.claim(db, "binance", timedelta(minutes=5))
+    claimed = await claims.claim(db, "binance", timedelta(minutes=5))
     assert claimed
-    forgotten, claimed = await gaps.cut(db, claimed, minute(30))
-    await gaps.hopeless(db, forgotten, "forgotten")
-    await gaps.asked(db, claimed, "asked", minute(80))
+    forgotten, claimed = await claims.cut(db, claimed, minute(30))
+    await claims.hopeless(db, forgotten, "forgotten")
+    await claims.asked(db, claimed, "asked", minute(80))
     assert await ledger(db) == [
         ("liquidations", 0, 30, "unfillable", GONE),
         ("liquidations", 30, 80, "repaired", OUTAGE),
