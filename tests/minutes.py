@@ -72,22 +72,6 @@ async def missing(db: Database, dataset: str) -> set[Place]:
     return found
 
 
-async def fill(engine: Engine, sources: Iterable[Source]) -> int:
-    """Ask for the candles that the ledger says are missing; returns how many gaps there were."""
-    asked = 0
-    for source in sources:
-        feed = source.feed("candles_1m", "instrument")
-        known = await reference.instruments(engine.db, source.id)
-        places = Places(await reference.series_of(engine.db, source.id, source.id))
-        for row in await engine.db.reads.fetch(GAPS, "candles_1m"):
-            if row["exchange"] == source.id and feed:
-                window = Window(row["first"], row["last"], known[row["symbol"]], known)
-                found = await fetch(Line(engine.web, source), feed, window)
-                await put_records(engine.db, source.id, found.records, places)
-                asked += 1
-    return asked
-
-
 def wrong_candles(rows: Iterable[dict[str, object]], minutes: Collection[datetime]) -> list[str]:
     """What differs between stored candles and those of the world; every contract has every minute once."""
     stored = {(row["exchange"], row["symbol"], row["ts"]): row for row in rows if row["close"] is not None}

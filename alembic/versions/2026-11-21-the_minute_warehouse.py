@@ -295,6 +295,8 @@ def create_gap() -> None:
     )
     known = sa.text("state <> 'repaired'")
     op.create_index("uq_gap_begin", "gap", ["series_id", "dataset", "first"], unique=True, postgresql_where=known)
+    repaired = sa.text("state = 'repaired'")
+    op.create_index("ix_gap_repaired", "gap", ["series_id", "dataset", "last"], postgresql_where=repaired)
     unsettled = sa.text("state in ('open', 'repairing')")
     op.create_index("ix_gap_unsettled", "gap", ["next_try_at"], postgresql_where=unsettled)
     op.create_index("ix_gap_first", "gap", ["first"])

@@ -18,7 +18,7 @@ from app.ingest.heard import Heard, as_body
 from app.ingest.lasting import keep_going, patient
 from app.ingest.line import Clock, Line
 from app.ingest.minutes import Assembler
-from app.ingest.missing import Missing, expected
+from app.ingest.missing import Missing, expected, unheard
 from app.ingest.polls import Poll, keep_asking
 from app.ingest.saving import Saving
 from app.ingest.socket import Known
@@ -57,6 +57,7 @@ class Collector:
     series: Mapping[str, SeriesRef] = field(default_factory=dict[str, SeriesRef])
     lines: dict[str, list[Line]] = field(default_factory=dict[str, list[Line]])
     polls: list[Poll] = field(default_factory=list[Poll])
+    _chosen: bool = False
     _tasks: dict[Line, asyncio.Task[None]] = field(default_factory=dict[Line, asyncio.Task[None]])
 
     def __post_init__(self) -> None:
@@ -116,16 +117,26 @@ class Collector:
         self.assembler.take((one for one in records if one.symbol in self.known.wanted), finished=finished)
 
     async def _begin(self) -> None:
-        """What was collected before this process is not, from when it was last heard of until now."""
-        last = None
-        while not self.known.wanted:
+        """What was collected before this process is not, from when it was last heard of until now.
+
+        Only when that is in the ledger is it forgotten when that was.
+        """
+        begun = False
+        while not begun:
             async with patient(self.source.id):
-                last = last or await collectors.begin(self.engine.db, self.source.id)
                 await self._know()
-            if not self.known.wanted:
+                if self.known.wanted:
+                    await self._note_absence()
+                    begun = True
+            if not begun:
                 await self.clock.sleep(TRY_AGAIN)
-        if last:
-            self.missing.note_absence(self.known.wanted, last, self.clock.now())
+
+    async def _note_absence(self) -> None:
+        db, now = self.engine.db, self.clock.now()
+        since = unheard(self.source, await collectors.heard(db, self.source.id))
+        self.missing.note_absence(self.known.wanted, since, now)
+        await self._note()
+        await collectors.begin(db, self.source.id, now)
 
     async def _know(self) -> list[Instrument]:
         """Which contracts there are, and which of them are wanted now, in this order."""
@@ -160,6 +171,7 @@ class Collector:
             for number, (line, keys) in enumerate(zip(lines, shares, strict=True)):
                 line.want({key: topics[key] for key in keys}, self.known)
                 self._open_or_close(line, number * APART, group)
+        self._chosen = True
 
     def _open_or_close(self, line: Line, after: float, group: asyncio.TaskGroup) -> None:
         async def work() -> None:
@@ -205,6 +217,9 @@ class Collector:
         self.missing.entered(holes, series)
 
     async def _tell(self) -> None:
+        """Nothing before there are lines: what is told of those before us is when they were last heard."""
+        if not self._chosen:
+            return
         lines = [line for lines in self.lines.values() for line in lines if line.topics]
         told = [Fares(line.id, line.socket.path, len(line.since), line.health) for line in lines]
         told += [Fares(one.id, one.feed.dataset, len(self.known.wanted), one.health) for one in self.polls]
