@@ -12,9 +12,9 @@ from typing import Literal
 import asyncpg
 
 from app.db import Database, Driver, driver, writing
+from app.locks import LEDGER_LOCK
 from app.services.queries import Query, sql
 
-LEDGER_LOCK = 7_022_006
 GAPS_A_LOOK, GAPS_A_CLAIM = 500, 100
 
 Dataset = Literal["candles_1m", "open_interest", "predicted_funding", "long_short", "taker_volume", "liquidations"]

@@ -16,10 +16,10 @@ import asyncpg
 import pyarrow as pa
 
 from app.db import Database, Driver, driver, writing
+from app.locks import RETENTION_LOCK
 from app.services import archive, error_log, merge, partitions
 from app.services.partitions import Partition
 
-RETENTION_LOCK = 7_022_007
 LOCK_TIMEOUT = "300ms"
 """How long a drop waits for who reads; who comes to read meanwhile waits behind it."""
 TRIES, PAUSE_SECONDS = 5, 1.0

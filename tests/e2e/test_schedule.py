@@ -12,6 +12,7 @@ from app.db import Database, connected
 from app.ingest import schedule
 from app.ingest.engine import Keeping, started
 from app.ingest.sources import load
+from app.locks import LEAD_LOCK
 from app.services import log, retention
 from app.services.store import put
 from tests.db.facts import batch, series
@@ -140,7 +141,7 @@ async def test_a_lost_connection_loses_the_lead_until_it_is_won_again(
         await until(clean_database, lambda rows: ended(rows) == jobs.keys())
         killed = await clean_database.reads.fetchval(
             "select count(pg_terminate_backend(pid)) from pg_locks where locktype = 'advisory' and objid = $1",
-            schedule.upkeep.LEAD_LOCK,
+            LEAD_LOCK,
         )
         assert killed == 1
         await until(clean_database, lambda rows: len([r for r in rows if r.status == "succeeded"]) >= 2 * len(jobs))
