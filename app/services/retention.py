@@ -27,7 +27,7 @@ BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 NO_ARCHIVE = (OSError, pa.ArrowException)
 MINE = "select pg_try_advisory_xact_lock($1, hashtext($2))"
 ROWS = """
-select count(*) as rows, sum(hash_record_extended(f, 0)) as said from {fact} f where f.ts >= $1 and f.ts < $2
+select count(*) as rows, sum(hash_record_extended(f.*, 0)) as said from {fact} f where f.ts >= $1 and f.ts < $2
 """
 """What all rows of a partition say. The newest `known_at` would not do: an import may bring an older one."""
 FORGET_REVISIONS = """
@@ -139,6 +139,9 @@ async def _drop(copy: Driver, fact: str, due: Partition, archived: asyncpg.Recor
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def removed_before(db: Database, fact: str) -> datetime | None:
-    """Before when rows of a fact were removed; None: none were."""
-    return await db.reads.fetchval("select removed_before from retention where fact = $1", fact)
+async def removed_before(db: Database, *facts: str) -> datetime | None:
+    """Before when rows of all these facts were removed; None: of one of them none were."""
+    return await db.reads.fetchval(
+        "select case when count(*) = cardinality($1) then min(removed_before) end from retention where fact = any($1)",
+        facts,
+    )
