@@ -18,11 +18,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.locks import MIGRATION_LOCK
+
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SESSION = {"timezone": "UTC", "jit": "off", "application_name": "perpstore"}
-MIGRATION_LOCK = 7_022_001
 LISTED = "select true from pg_available_extensions where name = 'timescaledb'"
 
 LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)

@@ -63,7 +63,7 @@ def _version() -> str:
 async def _scheduler(session: "Session") -> dict[str, Any]:
     """Whether settings want it, whether some process leads it now, and its jobs."""
     from app.ingest import schedule, sources
-    from app.services.upkeep import LEAD_LOCK
+    from app.locks import LEAD_LOCK
 
     wanted = session.settings.sources or None
     jobs = schedule.planned(sources.load(wanted).values())

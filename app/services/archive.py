@@ -72,11 +72,22 @@ async def written(copy: Driver, fact: str, part: Partition, folder: Path) -> Asy
                 drafts.append(month / f".{start:%Y-%m-%d}.part")
                 await _write(copy, _statement(fact, schema), (start, end, found["slug"]), schema, drafts[-1])
         yield
-        for draft in drafts:
-            draft.rename(_free(draft))
+        await asyncio.to_thread(_publish, drafts, folder)
     finally:
         for draft in drafts:
             draft.unlink(missing_ok=True)
+
+
+def _publish(drafts: Sequence[Path], folder: Path) -> None:
+    """Give them their names, for good: a name is safe once its folder, and that folder's name, are on the disk."""
+    for draft in drafts:
+        draft.rename(_free(draft))
+    for named in {above for draft in drafts for above in draft.parents if above.is_relative_to(folder)}:
+        opened = os.open(named, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _months(part: Partition) -> Iterator[tuple[datetime, datetime]]:

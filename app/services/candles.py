@@ -29,6 +29,11 @@ def candles(perps: Perps, start: datetime, end: datetime, interval: timedelta) -
     return Query(sql("candles", name), (perps.entity_id, start, end, interval, *narrow), start=1, end=2)
 
 
+def made_of(interval: timedelta) -> tuple[str, ...]:
+    """The facts that candles (and takers' volumes) of this length are made of."""
+    return ("perp_1h", "perp_1m") if interval >= HOUR else ("perp_1m",)
+
+
 def last_closed(moment: datetime, interval: timedelta) -> tuple[datetime, datetime]:
     """A window in which only the interval begins that ended last at or before an instant."""
     opened = EPOCH + (moment - EPOCH) // interval * interval - interval

@@ -15,9 +15,9 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import Database, Driver, driver, writing
+from app.locks import LEDGER_LOCK
 from app.services.queries import Query, sql
 
-LEDGER_LOCK = 7_022_006
 GAPS_A_LOOK, GAPS_A_NOTE = 500, 5000
 REPAIRED_KEPT = timedelta(days=30)
 

@@ -12,8 +12,6 @@ UNCHANGING = frozenset({"o", "h", "l", "oi_usd", "interval_hours"})
 STRENGTHS = frozenset({"rsi1", "rsi60"})
 """What is computed from candles when it is asked for."""
 LIQUIDATED = frozenset({"lqside", "lqprice", "lqqty"})
-ONE_A_SECOND = frozenset({"binance", "okx"})
-"""Exchanges that tell of one liquidation a second at most, so that sums of them are lower bounds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Retention drops what is old and nothing else, and leaves readers alone."""
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import duckdb
@@ -14,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database, connected, writing
-from app.services import compression, partitions, retention, storage
+from app.services import archive, compression, partitions, retention, storage
 from app.services.store import WIDE_MINUTE, put
 from tests.db.facts import batch, series
 
@@ -23,10 +25,13 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 MIDNIGHT = NOW.replace(hour=0, minute=0)
 
 
-def minutes(series_id: int, day: datetime, count: int = 3, price: float = 100.0) -> pa.RecordBatch:
-    """So many minutes from the start of a day, with a candle and a long/short ratio."""
+def minutes(
+    series_id: int, day: datetime, count: int = 3, price: float = 100.0, known_at: datetime | None = None
+) -> pa.RecordBatch:
+    """So many minutes from the start of a day, with a candle and a long/short ratio; `known_at` None: when stored."""
     candle = dict.fromkeys(("open", "high", "low", "close"), price)
-    rows = [{"series_id": series_id, "ts": day + n * MINUTE, **candle, "long_short_ratio": 1.5} for n in range(count)]
+    said = {"series_id": series_id, **candle, "long_short_ratio": 1.5, "known_at": known_at}
+    rows = [{**said, "ts": day + n * MINUTE} for n in range(count)]
     names = ("series_id", "ts", *candle, "long_short_ratio", "known_at")
     return pa.RecordBatch.from_pylist(rows, pa.schema([WIDE_MINUTE.field(name) for name in names]))
 
@@ -216,6 +221,62 @@ async def test_readers_go_on_while_a_day_is_archived(filled: Database, tmp_path:
         await reader.close()
     assert removed.partitions == 0
     assert not files(tmp_path)  # what was written is of what is still here
+
+
+@pytest.fixture
+def written_to(filled: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, datetime | None], None]:
+    """Has a day written to so many times, each after a file of it was made."""
+
+    def write(times: int, known_at: datetime | None = None) -> None:
+        archived, prices = archive._write, iter(range(200, 200 + times))
+
+        async def and_write(*told: Any) -> None:
+            await archived(*told)
+            if price := next(prices, None):
+                to = await filled.reads.fetchval("select min(series_id) from perp_1m")
+                async with asyncio.timeout(5):
+                    await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 12 * DAY, 1, price, known_at)])
+
+        monkeypatch.setattr(archive, "_write", and_write)
+
+    return write
+
+
+@pytest.mark.parametrize("known_at", [None, MIDNIGHT - 12 * DAY + MINUTE])
+async def test_writers_do_not_wait_for_the_archive_and_what_they_tell_is_in_it(
+    filled: Database,
+    tmp_path: Path,
+    written_to: Callable[[int, datetime | None], None],
+    known_at: datetime | None,
+) -> None:
+    written_to(1, known_at)
+    (removed,) = await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    assert removed.partitions == 1
+    (file,) = files(tmp_path)
+    assert pl.read_parquet(file)["close"].to_list() == [200.0, 100.0, 100.0]
+
+
+async def test_a_day_that_is_always_written_to_stays(
+    filled: Database, tmp_path: Path, written_to: Callable[[int, datetime | None], None], impatient: None
+) -> None:
+    written_to(2, None)
+    (removed,) = await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    assert removed.partitions == 0
+    assert not files(tmp_path)
+    assert await filled.reads.fetchval("select max(close) from perp_1m") == 201.0
+    (removed,) = await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    assert removed.partitions == 1
+
+
+async def test_the_names_of_the_archive_are_on_the_disk(
+    filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda opened: synced.add(os.fstat(opened).st_ino))
+    await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    (file,) = files(tmp_path)
+    folders = [file.parent, file.parent.parent, tmp_path / "perp-1m", tmp_path]
+    assert {folder.stat().st_ino for folder in folders} <= synced
 
 
 async def test_storage_tells_of_partitions_and_what_is_gone(filled: Database) -> None:
