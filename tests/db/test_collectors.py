@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from app.db import Database
+from app.ingest.telling import Telling
 from app.records import Instrument, OpenInterest, PerpMinute
 from app.services import batch, collectors, reference, store
 from app.services.collectors import Report
@@ -74,3 +75,14 @@ async def test_collectors_tell_of_themselves_and_those_before_them_are_forgotten
     assert len(row["error"]) == collectors.MAX_WORDS
     assert await collectors.begin(db, "okx") == NOW
     assert await db.reads.fetchval("select count(*) from collector") == 0
+
+
+async def test_what_goes_wrong_again_and_again_is_written_down_once_an_hour(clean_database: Database) -> None:
+    telling = Telling(clean_database, "okx")
+    for minutes in (0, 1, 59, 61):
+        telling.wrong("topic_refused", "candle1m of BTC")
+        telling.wrong("topic_refused", f"candle1m of {minutes}")
+        await telling.tell([], NOW + timedelta(minutes=minutes))
+    rows = await clean_database.reads.fetch("select * from error_log where message like '%BTC' order by id")
+    assert [(row["place"], row["source"], row["code"]) for row in rows] == [("collector", "okx", "topic_refused")] * 2
+    assert await clean_database.reads.fetchval("select count(*) from error_log") == 6
