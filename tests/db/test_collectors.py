@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.db import Database
+from app.ingest.telling import Telling
 from app.records import Instrument, OpenInterest, PerpMinute
 from app.services import batch, collectors, reference, store
 from app.services.collectors import Report
@@ -86,3 +87,14 @@ async def test_when_a_collector_was_last_heard_stays_known_until_others_begin(cl
     assert await collectors.heard(db, "okx") == {"okx:a:0": later, "okx:b:0": later}
     await collectors.tell(db, "okx", [silent])
     assert await collectors.heard(db, "okx") == {"okx:b:0": later}
+
+
+async def test_what_goes_wrong_again_and_again_is_written_down_once_an_hour(clean_database: Database) -> None:
+    telling = Telling(clean_database, "okx")
+    for minutes in (0, 1, 59, 61):
+        telling.wrong("topic_refused", "candle1m of BTC")
+        telling.wrong("topic_refused", f"candle1m of {minutes}")
+        await telling.tell([], NOW + timedelta(minutes=minutes))
+    rows = await clean_database.reads.fetch("select * from error_log where message like '%BTC' order by id")
+    assert [(row["place"], row["source"], row["code"]) for row in rows] == [("collector", "okx", "topic_refused")] * 2
+    assert await clean_database.reads.fetchval("select count(*) from error_log") == 6

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.db import Database, is_gone
 from app.ingest import saving
+from app.ingest.lasting import patient
 from app.ingest.saving import Saving
 from app.records import Instrument, Liquidation, PerpMinute
 from app.services import reference
@@ -139,6 +140,21 @@ async def test_what_is_added_while_others_are_stored_is_not_forgotten(
     rows = await clean_database.reads.fetch(f"{NEW} order by ts")
     assert [tuple(row) for row in rows] == [(2.0, None, 7.0), (None, None, 8.0)]
     assert await clean_database.reads.fetchval("select count(*) from liquidation") == 1
+
+
+async def test_who_waits_too_long_for_the_database_tries_again_later(
+    clean_database: Database, series: dict[str, SeriesRef], caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Saving(clean_database)
+    kept.add([minute(**prices(2.0))], [])
+    async with clean_database.engine.begin() as other:
+        await other.execute(text("lock table perp_1m in exclusive mode"))
+        for _ in range(6):  # more often than there are connections
+            async with patient("binance", 0.1):
+                await kept.save(series)
+    assert "binance: the database does not answer: TimeoutError" in caplog.text
+    assert await kept.save(series) == saving.Lost()
+    assert await clean_database.reads.fetchval("select count(*) from perp_1m") == 1
 
 
 async def test_the_oldest_of_too_many_are_given_up_and_told_of_when_the_database_is_back(

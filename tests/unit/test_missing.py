@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from app.ingest.minutes import MINUTE
-from app.ingest.missing import COMPLETE, LONGEST, Missing, expected, unheard
+from app.ingest.missing import COMPLETE, LONGEST, Missing, datasets_of, expected, unheard
 from app.ingest.sources import load
 from app.services.gaps import Hole
 from app.services.reference import SeriesRef
@@ -132,3 +132,11 @@ def test_what_each_source_tells_of_every_minute() -> None:
     assert all(every <= datasets for datasets in told.values())
     assert {name for name, datasets in told.items() if "taker_volume" in datasets} == {"bybit", "okx", "hyperliquid"}
     assert {name for name, datasets in told.items() if "liquidations" in datasets} == {"binance", "bybit", "okx"}
+
+
+def test_of_what_was_lost_the_ledger_is_told_what_its_source_tells() -> None:
+    missing = made("candles_1m", "long_short", "liquidations")
+    lost = datasets_of(["close", "buy_volume_base", "long_short_ratio"])
+    assert lost == {"candles_1m", "taker_volume", "long_short"}
+    missing.note_lost(("BTC", dataset, T, T + MINUTE) for dataset in (*lost, "liquidations"))
+    assert {hole.dataset for hole in entered(missing)} == {"candles_1m", "long_short", "liquidations"}
