@@ -13,6 +13,7 @@ from app.services.batches import Writer
 from tests.api.bringing import contents
 from tests.db.facts import DAY, batch, series
 from tests.db.importing import bring
+from tests.db.minutes import tell
 from tests.db.test_import_minutes import LAID, own
 from tests.db.test_take_back import write
 
@@ -49,13 +50,11 @@ async def test_events_that_are_pulled_are_laid(clean_database: Database) -> None
 
 async def test_what_comes_late_is_laid_over_a_minute_that_was_told_to_have_none(clean_database: Database) -> None:
     btc = await series(clean_database, "okx", "BTC-USDT-SWAP")
-    zero = {"series_id": btc, "long_liquidation_base": 0.0, "short_liquidation_base": 0.0}
-    minutes = [{**zero, "ts": DAY}, {**zero, "ts": DAY + MINUTE}]
-    await write(clean_database, "perp_1m", minutes, by=None)
+    await tell(clean_database, btc, [0, 1], long_liquidation_base=0.0, short_liquidation_base=0.0)
     await write(clean_database, "liquidation", [event(btc, 59, 3.0, -1, 14.0)], by=None)
     assert await laid(clean_database) == [(0, 14, 0, 3), (1, None, 0, 0)]
-    said = "select said from revision where fact = 'perp_1m'"
-    assert await clean_database.reads.fetchval(said) is not None, "until then nobody knew of it"
+    said = "select said->>'short_liquidation_base' from revision where fact = 'perp_1m'"
+    assert await clean_database.reads.fetchval(said) == "0", "until then nobody knew of it"
 
 
 async def test_what_is_laid_is_not_known_before_the_rest_of_its_row(clean_database: Database) -> None:
