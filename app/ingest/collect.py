@@ -62,7 +62,8 @@ class Collector:
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.engine.web.now, self.engine.web.sleep)
-        self.assembler = Assembler(has_trades="taker_volume" in self.missing.datasets)
+        datasets = self.missing.datasets
+        self.assembler = Assembler("taker_volume" in datasets, "liquidations" in datasets)
         self.telling = Telling(self.engine.db, self.source.id)
         self.polls = [Poll(self, self.engine.web, self.source, feed) for feed in self.source.polls]
 
@@ -146,9 +147,10 @@ class Collector:
         symbols = await collectors.contracts(db, source, self.assets, now - COLLECTED_SINCE)
         wanted = {symbol: None for symbol in symbols if symbol in instruments and symbol in self.series}
         self.known = Known(instruments, wanted.keys())
-        self.assembler.watch(wanted)
+        contracts = [instruments[symbol] for symbol in wanted]
+        self.assembler.watch(contracts, now)
         self.missing.want(wanted, now)
-        return [instruments[symbol] for symbol in wanted]
+        return contracts
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour; sooner at first, when what is traded most is not known yet."""
@@ -202,6 +204,7 @@ class Collector:
         now = self.clock.now()
         ready = self.assembler.ready(now, self._covers)
         self.saving.add(ready.minutes, ready.liquidations)
+        self.telling.reject(ready.bad)
         self.missing.check(now, self.assembler.told)
 
     async def _save(self) -> None:

@@ -249,6 +249,20 @@ class TestLiquidations:
         assert [row["exchange"] for row in told if row["dataset"] == "liquidations"] == ["bybit", "okx"]
 
 
+async def test_a_minute_without_a_liquidation_has_a_quantity_of_zero_and_no_side(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    a = await series(clean_database, "bybit", "A")
+    zero = {"long_liquidation_base": 0.0, "short_liquidation_base": 0.0}
+    await tell(clean_database, a, {0: zero, 1: zero, 2: {"oi_base": 1.0}})
+    await liquidate(clean_database, a, [(at(0) + MINUTE, "short", 100.0, 2.0)])
+    found = await rows(client, "/perp-data/BTC", perpspecs="byb-lq", **HOUR)
+    assert [(r["time"], r["lqside"], r["lqprice"], r["lqqty"]) for r in found] == [
+        (iso(at(0)), None, None, 0), (iso(at(0) + MINUTE), "short", 100, 2),
+    ]  # fmt: skip
+    assert len(await rows(client, "/liquidations/BTC", **HOUR)) == 1
+
+
 async def test_of_two_tellers_of_a_minute_the_preferred_one(
     client: httpx.AsyncClient, clean_database: Database
 ) -> None:
