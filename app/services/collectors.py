@@ -82,6 +82,13 @@ def _clean(words: str) -> str:
     return words.replace("\x00", "")[:MAX_WORDS]
 
 
+async def there(db: Database) -> tuple[bool, bool]:
+    """Whether there are any collectors at all, and any instruments they could be for."""
+    row = await db.reads.fetchrow("select exists (select from collector), exists (select from instrument)")
+    assert row is not None  # noqa: S101 - no table, one row
+    return row[0], row[1]
+
+
 def collectors(sources: Sequence[str] | None = None, state: str | None = None) -> Query:
     """One row a collector, as it last told of itself."""
     return Query(COLLECTORS, (sources, state))

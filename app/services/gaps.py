@@ -99,6 +99,11 @@ async def counts(db: Database) -> list[asyncpg.Record]:
     return await db.reads.fetch(sql("gaps", "counts"))
 
 
+async def any_noted(db: Database) -> bool:
+    """Whether anything is in the ledger."""
+    return await db.reads.fetchval("select exists (select from gap)")
+
+
 def listing(
     *,
     entities: Sequence[int] | None = None,

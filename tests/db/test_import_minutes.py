@@ -83,6 +83,9 @@ async def test_a_minute_of_several_imports(own: Database) -> None:
         for inserted in (1, 0):
             answer = await bring(own, dataset, row)
             assert (answer.inserted, answer.updated, answer.received) == (inserted, 0, 1), dataset
+    rounded = {"time": "2025-08-21T00:02:00Z", "long_short_ratio": 1.8105, "long_share": 0.6442, "short_share": 0.3558}
+    assert (await bring(own, "long-short", {**BTC, **rounded})).inserted == 1, "the four digits exchanges tell"
+    await own.reads.execute("delete from perp_1m where long_short_ratio > 1.8")
     columns = ("close", "volume_base", "buy_volume_base", "sell_volume_base", "long_short_ratio", "vwap", *LAID[1:])
     (found,) = await stored(own, "perp_1m", *columns)
     assert found[2:] == (10, 9, 5, 4, pytest.approx(1.5), -1.5, 1, 0)
@@ -120,6 +123,8 @@ REFUSED = {
         ({**BTC, "long_share": 60, "short_share": 40}, "shares"),
         ({**BTC, "long_share": 1, "short_share": 0}, "shares"),
         ({**BTC, "long_short_ratio": -1}, "negative"),
+        ({**BTC, "long_short_ratio": 1, "long_share": 0.9, "short_share": 0.1}, "contradiction"),
+        ({**BTC, "long_short_ratio": 1.8105, "short_share": 0.3}, "contradiction"),
     ],
     "taker-volume": [
         (BTC, "no_value"),
