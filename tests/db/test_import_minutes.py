@@ -93,6 +93,25 @@ async def test_a_minute_of_several_imports(own: Database) -> None:
     assert (answer.inserted, answer.updated) == (0, 1)
 
 
+@pytest.mark.parametrize("interval", ["1m", "1h"])
+async def test_takers_beside_candles(clean_database: Database, interval: str) -> None:
+    told = {"interval": interval}
+    later = "2025-08-21T01:00:00Z"
+    await bring(clean_database, "candles", candle(volume_base=9.0, buy_volume_base=5.0, **told),
+                candle(time=later, volume_base=9.0, buy_volume_base=5.0, **told))  # fmt: skip
+    takers = {**BTC, **told, "buy_volume_base": 5.0, "sell_volume_base": 4.05}
+    fits = await bring(clean_database, "taker-volume", takers, {**takers, "time": "2025-08-21T02:00:00Z"})
+    assert fits.notices == ()
+    usd = {**takers, "buy_volume_base": 500.0}
+    replaced = "1 candle told another `buy_volume_base`: that of these rows replaces it"
+    over = "1 candle told less `volume_base` than takers bought and sold by these rows: are they in coins?"
+    for dry_run in (True, False):
+        assert (await bring(clean_database, "taker-volume", usd, dry_run=dry_run)).notices[:2] == (replaced, over)
+    assert (await bring(clean_database, "taker-volume", usd)).notices == (over,), "said once more, it replaces nothing"
+    sold = {**BTC, **told, "time": later, "sell_volume_base": 4.0}
+    assert (await bring(clean_database, "taker-volume", sold)).notices == ()
+
+
 async def test_hours_of_takers(clean_database: Database) -> None:
     row = {**BTC, "interval": "1h", "buy_volume_base": 3.0, "sell_volume_base": 4.0}
     assert (await bring(clean_database, "taker-volume", row)).inserted == 1

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import asyncpg
 import duckdb
@@ -16,7 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database, connected, writing
-from app.services import archive, compression, partitions, retention, storage
+from app.records import Liquidation, Position
+from app.services import archive, compression, partitions, reference, retention, storage
+from app.services.batch import apart, columns
+from app.services.importing import import_files, options
 from app.services.store import WIDE_MINUTE, put
 from tests.db.facts import batch, series
 
@@ -43,9 +46,10 @@ async def filled(clean_database: Database) -> AsyncIterator[Database]:
     to = await series(db, "bybit", "BTCUSDT")
     for days in (12, 11, 10, 9, 1, 0):
         await put(db, "perp_1m", [minutes(to, MIDNIGHT - days * DAY)])
-    old = {"series_id": to, "ts": MIDNIGHT - 12 * DAY + MINUTE}
-    await put(db, "liquidation", [batch("liquidation", [{**old, "side": 1, "price": 100.0, "quantity": 2.0}])])
-    await put(db, "open_interest", [batch("open_interest", [{**old, "oi_usd": 1e6}])])
+    then = MIDNIGHT - 12 * DAY + MINUTE
+    closed = {"series_id": to, "ts": apart(then, "long", 100.0, 2.0), "side": 1, "price": 100.0, "quantity": 2.0}
+    await put(db, "liquidation", [batch("liquidation", [closed])])
+    await put(db, "open_interest", [batch("open_interest", [{"series_id": to, "ts": then, "oi_usd": 1e6}])])
     yield db
     for fact in ("perp_1m", "liquidation", "open_interest"):
         async with db.reads.acquire() as connection:
@@ -189,7 +193,30 @@ async def test_the_archive_has_every_column_and_row(filled: Database, tmp_path: 
         assert rows[name].to_list() == [row[name] for row in stored], name
     assert rows["time"].to_list() == [row["ts"] for row in stored]
     killed = pl.read_parquet(f"{tmp_path}/liquidations/**/*.parquet")
-    assert killed.select("side", "price", "quantity").rows() == [(1, 100.0, 2.0)]
+    assert killed.select("side", "price", "quantity").rows() == [("long", 100.0, 2.0)]
+
+
+async def test_what_was_archived_can_be_brought_back(filled: Database, tmp_path: Path) -> None:
+    to = await series(filled, "binance", "1000PEPEUSDT", "1000PEPE")
+    day = MIDNIGHT - 12 * DAY
+    told = [Liquidation("1000PEPEUSDT", day + n * MINUTE, side, 0.0123, 7.5 + n)
+            for n in range(3) for side in get_args(Position)]  # fmt: skip
+    found, _ = columns(told, await reference.series_of(filled, "binance", "binance"))
+    await put(filled, "liquidation", [found["liquidation"]])
+    await put(filled, "perp_1m", [minutes(to, day)])
+    liquidations = "select series_id, ts, side, price, quantity, known_at from liquidation order by series_id, ts"
+    candles = """select series_id, ts, open, high, low, close, known_at from perp_1m
+        where ts < $1 and close is not null order by series_id, ts"""
+    limit = MIDNIGHT - 10 * DAY
+    before = await filled.reads.fetch(liquidations), await filled.reads.fetch(candles, limit)
+    assert list(map(len, before)) == [7, 9]
+    await retention.apply(filled, {"perp_1m": 10, "liquidation": 10}, NOW, tmp_path)
+    assert await filled.reads.fetch(liquidations) == []
+    for dataset, folder in (("liquidations", "liquidations"), ("candles", "perp-1m")):
+        answer = await import_files(filled, dataset, files(tmp_path / folder), options(dataset))
+        assert (answer.rejected, answer.inserted) == ((), answer.received)
+    after = await filled.reads.fetch(liquidations), await filled.reads.fetch(candles, limit)
+    assert after == before
 
 
 async def test_what_is_dropped_again_does_not_replace_the_archive(filled: Database, tmp_path: Path) -> None:
