@@ -18,19 +18,20 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.locks import MIGRATION_LOCK
+
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SESSION = {"timezone": "UTC", "jit": "off", "application_name": "perpstore"}
-MIGRATION_LOCK = 7_022_001
 LISTED = "select true from pg_available_extensions where name = 'timescaledb'"
 
 LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a driver raises whose connection is gone; the last, where it was told so between two statements."""
 DATABASE_ERRORS = (*LOST, SQLAlchemyError, asyncpg.PostgresError)
 """Whatever talking to the database may raise."""
-GONE_CLASSES = ("08", "40", "53", "57")
-"""SQLSTATE of connections lost, transactions to be tried again, no room, and shutting down."""
+REFUSED_CLASSES = ("22", "23", "42")
+"""SQLSTATE of values that do not fit, constraints that are not met, and statements that cannot be."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +46,11 @@ class Database:
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether the database does not answer just now, rather than refuse what it was told."""
+    """Whether the database does not answer just now: whatever it raises that does not refuse what it was told."""
     found = error.orig if isinstance(error, DBAPIError) and error.orig else error
     state = str(getattr(found, "sqlstate", None) or "")
-    return isinstance(found, LOST) or state.startswith(GONE_CLASSES)
+    refused = state.startswith(REFUSED_CLASSES) or isinstance(found, ValueError)  # of drivers: it cannot be sent
+    return isinstance(error, DATABASE_ERRORS) and not refused
 
 
 def plain_dsn(url: str) -> str:

@@ -3,9 +3,8 @@
 import gc
 import logging
 from asyncio import Semaphore
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -51,12 +50,12 @@ from app.api.http import Heads, Requests
 from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
-from app.ingest import backfill, schedule, sources
+from app.ingest import backfill, describing, schedule, sources
 from app.ingest.collect import collecting
 from app.ingest.engine import Keeping, started
 from app.ingest.orders import plan_order
-from app.ingest.runner import key_of, why_disabled
-from app.ingest.spec import Feed, Source
+from app.ingest.runner import why_disabled
+from app.ingest.spec import Source
 from app.services import live
 from app.services import reference as reference_data
 from app.services.metrics import put_catalogue
@@ -173,55 +172,14 @@ def _embedded(settings: Settings, stack: AsyncExitStack) -> str:
     return stack.enter_context(embedded.running(settings.data_dir, take_over=True)).dsn
 
 
-def describe(source: Source, settings: Settings) -> dict[str, Any]:
-    """A source in plain words: routes do not know what a source is made of."""
-    return {
-        "source": source.id,
-        "name": source.name,
-        "pulled": (source.id in settings.sources or not settings.sources) and why_disabled(source) is None,
-        "key_setting": source.key,
-        "key_needed": source.key is not None and source.key_required,
-        "key_present": key_of(source) is not None,
-        "disabled": why_disabled(source),
-        "schedule": [_feed(feed) for feed in source.feeds],
-        "docs_url": source.docs,
-        "terms_url": source.terms,
-    }
-
-
-def _feed(feed: Feed) -> dict[str, Any]:
-    return {
-        "dataset": feed.dataset,
-        "facts": list(feed.facts),
-        "scope": feed.scope,
-        "every_s": feed.every.total_seconds(),
-        "history": feed.history,
-        "keeps_s": feed.keeps.total_seconds() if feed.keeps else None,
-        "docs_url": feed.docs,
-    }
-
-
-def _describe_jobs(planned: Mapping[str, schedule.Planned]) -> list[dict[str, Any]]:
-    now = datetime.now(UTC)
-    return [
-        {
-            "id": job.id,
-            "source": job.source.id,
-            "dataset": job.dataset,
-            "every_s": job.every.total_seconds(),
-            "next_at": job.next_run(now).isoformat(),
-        }
-        for job in planned.values()
-    ]
-
-
 async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> None:
     """Tell the routes which sources and jobs there are; where the settings say so, pull."""
     everything = sources.load()
     pulled = {name: source for name, source in sources.load(settings.sources).items() if _enabled(source)}
     planned = schedule.planned(pulled.values())
-    app.state.sources = [describe(source, settings) for source in everything.values()]
-    app.state.jobs = lambda: _describe_jobs(planned)
+    app.state.sources = [describing.source(source, settings) for source in everything.values()]
+    app.state.jobs = lambda: describing.jobs(planned)
+    app.state.collected = describing.collected(pulled.values()) if settings.streams else []
     app.state.scheduled = settings.scheduler
     db = app.state.database
     for source in everything.values():

@@ -116,7 +116,7 @@ CALLS = (
     Call("Changes over 1, 5 and 10 minutes", "/rolling/BTC",
          {"perpspecs": "bin-lsr", "at": "2026-03-02T00:31:00Z"}),
     Call("All assets at one minute", "/rolling", {"where": "tbv_chg_5m>10", "fields": "tbv,tbv_chg_5m",
-         "at": "2026-03-02T00:31:00Z"}),
+         "at": "2026-03-02T00:34:00Z"}),
     Call("Every minute in which something held", "/rolling",
          {"where": "lsr>1.7,lsr_chg_10m>5", "fields": "lsr,lsr_chg_10m", **WINDOW}),
     Call("Bring your own funding", "/funding", {}, "POST",

@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.db import Database
-from app.ingest.engine import Engine
-from app.ingest.keep import Places, put_records
-from app.ingest.pages import Line, fetch
-from app.ingest.spec import Source, Window
+from app.ingest.spec import Source
 from app.ingest.topics import topics_of
 from app.records import Instrument
 from app.services import reference
@@ -70,22 +67,6 @@ async def missing(db: Database, dataset: str) -> set[Place]:
         minutes = (row["last"] - row["first"]) // MINUTE
         found |= {(row["exchange"], row["symbol"], row["first"] + n * MINUTE) for n in range(minutes)}
     return found
-
-
-async def fill(engine: Engine, sources: Iterable[Source]) -> int:
-    """Ask for the candles that the ledger says are missing; returns how many gaps there were."""
-    asked = 0
-    for source in sources:
-        feed = source.feed("candles_1m", "instrument")
-        known = await reference.instruments(engine.db, source.id)
-        places = Places(await reference.series_of(engine.db, source.id, source.id))
-        for row in await engine.db.reads.fetch(GAPS, "candles_1m"):
-            if row["exchange"] == source.id and feed:
-                window = Window(row["first"], row["last"], known[row["symbol"]], known)
-                found = await fetch(Line(engine.web, source), feed, window)
-                await put_records(engine.db, source.id, found.records, places)
-                asked += 1
-    return asked
 
 
 def wrong_candles(rows: Iterable[dict[str, object]], minutes: Collection[datetime]) -> list[str]:

@@ -13,6 +13,7 @@ CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volu
 MINUTE = (
     "sell_volume_base", "oi_base", "oi_usd", "predicted_rate", "predicted_interval_hours", "long_short_ratio",
     "liquidation_price", "long_liquidation_base", "short_liquidation_base", "mark_price",
+    "index_price",
 )
 LIQUIDATION = {"side": "smallint", "price": "float8", "quantity": "float8"}
 
@@ -294,6 +295,8 @@ def create_gap() -> None:
     )
     known = sa.text("state <> 'repaired'")
     op.create_index("uq_gap_begin", "gap", ["series_id", "dataset", "first"], unique=True, postgresql_where=known)
+    repaired = sa.text("state = 'repaired'")
+    op.create_index("ix_gap_repaired", "gap", ["series_id", "dataset", "last"], postgresql_where=repaired)
     unsettled = sa.text("state in ('open', 'repairing')")
     op.create_index("ix_gap_unsettled", "gap", ["next_try_at"], postgresql_where=unsettled)
     op.create_index("ix_gap_first", "gap", ["first"])

@@ -57,7 +57,7 @@ async def asset_candles(
     async def why() -> str | None:
         return await why_empty(db, "candles", asked, window)
 
-    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
+    shown, reason = await kept(db, candles.made_of(length), window, why, length)
     if window.at is None:
         query = candles.candles(perps, window.start, window.end, length)
     else:

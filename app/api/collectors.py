@@ -2,14 +2,16 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, Slugs, admin, lower
 from app.api.openapi import documented
 from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
+from app.db import Database
 from app.services import collectors
+from app.settings import Settings
 
 router = APIRouter(dependencies=[Depends(admin)])
 
@@ -41,6 +43,7 @@ class CollectorRow(Row):
 
 @router.get("/admin/collectors", **documented(CollectorRow, 401, 403, tag="Admin"))
 async def list_collectors(
+    request: Request,
     db: DatabaseDep,
     common: CommonDep,
     source: Annotated[Slugs, Query(description="Only of these sources; comma list or repeated.")] = None,
@@ -50,4 +53,22 @@ async def list_collectors(
 
     There are none where no process runs the schedule, or `PERPSTORE_STREAMS` is off.
     """
-    return await render(db, collectors.collectors(source, state), CollectorRow, common, meta())
+    settings = request.app.state.settings
+
+    async def why() -> str:
+        return await _why(db, settings)
+
+    return await render(db, collectors.collectors(source, state), CollectorRow, common, meta(), why_empty=why)
+
+
+async def _why(db: Database, settings: Settings) -> str:
+    there, instruments = await collectors.there(db)
+    if there:
+        return "no rows: no collector is left by these filters"
+    if not settings.scheduler:
+        return "no rows: this process runs no schedule (PERPSTORE_SCHEDULER is off), and no other collects"
+    if not settings.streams:
+        return "no rows: PERPSTORE_STREAMS is off"
+    if not instruments:
+        return "no rows: no instruments known yet; collectors begin when they were fetched"
+    return "no rows: no collector has begun yet"

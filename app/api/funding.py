@@ -8,6 +8,7 @@ from starlette.responses import Response
 from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, PeriodDep, Window, WindowDep, lower
 from app.api.errors import bad_value
 from app.api.funding_rows import Carry, DetailedFunding, LatestFunding, Prediction, Settlement, WeightedFunding
+from app.api.kept import kept
 from app.api.known import known_exchanges
 from app.api.openapi import documented
 from app.api.perps import (
@@ -79,7 +80,7 @@ async def funding_now(
     return await render(db, query, LatestFunding, common, meta(moment, per=per, kind="settled"))
 
 
-@router.get("/funding/{asset}", **documented(Settlement, 404, 409, tag="Funding", others=OTHERS))
+@router.get("/funding/{asset}", **documented(Settlement, 404, 409, 410, tag="Funding", others=OTHERS))
 async def asset_funding(
     db: DatabaseDep,
     common: CommonDep,
@@ -134,7 +135,8 @@ async def _rates(
             return NO_SETTLEMENTS.format(asked.source)
         return await why_empty(db, "funding", asked, window)
 
-    return await render(db, query, row, common, meta(window, per=per, kind=kind, notices=without), why_empty=why)
+    shown, reason = await kept(db, "predicted_funding", window, why, None) if kind == "predicted" else (window, why)
+    return await render(db, query, row, common, meta(shown, per=per, kind=kind, notices=without), why_empty=reason)
 
 
 def _only_estimates(request: Request, source: str) -> bool:

@@ -93,7 +93,13 @@ async def list_gaps(
         raise bad_value("start", stamp(start), "start has to be before end", code="bad_window")
     narrow = {"entities": await find_assets(db, asset), "exchanges": exchange, "datasets": dataset, "sources": source}
     query = gaps.listing(**narrow, states=state, reasons=reason, start=start, end=end)  # type: ignore[arg-type]
-    return await render(db, query, Gap, common, meta())
+
+    async def why() -> str:
+        if await gaps.any_noted(db):
+            return "no rows: no gap in the ledger is left by these filters"
+        return "no rows: the ledger is empty, no gap was found yet"
+
+    return await render(db, query, Gap, common, meta(), why_empty=why)
 
 
 def _days(
@@ -129,4 +135,8 @@ async def list_coverage(
     series = await expected.series_of(db, await find_assets(db, asset), exchange)
     pulled = [source["source"] for source in request.app.state.sources if source["pulled"]]
     scope = expected.Scope(window.start, window.end, pulled, series, dataset)
-    return await render(db, expected.coverage(scope), Coverage, common, meta(window))
+
+    async def why() -> str:
+        return "no rows: nothing is stored of which rows are expected in this window, with these filters"
+
+    return await render(db, expected.coverage(scope), Coverage, common, meta(window), why_empty=why)

@@ -11,15 +11,21 @@ from app.services.retention import removed_before
 
 
 async def kept(
-    db: Database, fact: str, window: Window, why_empty: WhyEmpty | None, step: timedelta = MINUTE
+    db: Database,
+    fact: str | tuple[str, ...],
+    window: Window,
+    why_empty: WhyEmpty | None,
+    step: timedelta | None = MINUTE,
 ) -> tuple[Window, WhyEmpty | None]:
     """The window, with a notice where it begins before what is kept of `fact`; and the question why there are no rows.
 
-    Where the window (or what closed by its `at`, rows being `step` long) lies wholly before, asking that raises Gone:
-    so rows that were brought again meanwhile are still answered. Both go on to `meta` and `render`, in any form.
+    Of several facts an answer is made of, what is removed of all of them is gone. Where the window (or what closed by
+    its `at`, rows being `step` long; None: what was told by its `at`, an instant each) lies wholly before, asking that
+    raises Gone: so rows that were brought again meanwhile are still answered. Both go on to `meta` and `render`, in any
+    form.
     """
-    before = await removed_before(db, fact)
-    if before is None or window.start >= before + (step if window.at else timedelta()):
+    before = await removed_before(db, *([fact] if isinstance(fact, str) else fact))
+    if before is None or window.start >= before + (step if window.at and step else timedelta()):
         return window, why_empty
     if _end(window, step) > before:
         return window.noting(f"rows before {_stamp(before)} are not kept any more"), why_empty
@@ -30,9 +36,11 @@ async def kept(
     return window, gone
 
 
-def _end(window: Window, step: timedelta) -> datetime:
+def _end(window: Window, step: timedelta | None) -> datetime:
     """Before when all rows that may answer begin."""
-    return window.end if window.at is None else EPOCH + (window.at - EPOCH) // step * step
+    if window.at is None or step is None:
+        return window.end
+    return EPOCH + (window.at - EPOCH) // step * step
 
 
 def _stamp(time: datetime) -> str:

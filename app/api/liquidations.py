@@ -20,7 +20,6 @@ from app.services.queries import Query as Statement
 
 router = APIRouter(route_class=RememberedRoute)
 
-THINNED = "{}: at most one liquidation of a contract a second is told, what is here is a lower bound"
 FILLED = "each is the last one of its side told by then, at most 1d old"
 
 
@@ -76,6 +75,4 @@ def _query(asked: Asked, window: Window, side: liquidations.Side | None, interva
 
 
 async def _thinned(db: Database, asked: Asked, window: Window) -> tuple[str, ...]:
-    exchanges = await coverage.exchanges(db, asked.perps(window))
-    thinned = [name for name in exchanges if name in liquidations.THINNED]
-    return (THINNED.format(", ".join(thinned)),) if thinned else ()
+    return liquidations.lower_bound({name: name for name in await coverage.exchanges(db, asked.perps(window))})

@@ -15,7 +15,7 @@ from app.services import collectors, gaps, quality
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-Expected = Sequence[tuple[str, str, float]]
+Expected = Sequence[tuple[str, str, float | None]]
 
 
 class Told(Collector):

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, WindowDep, lower
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import STEPS, AskedDep, Duration, duration, grid, joined, why_empty
 from app.api.remembered import RememberedRoute
@@ -52,7 +53,7 @@ IntervalParam = Annotated[
 
 
 @router.get(
-    "/open-interest/{asset}", **documented(OpenInterest, 404, 409, tag="Open interest", others=[OpenInterestSum])
+    "/open-interest/{asset}", **documented(OpenInterest, 404, 409, 410, tag="Open interest", others=[OpenInterestSum])
 )
 async def asset_open_interest(
     db: DatabaseDep,
@@ -72,7 +73,10 @@ async def asset_open_interest(
     if aggregate == "sum":
         query = open_interest.total(perps, instants.first, instants.last, instants.step, oldest)
         exchanges, notices = await joined(db, asked, window)
-        facts = meta(window, contributors=exchanges, notices=(*notices, *without, FILLED.format(max_age)))
+        shown, gone = await kept(db, "open_interest", window, None, None)
+        if gone and not await open_interest.is_told(db, perps, window.start - oldest, window.end):
+            await gone()
+        facts = meta(shown, contributors=exchanges, notices=(*notices, *without, FILLED.format(max_age)))
         return await render(db, query, OpenInterestSum, common, facts)
     if interval is None and window.at is None:
         query = open_interest.history(perps, window.start, window.end)
@@ -83,4 +87,5 @@ async def asset_open_interest(
         return await why_empty(db, "open_interest", asked, window)
 
     filled = () if interval is None and window.at is None else (FILLED.format(max_age),)
-    return await render(db, query, OpenInterest, common, meta(window, notices=(*without, *filled)), why_empty=why)
+    shown, reason = await kept(db, "open_interest", window, why, None)
+    return await render(db, query, OpenInterest, common, meta(shown, notices=(*without, *filled)), why_empty=reason)

@@ -1,5 +1,6 @@
 """Minutes by perpspec: one row a perpspec and minute, or all perpspecs of a minute side by side."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query
@@ -17,6 +18,7 @@ from app.api.slices import PerpspecsParam, by_name, chosen, notices, registered,
 from app.db import Database
 from app.services import slices
 from app.services.perpspecs import Perpspec
+from app.services.queries import Query as Statement
 from app.services.slices import Question, Whose
 from app.services.slices_text import Value
 
@@ -71,7 +73,7 @@ async def asset_minutes(
     question = await asked_about(db, asked, window, found, instrument, values)
 
     async def why() -> str:
-        return await why_empty(db, "minutes", asked, window)
+        return await why_no_minutes(db, asked, window, found, query)
 
     told = notices(found)
     if joined:
@@ -85,6 +87,15 @@ async def asset_minutes(
         row, told = chosen(PerpDatum, by_name(values), aged=True), (LAST, *told)
     shown, reason = await kept(db, "perp_1m", window, why)
     return await render(db, query, row, common, meta(shown, notices=told), why_empty=reason)
+
+
+async def why_no_minutes(
+    db: Database, asked: Asked, window: Window, found: Sequence[Perpspec], query: Statement
+) -> str:
+    """Why a statement over minutes of an asset has no rows."""
+    if await slices.lacks_changes(db, query, found, window.known_at):
+        return "no rows: fewer than 14 changes since a gap, and RSI(14) needs as many"
+    return await why_empty(db, "minutes", asked, window)
 
 
 async def asked_about(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.deps import CommonDep, DatabaseDep, PeriodDep
 from app.api.funding import PER_HOURS, Per
 from app.api.funding_rows import PredictionError
+from app.api.kept import kept
 from app.api.openapi import documented
 from app.api.perps import AskedDep, why_empty
 from app.api.remembered import RememberedRoute
@@ -40,7 +41,7 @@ BucketsParam = Annotated[
 ]
 
 
-@router.get("/funding/{asset}/prediction-error", **documented(PredictionError, 404, 409, tag="Funding"))
+@router.get("/funding/{asset}/prediction-error", **documented(PredictionError, 404, 409, 410, tag="Funding"))
 async def prediction_error(
     db: DatabaseDep,
     common: CommonDep,
@@ -62,4 +63,5 @@ async def prediction_error(
     async def why() -> str:
         return await why_empty(db, "predicted_funding", asked, window)
 
-    return await render(db, query, PredictionError, common, meta(window, per=per, kind="predicted"), why_empty=why)
+    shown, reason = await kept(db, "predicted_funding", window, why, None)
+    return await render(db, query, PredictionError, common, meta(shown, per=per, kind="predicted"), why_empty=reason)

@@ -27,11 +27,15 @@ class Freshness(Row):
 
     source: str = column("Who tells it.")
     dataset: str = column("Which dataset.")
-    newest: OutTime | None = column("Time of its newest fact; null: there is none, or it has no time.")
+    newest: OutTime | None = column(
+        "Time of its newest fact; null: there is none (of what collectors tell: in 2 days), or it has no time."
+    )
     age_s: float | None = column("How old that is (of instruments: since they were last listed).", "seconds")
-    expected_every_s: float | None = column("How often something new is due; null: it is not scheduled.", "seconds")
-    late: bool | None = column("Whether it is overdue by two pulls, or not there at all; null: not scheduled.")
-    series: int = column("How many contracts it is told of.")
+    expected_every_s: float | None = column(
+        "How often something new is due; null: not scheduled, or there is no saying.", "seconds"
+    )
+    late: bool | None = column("Whether it is overdue by two pulls, or not there at all; null: as above.")
+    series: int = column("How many contracts it is told of (long_short, taker_volume: in its newest minute).")
     pulled_at: OutTime | None = column("When a pull last brought something; null: never.")
 
 
@@ -78,14 +82,15 @@ class Unmapped(Row):
     seen_at: OutTime = column("When it was last listed.")
 
 
-def expected(request: Request) -> list[tuple[str, str, float]]:
-    """Source, dataset and seconds between two times it is asked for, of everything the settings have pulled.
+def expected(request: Request) -> list[tuple[str, str, float | None]]:
+    """Source, dataset and seconds between two times it is asked for, of all the settings have pulled or collected.
 
-    What is asked for as one but stored as several facts is expected of each of these.
+    What is asked for as one but stored as several facts is expected of each of these. None: nobody can say.
     """
     sources: list[dict[str, Any]] = request.app.state.sources
     pulled = [(source["source"], feed) for source in sources if source["pulled"] for feed in source["schedule"]]
-    return [(source, fact, feed["every_s"]) for source, feed in pulled for fact in feed["facts"]]
+    asked = [(source, fact, feed["every_s"]) for source, feed in pulled for fact in feed["facts"]]
+    return [*asked, *request.app.state.collected]
 
 
 @router.get("/quality/freshness", **documented(Freshness, tag=TAG))

@@ -10,8 +10,8 @@ from app.api.errors import bad_value
 from app.api.kept import kept
 from app.api.known import known_source
 from app.api.openapi import documented
-from app.api.perp_data import InstrumentParam, PerpDatum, asked_about
-from app.api.perps import AskedDep, MarginParam, SourceParam, why_empty
+from app.api.perp_data import InstrumentParam, PerpDatum, asked_about, why_no_minutes
+from app.api.perps import AskedDep, MarginParam, SourceParam
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.api.schemas import OpenRow, OutTime, column
@@ -87,7 +87,7 @@ async def asset_rolling(
         query = slices.at(question, slices.closed_by(window.at))
 
     async def why() -> str:
-        return await why_empty(db, "minutes", asked, window)
+        return await why_no_minutes(db, asked, window, found, query)
 
     told = (CHANGES, *notices(found))
     shown, reason = await kept(db, "perp_1m", window, why)
@@ -130,7 +130,9 @@ async def rolling(
         query = slices.across(question, slices.closed_by(window.at))
 
     async def why() -> str:
-        return await _why(db, filtered=bool(held))
+        if not held and await slices.lacks_changes(db, query, found, window.known_at):
+            return "no rows: fewer than 14 changes since a gap, and RSI(14) needs as many"
+        return await _why(db, filtered=bool(held), known=window.known_at is not None)
 
     left_out = (STORED.format("rsi"),) if not perpspecs else ()
     told = (CHANGES, *left_out, *notices(found))
@@ -145,9 +147,10 @@ def _stored(found: tuple[Perpspec, ...], *asked: list[str] | None) -> tuple[Perp
     return tuple(one for one in found if named or not STRENGTHS.intersection(one.fields))
 
 
-async def _why(db: Database, *, filtered: bool) -> str:
+async def _why(db: Database, *, filtered: bool, known: bool) -> str:
     last = await slices.newest(db)
     if last is None:
         return "no rows: no minute is stored yet"
-    held = "in which `where` holds" if filtered else "that these filters and known_at leave"
+    left = f"that these filters{' and known_at' if known else ''} leave"
+    held = "in which `where` holds" if filtered else left
     return f"no rows: nothing {held}; the newest minute stored begins {stamp(last)}"

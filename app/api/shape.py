@@ -27,7 +27,9 @@ $inner
 ) as q order by $order limit $limit
 """)
 OBJECTS = """'[' || coalesce(string_agg(row_to_json(r)::text, ',') filter (where "place." <= {0}), '') || ']'"""
-ARRAY = """'{0}', coalesce({1}(r."{0}") filter (where "place." <= {2}){3}, '[]')"""
+ARRAY = """'"{0}" : ' || coalesce({1}(r."{0}") filter (where "place." <= {2}){3}, '[]')"""
+OBJECT = "'{{' || array_to_string(array[{}], ', ') || '}}'"
+"""Put together as text: a function takes no more than a hundred arguments, and there may be more columns."""
 
 _PLAIN = {
     "text": 'q."{0}"::text',
@@ -104,7 +106,7 @@ def _data(shape: Shape, limit: str, *, arrays: bool) -> str:
         )
         for name, kind in shape.columns
     ]
-    return f"json_build_object({', '.join(parts)})::text"
+    return OBJECT.format(", ".join(parts))
 
 
 @lru_cache(maxsize=512)

@@ -12,7 +12,8 @@ from app.api.errors import BadRequest, Wrong, bad_value
 from app.api.schemas import Chosen, Column, OpenRow, columns
 from app.db import Database
 from app.services import perpspecs
-from app.services.minute_fields import LIQUIDATED, MINUTES, ONE_A_SECOND, field
+from app.services.liquidations import lower_bound
+from app.services.minute_fields import LIQUIDATED, MINUTES, field
 from app.services.perpspecs import Perpspec
 from app.services.slices_text import Condition, Operator, Value
 
@@ -23,7 +24,6 @@ FieldsParam = Annotated[
 CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|!=|>|<|=)\s*([^\s<>=!]+)\s*", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 SIDES = ("long", "short")
-LOWER_BOUND = "{}: a lower bound, the exchange tells of one liquidation a second at most"
 
 
 async def registered(db: Database, words: Sequence[str] | None) -> tuple[Perpspec, ...]:
@@ -109,5 +109,4 @@ def by_name(values: Iterable[Value]) -> tuple[tuple[str, Value], ...]:
 
 def notices(asked: Iterable[Perpspec]) -> tuple[str, ...]:
     """What has to be told of these perpspecs."""
-    bounded = [one.name for one in asked if one.exchange in ONE_A_SECOND and LIQUIDATED.intersection(one.fields)]
-    return (LOWER_BOUND.format(", ".join(bounded)),) if bounded else ()
+    return lower_bound({one.name: one.exchange for one in asked if LIQUIDATED.intersection(one.fields)})

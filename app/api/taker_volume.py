@@ -44,5 +44,5 @@ async def asset_taker_volume(
         return await why_empty(db, "taker_volume", asked, window)
 
     query = taker_volume.buckets(perps, first, last, length)
-    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
+    shown, reason = await kept(db, candles.made_of(length), window, why, length)
     return await render(db, query, TakerVolume, common, meta(shown), why_empty=reason)

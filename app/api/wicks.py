@@ -71,5 +71,5 @@ async def asset_wicks(
     async def why() -> str:
         return await why_empty(db, "candles", asked, window)
 
-    shown, reason = await kept(db, "perp_1m", window, why, length) if length < STEPS["1h"] else (window, why)
+    shown, reason = await kept(db, candles.made_of(length), window, why, length)
     return await render(db, candles.wicks(bars, upper, under), Wick, common, meta(shown), why_empty=reason)

@@ -137,7 +137,11 @@ async def write_long_short(request: Request, db: DatabaseDep, told: ToldDep, key
 
 @router.post("/taker-volume", **writes("taker-volume"))
 async def write_taker_volume(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
-    """Store what takers bought and sold in finished minutes or hours, in coins."""
+    """Store what takers bought and sold in finished minutes or hours, in coins.
+
+    `buy_volume_base` is that of the candle too and replaces it. A notice says where it does, and where both together
+    are more than the candle's `volume_base`.
+    """
     return await _write("taker-volume", request, db, told, key)
 
 

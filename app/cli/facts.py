@@ -1,5 +1,6 @@
 """What is true of a database right now: versions, sizes, counts. `setup` and `status` both say it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ select current_setting('server_version') as version,
   (select version_num from alembic_version) as schema,
   pg_database_size(current_database()) as bytes
 """
+HOW = {"given": "of DATABASE_URL", "joined": "embedded, run by another process", "started": "embedded"}
 COUNTS = """
 select (select count(*) from entity) as entities,
   (select count(*) from exchange) as exchanges,
@@ -29,6 +31,11 @@ async def database(session: "Session") -> dict[str, Any]:
     about = dict(row) if row else {}
     folder = None if session.server.how == "given" else str(session.settings.data_dir.resolve())
     return {"dsn": session.server.named, "how": session.server.how, "folder": folder, **about}
+
+
+def where(database: Mapping[str, Any]) -> str:
+    """Where such a database is, in words."""
+    return f"{HOW[database['how']]}: {database['folder'] or database['dsn']}"
 
 
 async def counts(db: "Database") -> dict[str, int]:

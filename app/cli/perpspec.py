@@ -1,7 +1,7 @@
 """`perpstore perpspec`: the named slices of minutes."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,24 +33,26 @@ def add(
       perpstore perpspec add bin-vwap ts,symbol,vwap
       perpstore perpspec add okx-mark mark_price
     """
+    from app.cli import facts
     from app.cli.session import on_database
     from app.services import perpspecs
 
     told = perpspecs.Perpspec(name, tuple(words(fields)))
 
-    async def work(session: "Session") -> "tuple[bool, Perpspec]":
+    async def work(session: "Session") -> "tuple[bool, Perpspec, dict[str, Any]]":
         made = await perpspecs.add(session.db, told)
-        return made, next(one for one in await perpspecs.listed(session.db) if one.name == name)
+        there = next(one for one in await perpspecs.listed(session.db) if one.name == name)
+        return made, there, await facts.database(session)
 
     try:
-        made, there = on_database(work)
+        made, there, database = on_database(work)
     except perpspecs.BadPerpspec as error:
         raise Failure(str(error), 2) from error
     except (perpspecs.PerpspecExists, perpspecs.MinutesBusy) as error:
         raise Failure(str(error)) from error
     if json:
-        return emit({"made": made, "perpspec": asdict(there)})
-    note("registered" if made else "registered already")
+        return emit({"made": made, "perpspec": asdict(there), "database": database})
+    note(f"registered{'' if made else ' already'} in PostgreSQL, {facts.where(database)}")
     say(table(HEADS, [_row(there)]))
 
 

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Failure, emit, note, say, size
+from app.cli.facts import where
 from app.cli.options import Json
 from app.cli.sources import described
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 OPEN_ENDED = ("PERPSTORE_RETENTION_DAYS", "PERPSTORE_WS_", "PERPSTORE_DERIBIT_", "PERPSTORE_STREAMS", "PERPSTORE_BIND")
-HOW = {"given": "of DATABASE_URL", "joined": "embedded, run by another process", "started": "embedded"}
 
 
 def setup(json: Json = False) -> None:
@@ -80,7 +80,7 @@ def _next_steps(counts: Mapping[str, int], missing: list[str]) -> Iterator[str]:
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     database, counts = found["database"], found["counts"]
-    yield f"PostgreSQL    {database['version']}, {HOW[database['how']]}: {database['folder'] or database['dsn']}"
+    yield f"PostgreSQL    {database['version']}, {where(database)}"
     yield f"TimescaleDB   {database['timescaledb'] or 'not there: plain partitions do the same'}"
     yield f"schema        {database['schema']}, {size(database['bytes'])}"
     yield f"known         {counts['entities']:,} entities, {counts['exchanges']:,} exchanges"

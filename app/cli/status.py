@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import emit, say, size, span, table
+from app.cli.facts import where
 from app.cli.options import Json
-from app.cli.setup import HOW
 
 if TYPE_CHECKING:
     from app.cli.session import Session
@@ -63,7 +63,7 @@ def _version() -> str:
 async def _scheduler(session: "Session") -> dict[str, Any]:
     """Whether settings want it, whether some process leads it now, and its jobs."""
     from app.ingest import schedule, sources
-    from app.services.upkeep import LEAD_LOCK
+    from app.locks import LEAD_LOCK
 
     wanted = session.settings.sources or None
     jobs = schedule.planned(sources.load(wanted).values())
@@ -87,7 +87,7 @@ async def _freshness(session: "Session", jobs: Sequence[Mapping[str, Any]]) -> l
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     database, counts, scheduler = found["database"], found["counts"], found["scheduler"]
     yield f"perpstore   {found['version']}"
-    yield f"PostgreSQL  {database['version']}, {HOW[database['how']]}: {database['folder'] or database['dsn']}"
+    yield f"PostgreSQL  {database['version']}, {where(database)}"
     yield f"TimescaleDB {database['timescaledb'] or 'no'}"
     yield f"size        {size(database['bytes'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"

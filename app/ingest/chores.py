@@ -1,4 +1,4 @@
-"""What whoever leads does beside the jobs of sources: rollups, gaps, retention."""
+"""What whoever leads does beside the jobs of sources: rollups, gaps, retention, indexes."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,12 +9,12 @@ from app.ingest.engine import Engine
 from app.ingest.repair import repair
 from app.ingest.spec import Source
 from app.ingest.watch import watch
-from app.services import compression, retention, rollup
+from app.services import compression, retention, rollup, tidy
 
 Chore = tuple[str, timedelta, Callable[[], Awaitable[Any]]]
 """Its name, how often, and what is done."""
 
-RETENTION_EVERY = timedelta(hours=1)
+HOUSEKEEPING_EVERY = timedelta(hours=1)
 REPAIR_EVERY = timedelta(seconds=15)
 ROLLUPS: Mapping[timedelta, timedelta | None] = {
     timedelta(minutes=1): timedelta(days=2),
@@ -36,10 +36,22 @@ def chores(engine: Engine, sources: Collection[Source]) -> Iterator[Chore]:
     for every, recent in WATCHES.items():
         yield f"gaps:{recent or 'all'}", every, partial(watch, engine, sources, recent)
     yield "repair", REPAIR_EVERY, partial(repair, engine, sources)
-    yield "retention", RETENTION_EVERY, partial(keep, engine)
+    for name, work in housekeeping(engine).items():
+        yield name, HOUSEKEEPING_EVERY, work
 
 
-async def keep(engine: Engine) -> None:
-    """Drop what is older than it is kept, and have the rest compressed where the server can."""
-    await compression.ensure(engine.db)
+def housekeeping(engine: Engine) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+    """What is done of old rows, by name; each by itself, so that where one fails the others are done."""
+    return {
+        "retention": partial(_drop_old, engine),
+        "compression": partial(compression.ensure, engine.db),
+        "tidy": partial(_tidy, engine),
+    }
+
+
+async def _drop_old(engine: Engine) -> None:
     await retention.apply(engine.db, engine.keeping.days, datetime.now(UTC), engine.keeping.archive)
+
+
+async def _tidy(engine: Engine) -> None:
+    await tidy.finished_days(engine.db, datetime.now(UTC))

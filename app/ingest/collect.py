@@ -2,23 +2,23 @@
 
 collecting ── Collector.run ─┬─ _choose       which contracts, anew every hour ── lines ── stream.keep_open
                              ├─ keep_asking   polls
-                             ├─ _write        what is ready, and which minutes are missing
+                             ├─ _assemble     what is ready, and which minutes are missing
+                             ├─ _save, _note  the one into the store, the other into the ledger
                              └─ _tell         how all that fares
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.db import DATABASE_ERRORS
 from app.ingest.engine import Engine
 from app.ingest.heard import Heard, as_body
+from app.ingest.lasting import keep_going, patient
 from app.ingest.line import Clock, Line
 from app.ingest.minutes import Assembler
-from app.ingest.missing import Missing, expected
+from app.ingest.missing import Missing, expected, unheard
 from app.ingest.polls import Poll, keep_asking
 from app.ingest.saving import Saving
 from app.ingest.socket import Known
@@ -37,42 +37,33 @@ TRY_AGAIN, WRITE, TELL, APART = 5.0, 1.0, 5.0, 0.4
 LAST_WORDS = 5.0
 SWITCHING_PROTOCOLS = 101
 
-logger = logging.getLogger(__name__)
-
-
-@contextmanager
-def patient(name: str) -> Generator[None]:
-    """A database that does not answer is told of; the next round tries again."""
-    try:
-        yield
-    except DATABASE_ERRORS as error:
-        logger.warning("%s: the database does not answer: %s", name, error)
-
 
 @dataclass(slots=True)
 class Collector:
-    """The minutes of one source, of the `assets` with the most open interest (0: of all)."""
+    """The minutes of one source, of the `assets` with the most open interest (0: of all).
+
+    What waits to be stored and what is known to be missing outlive it.
+    """
 
     engine: Engine
     source: Source
     assets: int
+    saving: Saving
+    missing: Missing
     clock: Clock = field(init=False)
     assembler: Assembler = field(init=False)
-    saving: Saving = field(init=False)
-    missing: Missing = field(init=False)
     telling: Telling = field(init=False)
     known: Known = field(default_factory=lambda: Known({}, ()))
     series: Mapping[str, SeriesRef] = field(default_factory=dict[str, SeriesRef])
     lines: dict[str, list[Line]] = field(default_factory=dict[str, list[Line]])
     polls: list[Poll] = field(default_factory=list[Poll])
+    _chosen: bool = False
     _tasks: dict[Line, asyncio.Task[None]] = field(default_factory=dict[Line, asyncio.Task[None]])
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.engine.web.now, self.engine.web.sleep)
-        datasets = expected(self.source)
-        self.assembler = Assembler(has_trades="taker_volume" in datasets)
-        self.saving = Saving(self.engine.db)
-        self.missing = Missing(datasets)
+        datasets = self.missing.datasets
+        self.assembler = Assembler("taker_volume" in datasets, "liquidations" in datasets)
         self.telling = Telling(self.engine.db, self.source.id)
         self.polls = [Poll(self, self.engine.web, self.source, feed) for feed in self.source.polls]
 
@@ -82,18 +73,20 @@ class Collector:
             await self._begin()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_choosing(group))
-                group.create_task(self._keep_writing())
-                group.create_task(self._keep_telling())
+                group.create_task(self._keep_assembling())
+                for work, every in ((self._save, WRITE), (self._note, WRITE), (self._tell, TELL)):
+                    group.create_task(self._keep(work, every))
                 for poll in self.polls:
                     group.create_task(keep_asking(poll, self.clock))
         finally:
             for poll in self.polls:
                 poll.health.state = "closed"
-            with patient(self.source.id):
-                async with asyncio.timeout(LAST_WORDS):
-                    self.saving.add((), self.assembler.rest())
-                    await self._write()
-                    await self._tell()
+            async with patient(self.source.id, LAST_WORDS):
+                self._assemble()
+                self.saving.add((), self.assembler.rest())
+                await self._save()
+                await self._note()
+                await self._tell()
 
     def hear(self, line: Line, message: Message, heard: Heard) -> None:
         """A frame has come."""
@@ -116,21 +109,35 @@ class Collector:
             for dataset, symbol in line.topics[key].tells:
                 self.missing.note_break(dataset, [symbol] if symbol else self.known.wanted, since, now)
 
+    def gave_up(self, line: Line, key: str) -> None:
+        """A topic is refused: what it tells will be missing."""
+        self.telling.wrong("topic_refused", f"{line.id}: {key} is refused or not answered")
+
     def take(self, records: Iterable[Record], *, finished: bool = True) -> None:
         """Take records of contracts that are wanted."""
         self.assembler.take((one for one in records if one.symbol in self.known.wanted), finished=finished)
 
     async def _begin(self) -> None:
-        """What was collected before this process is not, from when it was last heard of until now."""
-        last = None
-        while not self.known.wanted:
-            with patient(self.source.id):
-                last = last or await collectors.begin(self.engine.db, self.source.id)
+        """What was collected before this process is not, from when it was last heard of until now.
+
+        Only when that is in the ledger is it forgotten when that was.
+        """
+        begun = False
+        while not begun:
+            async with patient(self.source.id):
                 await self._know()
-            if not self.known.wanted:
+                if self.known.wanted:
+                    await self._note_absence()
+                    begun = True
+            if not begun:
                 await self.clock.sleep(TRY_AGAIN)
-        if last:
-            self.missing.note_absence(self.known.wanted, last, self.clock.now())
+
+    async def _note_absence(self) -> None:
+        db, now = self.engine.db, self.clock.now()
+        since = unheard(self.source, await collectors.heard(db, self.source.id))
+        self.missing.note_absence(self.known.wanted, since, now)
+        await self._note()
+        await collectors.begin(db, self.source.id, now)
 
     async def _know(self) -> list[Instrument]:
         """Which contracts there are, and which of them are wanted now, in this order."""
@@ -140,15 +147,16 @@ class Collector:
         symbols = await collectors.contracts(db, source, self.assets, now - COLLECTED_SINCE)
         wanted = {symbol: None for symbol in symbols if symbol in instruments and symbol in self.series}
         self.known = Known(instruments, wanted.keys())
-        self.assembler.watch(wanted)
+        contracts = [instruments[symbol] for symbol in wanted]
+        self.assembler.watch(contracts, now)
         self.missing.want(wanted, now)
-        return [instruments[symbol] for symbol in wanted]
+        return contracts
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour; sooner at first, when what is traded most is not known yet."""
         pause = FIRST_CHOICES
         while True:
-            with patient(self.source.id):
+            async with patient(self.source.id):
                 self._share_out(await self._know(), group)
             await self.clock.sleep(pause.total_seconds())
             pause = min(2 * pause, CHOSEN_AT_LEAST_EVERY)
@@ -165,6 +173,7 @@ class Collector:
             for number, (line, keys) in enumerate(zip(lines, shares, strict=True)):
                 line.want({key: topics[key] for key in keys}, self.known)
                 self._open_or_close(line, number * APART, group)
+        self._chosen = True
 
     def _open_or_close(self, line: Line, after: float, group: asyncio.TaskGroup) -> None:
         async def work() -> None:
@@ -179,42 +188,63 @@ class Collector:
     def _covers(self, symbol: str, dataset: str, start: datetime, end: datetime) -> bool:
         return any(line.covers((dataset, symbol), start, end) for lines in self.lines.values() for line in lines)
 
-    async def _keep_writing(self) -> None:
+    async def _keep(self, work: Callable[[], Awaitable[None]], every: float) -> None:
         while True:
-            with patient(self.source.id):
-                await self._write()
+            async with patient(self.source.id):
+                await work()
+            await self.clock.sleep(every)
+
+    async def _keep_assembling(self) -> None:
+        while True:
+            self._assemble()
             await self.clock.sleep(WRITE)
 
-    async def _write(self) -> None:
-        """Store what is ready, then note what is missing of minutes that should be."""
+    def _assemble(self) -> None:
+        """Take what is ready, and notice what is missing of minutes that should be: however busy the database is."""
         now = self.clock.now()
         ready = self.assembler.ready(now, self._covers)
         self.saving.add(ready.minutes, ready.liquidations)
+        self.telling.reject(ready.bad)
         self.missing.check(now, self.assembler.told)
-        lost = await self.saving.save(self.series)
-        self.missing.note_lost(lost)
-        holes = self.missing.holes(self.series)
-        await gaps.note(self.engine.db, holes)
-        self.missing.entered(holes, self.series)
 
-    async def _keep_telling(self) -> None:
-        while True:
-            with patient(self.source.id):
-                await self._tell()
-            await self.clock.sleep(TELL)
+    async def _save(self) -> None:
+        lost = await self.saving.save(self.series)
+        self.missing.note_lost(lost.stretches)
+        for (code, words), rows in lost.why.items():
+            self.telling.wrong(code, f"{rows} rows are given up: {words}")
+
+    async def _note(self) -> None:
+        series = self.series
+        holes = self.missing.holes(series)
+        await gaps.note(self.engine.db, holes)
+        self.missing.entered(holes, series)
 
     async def _tell(self) -> None:
+        """Nothing before there are lines: what is told of those before us is when they were last heard."""
+        if not self._chosen:
+            return
         lines = [line for lines in self.lines.values() for line in lines if line.topics]
         told = [Fares(line.id, line.socket.path, len(line.since), line.health) for line in lines]
         told += [Fares(one.id, one.feed.dataset, len(self.known.wanted), one.health) for one in self.polls]
         await self.telling.tell(told, self.clock.now())
 
 
+async def _keep_collecting(engine: Engine, source: Source, assets: int) -> None:
+    """Whoever collects: when one ends another takes over what was not stored yet."""
+    saving, missing = Saving(engine.db), Missing(expected(source))
+
+    async def collect() -> None:
+        await Collector(engine, source, assets, saving, missing).run()
+
+    await keep_going(source.id, collect, engine.db, Clock(engine.web.now, engine.web.sleep))
+
+
 @asynccontextmanager
 async def collecting(engine: Engine, sources: Iterable[Source], assets: int) -> AsyncGenerator[None]:
     """Collect the minutes of these sources until the end, of the `assets` with the most open interest (0: of all)."""
-    found = [Collector(engine, source, assets) for source in sources if source.sockets or source.polls]
-    tasks = [asyncio.create_task(one.run(), name=f"collector of {one.source.id}") for one in found]
+    live = [source for source in sources if source.sockets or source.polls]
+    work = {f"collector of {source.id}": _keep_collecting(engine, source, assets) for source in live}
+    tasks = [asyncio.create_task(one, name=name) for name, one in work.items()]
     for task in tasks:
         task.add_done_callback(tell_of_death)
     try:

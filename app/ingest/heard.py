@@ -9,9 +9,10 @@ from pydantic_core import to_json
 
 from app.ingest.socket import Known
 from app.ingest.spec import Bad, Message, Said, Socket
+from app.ingest.topics import key_of
 from app.records import Candle, Fact, Liquidation, OpenInterest, PredictedFunding, Record, Trade
 
-NOT_IN_SHAPE = (ValueError, LookupError, TypeError, AttributeError)
+NOT_IN_SHAPE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 """What reading JSON of another shape than was expected raises: the frame is put aside, the connection stays."""
 
 DATASETS: dict[type[Record], str] = {
@@ -27,12 +28,16 @@ State = Literal["connecting", "connected", "waiting", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One frame: what it is, what it holds, and why it could not be read if it could not."""
+    """One frame: what it is, what it holds, and why it could not be read if it could not.
+
+    `about`: the key of the topic that is taken or refused, where it is one.
+    """
 
     said: Said
     records: list[Record] = field(default_factory=list[Record])
     bad: list[Bad] = field(default_factory=list[Bad])
     unread: str | None = None
+    about: str | None = None
 
     @property
     def newest(self) -> datetime | None:
@@ -54,12 +59,14 @@ def hear(socket: Socket, message: Message, known: Known) -> Heard:
     try:
         said = socket.said(message)
         rows = list(socket.rows(message, known)) if said is Said.DATA else []
+        topic = socket.about(message) if said in (Said.DONE, Said.REFUSED) else None
     except NOT_IN_SHAPE as error:
         return Heard(Said.NOTHING, unread=f"{type(error).__name__}: {error}")
     bad = [row for row in rows if isinstance(row, Bad)]
     if bad and all(isinstance(row, Bad) and row.code == "unreadable" for row in rows):
         return Heard(said, unread=f"none of {len(rows)} rows can be read: {bad[0].reason}")
-    return Heard(said, [row for row in rows if row is not None and not isinstance(row, Bad)], bad)
+    records = [row for row in rows if row is not None and not isinstance(row, Bad)]
+    return Heard(said, records, bad, about=None if topic is None else key_of(topic))
 
 
 def as_body(message: Message) -> bytes:

@@ -37,6 +37,9 @@ class Listener(Protocol):
     def found(self, line: "Line", broken: Mapping[str, datetime]) -> None:
         """These are again; when each was last heard."""
 
+    def gave_up(self, line: "Line", key: str) -> None:
+        """This topic is refused, or not answered."""
+
 
 class Talk(Protocol):
     """A connection of a line."""

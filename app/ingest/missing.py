@@ -1,5 +1,6 @@
 """Which minutes are missing of what is collected. No I/O, no clock."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,12 +24,40 @@ COLUMNS: Mapping[str, frozenset[str]] = {
 """Datasets of which every minute tells something, and what: one of these."""
 NOT_EVERY_MINUTE = frozenset({"liquidations", "long_short"})
 """Others of which the ledger is told."""
+TELLING: Mapping[str, frozenset[str]] = {**COLUMNS, "long_short": frozenset({"long_short_ratio"})}
+"""Columns of a minute that a dataset of the ledger is about."""
+
+Stretch = tuple[str, str, datetime, datetime]
+"""A symbol, a dataset, and from when until when."""
+
+
+def datasets_of(columns: Iterable[str]) -> frozenset[str]:
+    """The datasets that these columns of a minute are of."""
+    told = frozenset(columns)
+    return frozenset(dataset for dataset, names in TELLING.items() if not names.isdisjoint(told))
 
 
 def expected(source: Source) -> frozenset[str]:
     """What a source tells of its minutes as they pass."""
     told = {channel.dataset for socket in source.sockets for channel in socket.channels}
     return frozenset(told.union(*(feed.facts for feed in source.polls)))
+
+
+def unheard(source: Source, heard: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Since when what a source tells was not heard by all its collectors, by dataset; `heard`: each one's last, by id.
+
+    Those that are told every minute count from when the last of them ended: what others missed before was noticed.
+    A dataset that sockets tell is what they heard, whatever was asked for beside.
+    """
+    told = defaultdict[str, list[datetime]](list)
+    for poll in source.polls:
+        for dataset in poll.facts:
+            told[dataset] += [last for id, last in heard.items() if id == f"{source.id}:poll:{poll.dataset}"]
+    for socket in source.sockets:
+        ends = [last for id, last in heard.items() if id.startswith(f"{source.id}:{socket.id}:")]
+        for dataset in {channel.dataset for channel in socket.channels} if ends else ():
+            told[dataset] = ends
+    return {name: (min if name in NOT_EVERY_MINUTE else max)(ends) for name, ends in told.items() if ends}
 
 
 @dataclass(slots=True)
@@ -74,22 +103,22 @@ class Missing:
             for symbol in symbols:
                 self._notice(symbol, dataset, floor(since), floor(until) + MINUTE)
 
-    def note_absence(self, symbols: Iterable[str], since: datetime, until: datetime) -> None:
-        """Nobody listened to anything."""
-        for symbol in symbols:
-            for dataset in self.datasets & (COLUMNS.keys() | NOT_EVERY_MINUTE):
-                self._notice(symbol, dataset, floor(since), floor(until) + MINUTE)
+    def note_absence(self, symbols: Collection[str], since: Mapping[str, datetime], until: datetime) -> None:
+        """Nobody listened to these datasets, to each `since` then."""
+        for dataset in since.keys() & self.datasets & (COLUMNS.keys() | NOT_EVERY_MINUTE):
+            for symbol in symbols:
+                self._notice(symbol, dataset, floor(since[dataset]), floor(until) + MINUTE)
 
     def note_failure(self, dataset: str, symbol: str, now: datetime, period: timedelta) -> None:
         """What is asked for less often than every minute was not answered."""
         if dataset in NOT_EVERY_MINUTE:
             self._notice(symbol, dataset, floor(now - period), floor(now) + MINUTE)
 
-    def note_lost(self, minutes: Iterable[tuple[str, datetime]]) -> None:
-        """Minutes that were known could not be stored."""
-        for symbol, start in minutes:
-            for dataset in COLUMNS.keys() & self.datasets:
-                self._notice(symbol, dataset, start, start + MINUTE)
+    def note_lost(self, stretches: Iterable[Stretch]) -> None:
+        """What was known could not be stored."""
+        for symbol, dataset, first, last in stretches:
+            if dataset in self.datasets:
+                self._notice(symbol, dataset, first, last)
 
     def holes(self, series: Mapping[str, SeriesRef]) -> list[Hole]:
         """What was noticed and is not entered yet."""

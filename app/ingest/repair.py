@@ -1,6 +1,6 @@
 """Repairing what is missing: gaps of the ledger are asked for again, and what becomes of them is written in it.
 
-repair ── _work_off ── gaps.claim ── _repaired ── _asked ── pages.fetch ── Keeper ── gaps.asked
+repair ── _work_off ── claims.claim ── _repaired ── _asked ── pages.fetch ── Keeper ── claims.asked
 
 Whoever claims gaps holds them for `HOLD`, and longer as long as it lives; then anybody may take them. What has come is
 stored page by page, and only what is still missing is asked for again.
@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 from app.db import DATABASE_ERRORS
 from app.ingest import places
 from app.ingest.engine import Engine
-from app.ingest.errors import Absent, Malformed, UpstreamError
+from app.ingest.errors import Absent, Malformed, Refused, UpstreamError
 from app.ingest.keep import Keeper, Places
+from app.ingest.minutes import floor
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Stretch, page, windows
 from app.ingest.spec import Feed, Source, Window
 from app.logs import redact
 from app.records import Instrument, OpenInterest, PerpMinute, Record
-from app.services import gaps
-from app.services.gaps import Claim
+from app.services import claims, error_log
+from app.services.claims import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ MARGIN = timedelta(minutes=5)
 """What an exchange is about to forget is not asked for."""
 NEAR = timedelta(hours=6)
 """Gaps no further apart are asked for as one, if they fit one answer."""
+
+REFUSALS = 3
+"""What was asked for so often and is refused is not asked for again."""
 
 NOBODY = "the exchange tells no history of it"
 NOT_LISTED = "the exchange does not list it any more"
@@ -63,7 +67,7 @@ async def repair(engine: Engine, sources: Iterable[Source]) -> None:
 
 async def _of_source(engine: Engine, source: Source) -> None:
     try:
-        if not await gaps.due(engine.db, source.id):
+        if not await claims.due(engine.db, source.id):
             return
         bench = _Bench(engine, source, *await places.of_contracts(engine.db, source.id))
         async with asyncio.TaskGroup() as group:
@@ -74,8 +78,8 @@ async def _of_source(engine: Engine, source: Source) -> None:
 
 
 async def _work_off(bench: _Bench) -> None:
-    """Gaps after gaps until there are none, or one could not be asked for: then others had better wait too."""
-    while claimed := await gaps.claim(bench.engine.db, bench.source.id, HOLD):
+    """Gaps after gaps until there are none, or one could not be asked for and others had better wait too."""
+    while claimed := await claims.claim(bench.engine.db, bench.source.id, HOLD):
         async with _held(bench.engine, claimed):
             if not await _repaired(bench, claimed):
                 return
@@ -89,38 +93,48 @@ async def _held(engine: Engine, claimed: Claim) -> AsyncGenerator[None]:
         while True:
             await asyncio.sleep(HOLD.total_seconds() / 3)
             with suppress(*DATABASE_ERRORS):
-                await gaps.hold(engine.db, claimed, HOLD)
+                await claims.hold(engine.db, claimed, HOLD)
 
     holding = asyncio.create_task(hold())
     try:
         yield
     except BaseException:
         with suppress(*DATABASE_ERRORS):
-            await asyncio.shield(gaps.give_back(engine.db, claimed))
+            await asyncio.shield(claims.give_back(engine.db, claimed))
         raise
     finally:
         holding.cancel()
 
 
 async def _repaired(bench: _Bench, claimed: Claim) -> bool:
-    """Ask for what is missing and write down what became of it; whether it could be asked for."""
+    """Ask for what is missing and write down what became of it; whether others may be asked for."""
     db, now = bench.engine.db, bench.engine.web.now()
     feed, contract = feed_of(bench.source, claimed.dataset), bench.contracts.get(claimed.symbol)
     if feed is None or contract is None:
-        await gaps.hopeless(db, claimed, NOBODY if feed is None else NOT_LISTED)
+        await claims.hopeless(db, claimed, NOBODY if feed is None else NOT_LISTED)
         return True
-    floor = now - feed.keeps + MARGIN if feed.keeps else now - AGES
-    forgotten, claimed = claimed.before(floor), claimed.after(floor)
-    await gaps.hopeless(db, forgotten, FORGOTTEN.format(keeps=feed.keeps))
+    oldest = floor(now - feed.keeps + MARGIN if feed.keeps else now - AGES)
+    forgotten, claimed = await claims.cut(db, claimed, oldest)
+    await claims.hopeless(db, forgotten, FORGOTTEN.format(keeps=feed.keeps))
     try:
-        for stretch in stretches(feed, contract, claimed, floor, now):
+        for stretch in stretches(feed, contract, claimed, oldest, now):
             await _asked(bench, claimed, stretch)
     except UpstreamError as error:
-        logger.warning("repair of %s: %s", claimed.dataset, error)
-        await gaps.failed(db, claimed, redact(str(error)))
-        return False
-    await gaps.asked(db, claimed, _why(feed, claimed), now - SURE)
+        return await _failed(bench, claimed, contract, error)
+    await claims.asked(db, claimed, _why(feed, claimed), floor(now - SURE))
     return True
+
+
+async def _failed(bench: _Bench, claimed: Claim, contract: Instrument, error: UpstreamError) -> bool:
+    """Write down that it could not be asked for; whether others may be. Who is refused for good asks no more."""
+    refused = isinstance(error, Refused) and not error.everywhere
+    for_good = refused and (not contract.active or claimed.attempts >= REFUSALS)
+    told, whose = redact(str(error)), (bench.source.id, claimed.dataset)
+    context = {"symbol": claimed.symbol, "attempt": claimed.attempts + 1, "for_good": for_good}
+    logger.warning("repair of %s: %s", claimed.dataset, told)
+    await (claims.hopeless if for_good else claims.failed)(bench.engine.db, claimed, told)
+    await error_log.note_error(bench.engine.db, "repair", type(error).__name__.lower(), told, *whose, context)
+    return refused
 
 
 def feed_of(source: Source, dataset: str) -> Feed | None:

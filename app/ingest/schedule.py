@@ -5,39 +5,26 @@ Of several processes on a database one leads: it runs the jobs, and those that a
 
 import asyncio
 import logging
-from collections.abc import (
-    AsyncGenerator,
-    Awaitable,
-    Callable,
-    Collection,
-    Coroutine,
-    Generator,
-    Iterable,
-    Mapping,
-)
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
 from zlib import crc32
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from app.db import DATABASE_ERRORS, Database
-from app.ingest.chores import chores, keep
+from app.db import Database
+from app.ingest.chores import chores, housekeeping
 from app.ingest.engine import Engine
-from app.ingest.jobs import datasets, run
+from app.ingest.jobs import datasets
+from app.ingest.lead import EPOCH, Lead, Planned, logged
 from app.ingest.spec import Source
-from app.ingest.work import Order
 from app.logs import tell_of_death
 from app.services import log, upkeep
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_SECONDS = 10
 TAKE_OVER_SECONDS, LISTEN_SECONDS = 5.0, 2.0
-SHARE_FOR_HISTORY = 0.8
 
 Beside = Callable[[], AbstractAsyncContextManager[None]]
 """What else runs in the process that leads, while it does."""
@@ -47,26 +34,6 @@ logger = logging.getLogger(__name__)
 
 class UnknownJob(KeyError):
     """There is no job of this id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A job of the schedule: every so often, `after` that much past the full period of the clock."""
-
-    source: Source
-    dataset: str
-    every: timedelta
-    after: timedelta
-
-    @property
-    def id(self) -> str:
-        """`bybit:funding`"""
-        return f"{self.source.id}:{self.dataset}"
-
-    def next_run(self, now: datetime) -> datetime:
-        """When it is due next."""
-        periods = (now - self.after - EPOCH) // self.every + 1
-        return EPOCH + periods * self.every + self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,67 +98,7 @@ def _check(jobs: Mapping[str, Planned], wanted: Collection[str]) -> None:
         raise UnknownJob(f"no job {', '.join(sorted(unknown))}; there are {', '.join(jobs)}")
 
 
-@dataclass(slots=True)
-class _Lead:
-    """The leader at work, and what it runs, by job."""
-
-    engine: Engine
-    jobs: Mapping[str, Planned]
-    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
-
-    async def due(self, job: str) -> None:
-        """The clock says so."""
-        self.start([job])
-
-    def start(self, wanted: Collection[str], *, asked: bool = False) -> None:
-        """Run these jobs, of each source its instruments first; not what runs already nor, unless asked, is paused."""
-        for job in sorted(wanted, key=lambda job: not job.endswith(":instruments")):
-            first = self.tasks.get(f"{self.jobs[job].source.id}:instruments")
-            self.spawn(job, self._run(self.jobs[job], first, asked))
-
-    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Work in the background, unless the same still runs."""
-        if name in self.tasks:
-            work.close()
-            return
-        self.tasks[name] = asyncio.create_task(work, name=name)
-        self.tasks[name].add_done_callback(lambda _: self.tasks.pop(name))
-
-    async def _run(self, job: Planned, first: asyncio.Task[None] | None, asked: bool) -> None:
-        if first:
-            await asyncio.wait([first])
-        with _logged(job.id):
-            states = await log.job_states(self.engine.db)
-            if asked or not states.get(job.id, log.JobState()).paused:
-                until = datetime.now(UTC) + job.every * SHARE_FOR_HISTORY
-                await run(self.engine, job.source, job.dataset, Order(until=until))
-
-    async def do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
-        """What is not of one source and dataset."""
-        self.spawn(name, self._do(name, chore))
-
-    async def _do(self, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
-        with _logged(name):
-            await chore()
-
-    async def stop(self) -> None:
-        """Cancel what runs, and wait until it has said so."""
-        tasks = list(self.tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextmanager
-def _logged(name: str) -> Generator[None]:
-    """A database that does not answer is told of; the next round tries again."""
-    try:
-        yield
-    except DATABASE_ERRORS as error:
-        logger.warning("%s: the database does not answer: %s", name, error)
-
-
-def _clock(lead: _Lead) -> AsyncIOScheduler:
+def _clock(lead: Lead) -> AsyncIOScheduler:
     """Calls the leader when something is due."""
     scheduler = AsyncIOScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -209,12 +116,13 @@ def _clock(lead: _Lead) -> AsyncIOScheduler:
 
 async def _lead(engine: Engine, jobs: Mapping[str, Planned], beside: Beside, lost: asyncio.Event) -> None:
     """Lead until that is lost: catch up with everything at once, then by the clock and as asked."""
-    lead = _Lead(engine, jobs)
+    lead = Lead(engine, jobs)
     scheduler = _clock(lead)
     scheduler.start()
     try:
         await log.abandon(engine.db)
-        await lead.do("retention", partial(keep, engine))
+        for name, work in housekeeping(engine).items():
+            await lead.do(name, work)
         lead.start(jobs)
         async with beside():
             while not lost.is_set():
@@ -229,7 +137,7 @@ async def _lead(engine: Engine, jobs: Mapping[str, Planned], beside: Beside, los
 async def _take_part(engine: Engine, jobs: Mapping[str, Planned], beside: Beside) -> None:
     """Lead whenever no other process does."""
     while True:
-        with _logged("schedule"):
+        with logged("schedule"):
             async with upkeep.leading(engine.db) as lost:
                 if lost:
                     logger.info("this process runs the schedule of %d jobs", len(jobs))

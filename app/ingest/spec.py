@@ -39,6 +39,7 @@ from app.ingest.wire import Table as Table
 from app.ingest.wire import Wire as Wire
 from app.ingest.wire import from_percent as from_percent
 from app.ingest.wire import in_usd as in_usd
+from app.ingest.wire import marked as marked
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried

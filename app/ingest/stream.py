@@ -20,7 +20,7 @@ from app.ingest.heard import hear
 from app.ingest.line import Line
 from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
-from app.ingest.topics import Subscriptions, key_of
+from app.ingest.topics import Subscriptions
 from app.settings import socket_url
 
 DEAD_AFTER = 3
@@ -30,12 +30,15 @@ NEW_MINUTE = timedelta(seconds=2)
 TICK = 0.5
 OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
 FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT = 1.0, 60.0, 300.0
+DOUBLINGS = 6
 LASTED = timedelta(minutes=1)
 """Who ended sooner is waited for longer each time."""
 RENEWED_BEFORE = timedelta(minutes=10)
 MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024
 """Bytes of a frame, and frames that wait to be read; then the upstream waits."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOST = (OSError, WebSocketException, ImportError)
+"""What a connection may raise; the last, where the environment names a SOCKS proxy: we speak to none."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ class Session:
     async def _run(self) -> None:
         try:
             await self._talk()
-        except* (OSError, TimeoutError, WebSocketException, Over) as errors:
+        except* (*LOST, Over) as errors:
             why = errors.exceptions[0]
             self.refused = isinstance(why, InvalidStatus) and 400 <= why.response.status_code < 500
             self.line.health.failed(str(why) if isinstance(why, Over) else f"{type(why).__name__}: {why}")
@@ -114,6 +117,7 @@ class Session:
             group.create_task(self._read(there))
 
     def _connect(self) -> connect:
+        """Through the proxy that the environment names, if any; never to this machine itself."""
         url = socket_url(self.line.source, self.line.socket.url) + self.line.socket.path
         return connect(
             url,
@@ -136,10 +140,10 @@ class Session:
         heard = hear(self.line.socket, message, self.line.known)
         match heard.said:
             case Said.DONE:
-                self.line.took(self.subscriptions.done(self._about(message)))
+                self.line.took(self.subscriptions.done(heard.about))
                 self._changed.set()
             case Said.REFUSED:
-                self._give_up(self.subscriptions.is_refused(self._about(message), self.last))
+                self._give_up(self.subscriptions.is_refused(heard.about, self.last))
             case Said.CLOSING:
                 self._retire()
             case _:
@@ -147,14 +151,11 @@ class Session:
                     self.line.took(self.subscriptions.told_of(key))
         self.line.hear(message, heard, self.last)
 
-    def _about(self, message: Message) -> str | None:
-        topic = self.line.socket.about(message)
-        return None if topic is None else key_of(topic)
-
     def _give_up(self, keys: set[str]) -> None:
         for key in keys:
             self.line.health.error = f"{key} is refused or not answered"
             logger.error("%s: %s", self.line.id, self.line.health.error)
+            self.line.listener.gave_up(self.line, key)
 
     def _retire(self) -> None:
         self.retiring = True
@@ -236,4 +237,4 @@ def back_off(failures: int, refused: bool) -> float:
     """Seconds until the next try: at random up to a bound that doubles each time; long where we are not let in."""
     if refused:
         return random.uniform(REFUSED_WAIT / 2, REFUSED_WAIT)  # noqa: S311 - spreads callers, guards nothing
-    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**failures))  # noqa: S311
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, DOUBLINGS)))  # noqa: S311

@@ -63,10 +63,11 @@ def shared_out(topics: Iterable[str], held: Sequence[Collection[str]], most: int
 
 @dataclass(slots=True)
 class _Frame:
-    """Topics in one frame of ours; those not answered yet."""
+    """Topics in one frame of ours: `open` are to be taken or refused yet, `unanswered` those no answer was about."""
 
     open: set[str]
     sent: datetime
+    unanswered: set[str] = field(default_factory=set[str])
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Subscriptions:
     @property
     def is_settled(self) -> bool:
         """Whether every topic is taken or given up."""
-        return not (self._waiting or self._asked or self._resting)
+        return not (self._waiting or self._resting or any(frame.open for frame in self._asked))
 
     def want(self, keys: Iterable[str]) -> None:
         """Ask for these."""
@@ -110,7 +111,6 @@ class Subscriptions:
         self._waiting = deque(frame for frame in left if frame)
         for frame in (*self._asked, *self._resting):
             frame.open -= gone
-        self._asked = [frame for frame in self._asked if frame.open]
         self._resting = [frame for frame in self._resting if frame.open]
 
     def next(self, now: datetime) -> tuple[str, ...] | None:
@@ -118,7 +118,7 @@ class Subscriptions:
         if not self._waiting:
             return None
         frame = self._waiting.popleft()
-        self._asked.append(_Frame(set(frame), now))
+        self._asked.append(_Frame(set(frame), now, set(frame)))
         return frame
 
     def done(self, about: str | None) -> set[str]:
@@ -152,13 +152,14 @@ class Subscriptions:
         return given_up
 
     def _answered(self, about: str | None) -> set[str]:
-        """The topics an answer is about, which are open no more."""
+        """The topics an answer is about, which are open no more. A frame nothing is open of may be answered yet."""
         if about is None:
             return self._asked.pop(0).open if self._asked else set()
         found = {about} & set[str]().union(*(frame.open for frame in self._asked))
         for frame in self._asked:
-            frame.open -= found
-        self._asked = [frame for frame in self._asked if frame.open]
+            frame.open.discard(about)
+            frame.unanswered.discard(about)
+        self._asked = [frame for frame in self._asked if frame.unanswered]
         return found
 
     def _again(self, keys: Collection[str], now: datetime) -> set[str]:

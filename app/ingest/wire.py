@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from app.records import BadRecord, Record
+from app.records import BadRecord, PerpMinute, Record
 
 Json = Any
 _W = TypeVar("_W", bound="Wire")
@@ -141,7 +141,7 @@ def tried(make: Callable[[_A], _T], of: _A, symbol: str | None) -> _T | Bad:
         return make(of)
     except BadRecord as bad:
         return Bad(symbol, bad.code, bad.reason)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:  # a price of nothing is divided by, or a number has no end
         return Bad(symbol, "unreadable", str(error))
 
 
@@ -169,6 +169,13 @@ def _name(item: Json, field_name: str) -> str | None:
 def from_percent(value: float) -> float:
     """Percent as a fraction, by its digits: 0.0012 → 0.000012, which dividing would miss by a hair."""
     return float(Decimal(repr(value)) / 100)
+
+
+def marked(symbol: str, time: datetime, mark: float, index: float | None = None) -> PerpMinute:
+    """Mark and (None: not told) index price as samples of the minute they were told in. Raises BadRecord."""
+    prices = {"mark_price": mark, "index_price": index}
+    minute = time.replace(second=0, microsecond=0)
+    return PerpMinute(symbol, minute, {name: price for name, price in prices.items() if price is not None})
 
 
 def paid_by(payer: str, rate: float) -> float:

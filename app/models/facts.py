@@ -75,7 +75,7 @@ class PerpMinute(Fact, Base):
     """One minute of one perpetual, from `ts` on: everything that is told of it, in one row.
 
     Prices a coin, quantities in coins (multiplier applied) and in USD. `predicted_rate` is the fraction of one interval
-    of `predicted_interval_hours`. Open interest, predicted rate and mark price are the first sample in the minute;
+    of `predicted_interval_hours`. Open interest, predicted rate, mark and index price are first samples of the minute;
     `long_short_ratio` is accounts long ÷ accounts short. Liquidations are summed up, their price is the mean by
     quantity. Columns of users (`perpspec`) come after these.
     """
@@ -101,6 +101,7 @@ class PerpMinute(Fact, Base):
     long_liquidation_base: Mapped[float | None] = mapped_column(Float(53))
     short_liquidation_base: Mapped[float | None] = mapped_column(Float(53))
     mark_price: Mapped[float | None] = mapped_column(Float(53))
+    index_price: Mapped[float | None] = mapped_column(Float(53))
 
 
 class Liquidation(Fact, Base):

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import Base, Id, Moment, StoredAt
 
 UNSETTLED, KNOWN = text("state in ('open', 'repairing')"), text("state <> 'repaired'")
+REPAIRED = text("state = 'repaired'")
 
 
 class Perpspec(Base):
@@ -33,6 +34,7 @@ class Gap(Base):
     __tablename__ = "gap"
     __table_args__ = (
         Index("uq_gap_begin", "series_id", "dataset", "first", unique=True, postgresql_where=KNOWN),
+        Index("ix_gap_repaired", "series_id", "dataset", "last", postgresql_where=REPAIRED),
         Index("ix_gap_unsettled", "next_try_at", postgresql_where=UNSETTLED),
         Index("ix_gap_first", "first"),
     )

@@ -15,7 +15,7 @@ Taker = Literal["buy", "sell"]
 
 MINUTE = timedelta(minutes=1)
 MINUTE_PRICES = ("open", "high", "low", "close")
-SAMPLES = ("oi_base", "oi_usd", "predicted_rate", "predicted_interval_hours", "mark_price")
+SAMPLES = ("oi_base", "oi_usd", "predicted_rate", "predicted_interval_hours", "mark_price", "index_price")
 """What stands for a minute by its first sample."""
 MINUTE_COLUMNS = (
     *MINUTE_PRICES,
@@ -33,6 +33,7 @@ MINUTE_COLUMNS = (
     "long_liquidation_base",
     "short_liquidation_base",
     "mark_price",
+    "index_price",
 )
 """What can be told of one minute of a perpetual: prices, `_base` in quoted units, `_usd` in USD.
 

@@ -1,4 +1,4 @@
-"""What retention is about to drop, as Parquet in the folders an export has: every column, as it is stored.
+"""What retention is about to drop, as Parquet in the folders an export has: every column, so that imports read it.
 
 `FOLDER/perp-1m/exchange=binance/month=2026-11/2026-11-03.parquet`: one file an exchange, month and partition.
 """
@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from app.db import Driver
-from app.services.export_schema import WHO
+from app.services.export_schema import WHO, WORD
 from app.services.merge import KEPT_APART
 from app.services.partitions import Partition
 from app.services.store import TIME
@@ -30,6 +30,8 @@ DATASETS = {
     "predicted_funding": "predicted-funding",
 }
 TYPES = {"float8": pa.float64(), "int2": pa.int16(), "int4": pa.int32(), "timestamptz": TIME}
+SPELLED = {"side": "case f.side when 1 then 'long' else 'short' end"}
+"""Columns that are numbers here and words in an export; all others are as they are stored."""
 COLUMNS = """
 select a.attname as name, t.typname as kind from pg_attribute a join pg_type t on t.oid = a.atttypid
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum
@@ -72,11 +74,22 @@ async def written(copy: Driver, fact: str, part: Partition, folder: Path) -> Asy
                 drafts.append(month / f".{start:%Y-%m-%d}.part")
                 await _write(copy, _statement(fact, schema), (start, end, found["slug"]), schema, drafts[-1])
         yield
-        for draft in drafts:
-            draft.rename(_free(draft))
+        await asyncio.to_thread(_publish, drafts, folder)
     finally:
         for draft in drafts:
             draft.unlink(missing_ok=True)
+
+
+def _publish(drafts: Sequence[Path], folder: Path) -> None:
+    """Give them their names, for good: a name is safe once its folder, and that folder's name, are on the disk."""
+    for draft in drafts:
+        draft.rename(_free(draft))
+    for named in {above for draft in drafts for above in draft.parents if above.is_relative_to(folder)}:
+        opened = os.open(named, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _months(part: Partition) -> Iterator[tuple[datetime, datetime]]:
@@ -97,13 +110,15 @@ def _free(draft: Path) -> Path:
 
 async def _schema(copy: Driver, fact: str) -> pa.Schema:
     """Whose a row is, and all columns that say something, those of users included."""
-    columns = {row["name"]: TYPES[row["kind"]] for row in await copy.fetch(COLUMNS, fact)}
+    found = {row["name"]: row["kind"] for row in await copy.fetch(COLUMNS, fact)}
+    columns = {name: WORD if name in SPELLED else TYPES[kind] for name, kind in found.items()}
     values = {name: kind for name, kind in columns.items() if name not in KEPT_APART}
     return pa.schema({**WHO, **values, "known_at": TIME})
 
 
 def _statement(fact: str, schema: pa.Schema) -> str:
-    values = ", ".join(f'f."{name}"' for name in schema.names if name not in (*WHO, "known_at"))
+    names = [name for name in schema.names if name not in (*WHO, "known_at")]
+    values = ", ".join(SPELLED.get(name, f'f."{name}"') for name in names)
     return ROWS_OF.format(fact=fact, columns=values)
 
 

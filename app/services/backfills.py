@@ -14,10 +14,10 @@ from typing import Any, Literal
 import asyncpg
 
 from app.db import SESSION, Database, Driver, driver, writing
+from app.locks import WORK_LOCK
 from app.services.log import Counts
 from app.services.queries import Query, sql
 
-WORK_LOCK = 7_022_006
 State = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "partial", "failed"]
 LONGEST_ERROR = 500
 SCHEDULE = "schedule"

@@ -105,7 +105,7 @@ def microseconds(side: Position, price: float, quantity: float) -> int:
     return 1 + crc32(f"{side} {price!r} {quantity!r}".encode()) % 999
 
 
-PRICES = frozenset({"open", "high", "low", "close", "liquidation_price", "mark_price"})
+PRICES = frozenset({"open", "high", "low", "close", "liquidation_price", "mark_price", "index_price"})
 
 
 def minutes(records: Sequence[PerpMinute], series: Mapping[str, SeriesRef]) -> pa.RecordBatch:

@@ -10,14 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, Driver, driver, writing
+from app.locks import MAKING_LOCK, RUNNING_LOCK
 from app.models import ImportBatch
 from app.services import merge, undo
 from app.services.queries import Query, sql
 
-RUNNING_LOCK = 7_022_008
-"""Held with the number of a batch for as long as its import runs."""
-MAKING_LOCK = 7_022_005
-"""Held by whoever makes or removes entities, instruments and series for an import."""
 REMOVALS = ("series", "metric_series", "metrics", "instruments", "entities", "exchanges", "sources")
 
 Via = Literal["api", "command line"]

@@ -10,16 +10,16 @@ from app.services.queries import Query, sql
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WICKS = Template("""
-select c.*, w.side, w.percent::float8 as wick_pct
+select c.*, w.side, w.percent as wick_pct
 from ($candles) c
 cross join lateral (select high::numeric, low::numeric, greatest(open, close)::numeric, least(open, close)::numeric)
   as p(high, low, top, bottom)
 cross join lateral (values
-  ('upper', 100 * (p.high - p.top) / nullif(p.top, 0), $upper::float8),
-  ('lower', 100 * (p.bottom - p.low) / nullif(p.bottom, 0), $lower::float8)) as w(side, percent, least)
-where w.percent >= w.least::numeric
+  ('upper', (100 * (p.high - p.top) / nullif(p.top, 0))::float8, $upper::float8),
+  ('lower', (100 * (p.bottom - p.low) / nullif(p.bottom, 0))::float8, $lower::float8)) as w(side, percent, least)
+where w.percent >= w.least
 """)
-"""Exact numbers: in floats a high of 10.2 over a close of 10 is 1.99999999999999 percent."""
+"""Exact numbers: in floats a high of 10.2 over a close of 10 is 1.99999999999999 percent. Compared is what is shown."""
 
 
 def candles(perps: Perps, start: datetime, end: datetime, interval: timedelta) -> Query:
@@ -27,6 +27,11 @@ def candles(perps: Perps, start: datetime, end: datetime, interval: timedelta) -
     name = "from_hours" if interval >= HOUR else "from_minutes"
     narrow = (perps.exchanges, perps.margin, perps.source, perps.known_at)
     return Query(sql("candles", name), (perps.entity_id, start, end, interval, *narrow), start=1, end=2)
+
+
+def made_of(interval: timedelta) -> tuple[str, ...]:
+    """The facts that candles (and takers' volumes) of this length are made of."""
+    return ("perp_1h", "perp_1m") if interval >= HOUR else ("perp_1m",)
 
 
 def last_closed(moment: datetime, interval: timedelta) -> tuple[datetime, datetime]:

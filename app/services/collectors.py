@@ -1,10 +1,10 @@
 """How live collectors fare, as they tell of themselves, and which contracts they are for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, writing
@@ -49,13 +49,19 @@ async def contracts(db: Database, exchange: str, assets: int, since: datetime) -
     return [row["symbol"] for row in rows]
 
 
-async def begin(db: Database, source: str) -> datetime | None:
-    """The collectors of a source begin anew; when those before them last heard anything."""
+async def heard(db: Database, source: str) -> Mapping[str, datetime]:
+    """When each collector of a source last heard anything, by its id; one that never did: when it began."""
+    last = func.coalesce(Collector.last_message_at, Collector.started_at)
     async with writing(db) as connection:
-        mine = Collector.source == source
-        last = (await connection.execute(select(func.max(Collector.last_message_at)).where(mine))).scalar()
-        await connection.execute(delete(Collector).where(mine))
-    return last
+        rows = await connection.execute(select(Collector.id, last).where(Collector.source == source))
+        return {row[0]: row[1] for row in rows}
+
+
+async def begin(db: Database, source: str, now: datetime) -> None:
+    """The collectors of a source begin anew; what those before them did not hear is in the ledger of gaps."""
+    begun = update(Collector).where(Collector.source == source).values(started_at=now, last_message_at=None)
+    async with writing(db) as connection:
+        await connection.execute(begun)
 
 
 async def tell(db: Database, source: str, reports: Sequence[Report]) -> None:
@@ -74,6 +80,13 @@ async def tell(db: Database, source: str, reports: Sequence[Report]) -> None:
 
 def _clean(words: str) -> str:
     return words.replace("\x00", "")[:MAX_WORDS]
+
+
+async def there(db: Database) -> tuple[bool, bool]:
+    """Whether there are any collectors at all, and any instruments they could be for."""
+    row = await db.reads.fetchrow("select exists (select from collector), exists (select from instrument)")
+    assert row is not None  # noqa: S101 - no table, one row
+    return row[0], row[1]
 
 
 def collectors(sources: Sequence[str] | None = None, state: str | None = None) -> Query:

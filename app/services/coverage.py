@@ -45,4 +45,7 @@ async def why_empty(db: Database, dataset: Dataset, perps: Perps, start: datetim
         return f"no rows: before our history, which begins {first}"
     if start > span["last"]:
         return f"no rows: nothing newer than {last} is stored"
-    return f"no rows: nothing in this window that these filters and known_at leave; stored from {first} to {last}"
+    if not span.get("told", True):
+        return f"no rows: not told in this window, nor of the first and last minutes stored, from {first} to {last}"
+    filters = "these filters and known_at" if perps.known_at else "these filters"
+    return f"no rows: nothing in this window that {filters} leave; stored from {first} to {last}"

@@ -21,9 +21,9 @@ select d.series_id, d.dataset, d.own, lower(h.span) as first, upper(h.span) as l
 from ({minutes}) d
 cross join lateral unnest(
   tstzmultirange(tstzrange(d.first, d.last)) - stored_minutes(d.series_id, d.dataset, d.first, d.last)) as h(span)
-where d.stored < d.expected
+where d.stored < d.expected and (d.own or d.dataset = 'candles_1m')
 """
-"""Looks for holes only in days that fall short."""
+"""Looks for holes only in days that fall short; what others tell beside candles, they tell as they like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,13 @@ class Pulled:
 async def detect(db: Database, pulled: Collection[Pulled], now: datetime, since: datetime | None = None) -> None:
     """Bring the ledger up to what is missing now, in all minutes or in those `since`: enter it, settle what has come.
 
-    Minutes of sources that are not `pulled` are expected until the last that is stored.
+    Minutes of sources that are not `pulled` are expected until the last that is stored. A look at all minutes is also
+    one at gaps that were given up, and forgets what was repaired long ago.
     """
     await gaps.forget_removed(db)
-    await gaps.settle(db, since or ALL_TIME, now)
+    if since is None:
+        await gaps.forget_repaired(db)
+    await gaps.settle(db, since or ALL_TIME, now, given_up=since is None)
     start = since or await db.reads.fetchval("select min(ts) from perp_1m") or now
     for scope in await _scopes(db, pulled, start, now):
         await gaps.note(db, await _holes(db, scope))

@@ -10,8 +10,9 @@ from app.services.queries import Query, sql
 Side = Literal["long", "short"]
 SIDES: Mapping[Side | None, int | None] = {"long": 1, "short": -1, None: None}
 DAY = timedelta(days=1)
-THINNED = ("binance", "okx")
+ONE_A_SECOND = frozenset({"binance", "okx"})
 """Exchanges that tell at most one liquidation of a contract a second: what is stored of theirs is a lower bound."""
+LOWER_BOUND = "{}: at most one liquidation of a contract a second is told, what is here is a lower bound"
 
 
 def told(perps: Perps, start: datetime, end: datetime, side: Side | None) -> Query:
@@ -28,6 +29,12 @@ def sums(perps: Perps, start: datetime, end: datetime, side: Side | None, interv
 def told_by(perps: Perps, moment: datetime, side: Side | None) -> Query:
     """The last liquidation of each side at or before an instant, a day old at the most."""
     return Query(sql("liquidations", "newest"), (perps.entity_id, moment - DAY, moment, *_narrow(perps, side)))
+
+
+def lower_bound(exchanges: Mapping[str, str | None]) -> tuple[str, ...]:
+    """A notice of what is made of liquidations of such exchanges: names of it (in order), each with its exchange."""
+    names = ", ".join(name for name, exchange in exchanges.items() if exchange in ONE_A_SECOND)
+    return (LOWER_BOUND.format(names),) if names else ()
 
 
 def _narrow(perps: Perps, side: Side | None) -> tuple[object, ...]:

@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from functools import cache
 
 from app.db import Driver
+from app.locks import WRITE_LOCK
 from app.models import Base
 from app.records import SAMPLES
 from app.services import latest
 
 STAGE = "stage"
 FRESH = "fresh"
-WRITE_LOCK = 7_022_100
 KEPT_APART = ("series_id", "ts", "known_at", "batch_id")
 """Columns of a fact that are not what it says."""
 

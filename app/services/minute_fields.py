@@ -12,8 +12,6 @@ UNCHANGING = frozenset({"o", "h", "l", "oi_usd", "interval_hours"})
 STRENGTHS = frozenset({"rsi1", "rsi60"})
 """What is computed from candles when it is asked for."""
 LIQUIDATED = frozenset({"lqside", "lqprice", "lqqty"})
-ONE_A_SECOND = frozenset({"binance", "okx"})
-"""Exchanges that tell of one liquidation a second at most, so that sums of them are lower bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ FIELDS: Mapping[str, Field] = {
         _column("lqprice", "liquidation_price", "Mean price of liquidations, by quantity.", PRICE),
         Field("lqqty", QUANTITY, LIQUIDATIONS, "Liquidated, both sides together.", COINS),
         _column("mark_price", "mark_price", "Mark price, the first sample in the minute.", PRICE),
+        _column("index_price", "index_price", "Index price, the first sample in the minute.", PRICE),
         _column("rsi1", "rsi1", "RSI(14) of closes of minutes.", "0 to 100"),
         _column("rsi60", "rsi60", "RSI(14) of closes of the hours completed by then.", "0 to 100"),
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from app.db import Database
 from app.services.perps import Perps
 from app.services.queries import Query, sql
 
@@ -21,6 +22,12 @@ def total(perps: Perps, first: datetime, last: datetime, step: timedelta, max_ag
     """The sum over perpetuals at every step, with the exchanges in it and those known before but silent."""
     arguments = (perps.entity_id, first, last, *_narrow(perps), step, max_age)
     return Query(sql("open_interest", "total"), arguments)
+
+
+async def is_told(db: Database, perps: Perps, start: datetime, end: datetime) -> bool:
+    """Whether there is any sample from `start` to `end`, that included."""
+    query = history(perps, start, end + timedelta(microseconds=1))
+    return await db.reads.fetchval(f"select exists ({query.text})", *query.arguments)
 
 
 def _narrow(perps: Perps) -> tuple[object, ...]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.db import Driver
+from app.locks import OUTBOX_LOCK
 from app.services.queries import sql
 
 CHANNEL = "perpstore"
-OUTBOX_LOCK = 7_022_009
 FACTS = frozenset({"funding", "predicted_funding", "open_interest"})
 PRUNE_EVERY = 100
 EVENTS_A_PAGE, ROWS_A_PAGE = 500, 5_000

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, Driver, writing
+from app.locks import PARTITION_LOCK
 
 Span = Literal["day", "month"]
 SPANS: dict[str, Span] = {
@@ -19,7 +20,6 @@ SPANS: dict[str, Span] = {
     "predicted_funding": "month",
 }
 THERE = "select bool_and(to_regclass(name) is not null) from unnest($1::text[]) name"
-PARTITION_LOCK = 7_022_002
 NAMES = {"day": "%Y%m%d", "month": "%Y%m"}
 IS_NATIVE = "select relkind = 'p' from pg_class where oid = to_regclass($1)"
 NATIVE = """

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import asyncpg
 
 from app.db import Database, Driver, driver, writing
+from app.locks import PERPSPEC_LOCK
 from app.models import Base
 from app.services.merge import KEPT_APART
 from app.services.minute_fields import FIELDS
@@ -34,7 +35,6 @@ RESERVED = frozenset(
 LONGEST = 62
 """Letters a name and any of its fields may have together: a column of a table has a name of 63 at most."""
 MOST_COLUMNS = 50
-PERPSPEC_LOCK = 7_022_200
 PATIENCE = "3s"
 
 KNOWN = """

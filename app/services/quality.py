@@ -90,12 +90,12 @@ def instrument_facts(exchange: str, symbol: str) -> Query:
 
 
 def freshness(
-    expected: Sequence[tuple[str, str, float]],
+    expected: Sequence[tuple[str, str, float | None]],
     now: datetime,
     sources: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
 ) -> Query:
-    """One row a source and dataset: its newest fact, against how often (seconds) the schedule asks for it."""
+    """One row a source and dataset: its newest fact, against how often (seconds; None: no saying) it is asked for."""
     columns = ([row[n] for row in expected] for n in range(3))
     return Query(sql("quality", "freshness"), (now, *columns, sources, datasets))
 

@@ -1,6 +1,8 @@
 """Retention: whole partitions that are older than a fact is kept are dropped, and it is noted what is gone.
 
 apply ── of each fact, the oldest first ── archive.written ── revisions, removed_before, the partition: one transaction
+
+Writers wait for the last step only: what they tell while the archive is being written has it written anew.
 """
 
 import asyncio
@@ -14,16 +16,20 @@ import asyncpg
 import pyarrow as pa
 
 from app.db import Database, Driver, driver, writing
+from app.locks import RETENTION_LOCK
 from app.services import archive, error_log, merge, partitions
 from app.services.partitions import Partition
 
-RETENTION_LOCK = 7_022_007
 LOCK_TIMEOUT = "300ms"
 """How long a drop waits for who reads; who comes to read meanwhile waits behind it."""
 TRIES, PAUSE_SECONDS = 5, 1.0
 BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 NO_ARCHIVE = (OSError, pa.ArrowException)
 MINE = "select pg_try_advisory_xact_lock($1, hashtext($2))"
+ROWS = """
+select count(*) as rows, sum(hash_record_extended(f.*, 0)) as said from {fact} f where f.ts >= $1 and f.ts < $2
+"""
+"""What all rows of a partition say. The newest `known_at` would not do: an import may bring an older one."""
 FORGET_REVISIONS = """
 delete from revision r using series s where r.fact = $1 and r.series_id = s.id and r.ts < $2
 """
@@ -33,6 +39,10 @@ on conflict (fact) do update set removed_before = greatest(r.removed_before, exc
 """
 
 logger = logging.getLogger(__name__)
+
+
+class Changed(Exception):
+    """A partition has been written to since it was read for the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ async def _of_fact(db: Database, fact: str, cutoff: datetime, folder: Path | Non
     try:
         while gone := await _oldest(db, fact, cutoff, folder):
             removed = removed.and_of(gone)
-    except BUSY:
+    except (*BUSY, Changed):
         logger.warning("retention of %s: it is in use all the time; it is tried again later", fact)
     except ConnectionError:
         raise
@@ -87,21 +97,38 @@ async def _oldest(db: Database, fact: str, cutoff: datetime, folder: Path | None
         if due is None:
             return None
         await copy.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
-        if folder is None:
-            await _drop(copy, fact, due)
-            return due
-        await copy.execute(f"lock table {due.table} in share mode")  # no late row is missed, and readers go on
-        async with archive.written(copy, fact, due, folder):
-            await _drop(copy, fact, due)
+        await (_archive(copy, fact, due, folder) if folder else _drop(copy, fact, due))
     return due
 
 
-async def _drop(copy: Driver, fact: str, due: Partition) -> None:
-    """Try a few times: each waits only briefly, since who comes to read meanwhile has to wait as well."""
+async def _archive(copy: Driver, fact: str, due: Partition, folder: Path) -> None:
+    """Archive and drop; a few times, where somebody writes to it meanwhile. Raises Changed where they always do."""
+    for left in reversed(range(TRIES)):
+        try:
+            rows = await _rows(copy, fact, due)
+            async with archive.written(copy, fact, due, folder):
+                await _drop(copy, fact, due, rows)
+            return
+        except Changed:
+            if not left:
+                raise
+
+
+async def _rows(copy: Driver, fact: str, part: Partition) -> asyncpg.Record | None:
+    return await copy.fetchrow(ROWS.format(fact=fact), part.start, part.end)
+
+
+async def _drop(copy: Driver, fact: str, due: Partition, archived: asyncpg.Record | None = None) -> None:
+    """Try a few times: each waits only briefly, since who comes to read meanwhile has to wait as well.
+
+    Raises Changed where its rows are not those `archived`.
+    """
     for left in reversed(range(TRIES)):
         try:
             async with copy.transaction():
                 await merge.lock(copy, fact)
+                if archived is not None and await _rows(copy, fact, due) != archived:
+                    raise Changed
                 await copy.execute(FORGET_REVISIONS, fact, due.end)
                 await copy.execute(NOTE, fact, due.end)
                 await partitions.drop(copy, fact, due)
@@ -112,6 +139,9 @@ async def _drop(copy: Driver, fact: str, due: Partition) -> None:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def removed_before(db: Database, fact: str) -> datetime | None:
-    """Before when rows of a fact were removed; None: none were."""
-    return await db.reads.fetchval("select removed_before from retention where fact = $1", fact)
+async def removed_before(db: Database, *facts: str) -> datetime | None:
+    """Before when rows of all these facts were removed; None: of one of them none were."""
+    return await db.reads.fetchval(
+        "select case when count(*) = cardinality($1) then min(removed_before) end from retention where fact = any($1)",
+        facts,
+    )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.db import Database
 from app.services import slices_text
+from app.services.minute_fields import STRENGTHS
 from app.services.minute_fields import field as field_of
 from app.services.perps import Margin
 from app.services.perpspecs import Perpspec
@@ -111,6 +112,16 @@ async def newest(db: Database) -> datetime | None:
 async def symbols(db: Database, entity_id: int) -> list[str]:
     """The native symbols of an asset's perpetuals."""
     return [row["symbol"] for row in await db.reads.fetch(sql("slices", "symbols"), entity_id)]
+
+
+async def lacks_changes(db: Database, query: Query, perpspecs: Sequence[Perpspec], known_at: datetime | None) -> bool:
+    """Whether only RSI is asked, and there are candles in the window of a statement: too few of them for any."""
+    if not all(STRENGTHS.issuperset(one.fields) for one in perpspecs):
+        return False
+    series, first, last = (query.arguments[place] for place in (0, START, END))
+    text = """select exists (select from perp_1m_known($4) k
+      where k.series_id = any($1::int[]) and k.ts >= $2 and k.ts < $3 and k.close is not null)"""
+    return await db.reads.fetchval(text, series, first, last, known_at)
 
 
 def closed_by(moment: datetime) -> datetime:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import asyncpg
 
 from app.db import Database, Driver, driver, writing
+from app.locks import ENTITY_LOCK
 from app.records import SourceAsset
 from app.services.queries import sql
 from app.services.source_match import Catalogue, Key, Known
-
-ENTITY_LOCK = 7_022_020
-"""Held by whoever changes which ids are which entity's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ import asyncpg
 from sqlalchemy import select, update
 
 from app.db import SESSION, Database, writing
+from app.locks import LEAD_LOCK
 from app.models import Exchange, Instrument
 from app.services.latest import LATEST
-
-LEAD_LOCK = 7_022_004
 
 
 async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime]:

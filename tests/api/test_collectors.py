@@ -47,3 +47,24 @@ async def test_they_are_in_the_metrics(client: httpx.AsyncClient, clean_database
     assert 'perpstore_collector_up{collector="okx:ws:0",source="okx"} 0.0' in text
     assert 'perpstore_collector_messages_total{collector="okx:ws:0",source="okx"} 5000.0' in text
     assert 'perpstore_collector_lag_seconds{collector="okx:ws:0",source="okx"} 1.5' in text
+
+
+async def test_why_there_are_none(writer: httpx.AsyncClient, clean_database: Database) -> None:
+    app = writer._transport.app  # type: ignore[attr-defined]
+
+    async def why(**params: str) -> str:
+        answer = (await writer.get("/admin/collectors", params=params)).json()
+        assert answer["data"] == []
+        return answer["meta"]["notices"][-1]
+
+    before = app.state.settings
+    try:
+        assert "PERPSTORE_SCHEDULER is off" in await why()
+        app.state.settings = before.model_copy(update={"scheduler": True, "streams": False})
+        assert "PERPSTORE_STREAMS is off" in await why()
+        app.state.settings = before.model_copy(update={"scheduler": True})
+        assert "no instruments known yet" in await why()
+        await told(clean_database)
+        assert "these filters" in await why(source="bybit")
+    finally:
+        app.state.settings = before

@@ -153,7 +153,7 @@ async def test_coverage_of_candles_is_what_plain_counting_tells(
 async def test_coverage_of_what_else_a_minute_holds(
     client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]
 ) -> None:
-    """Only what the exchange itself tells is expected every minute, from the first to the last."""
+    """Of whoever tells it, every minute from the first to the last."""
     dice, expected = random.Random(4), dict[tuple[str, str], Days]()
     for name, values in WIDE.items():
         step = (5 if name == "long_short" else 1) * MINUTE
@@ -161,7 +161,8 @@ async def test_coverage_of_what_else_a_minute_holds(
         told = some(dice, due, 0, -1)
         for one in market:
             await tell(clean_database, one, [(t - DAY) // MINUTE for t in told], **values)
-        expected[name, "binance"] = counted(told, due)
+        for source in ("binance", "import"):
+            expected[name, source] = counted(told, due)
     assert await found(client) == expected
     only = await found(client, dataset="long_short,OPEN_INTEREST")
     assert {name for name, _ in only} == {"long_short", "open_interest"}
@@ -184,3 +185,13 @@ async def test_today_is_counted_up_to_now(client: httpx.AsyncClient, clean_datab
     found = await rows(client, "/quality/coverage", dataset="candles_1m")
     assert sum(row["expected"] for row in found) in (90, 91)
     assert sum(row["stored"] for row in found) == 30
+
+
+async def test_why_there_are_none(client: httpx.AsyncClient, clean_database: Database) -> None:
+    async def why(path: str) -> str:
+        answer = (await client.get(path)).json()
+        assert answer["data"] == []
+        return answer["meta"]["notices"][-1]
+
+    assert "the ledger is empty" in await why("/quality/gaps")
+    assert "nothing is stored" in await why("/quality/coverage")

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import pyarrow as pa
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db import Database
 from app.services import log
+from app.services.store import WIDE_MINUTE, put
 from tests.db import facts
 
 
@@ -84,6 +86,31 @@ async def test_freshness(client: httpx.AsyncClient, clean_database: Database) ->
     assert found["bybit"]["late"]
     assert (found["binance"]["late"], found["binance"]["newest"]) == (True, None)
     assert {row["dataset"] for row in rows} == {"funding"}
+
+
+async def test_freshness_of_what_only_collectors_tell(client: httpx.AsyncClient, clean_database: Database) -> None:
+    """The newest minute that has a value of it, not the newest minute."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    first, second = [await facts.series(clean_database, "bybit", name) for name in ("BTCUSDT", "ETHUSDT")]
+    told = [
+        {"series_id": first, "ts": now - timedelta(minutes=30), "long_short_ratio": 1.5, "sell_volume_base": 1.0},
+        {"series_id": second, "ts": now - timedelta(minutes=30), "long_short_ratio": 1.5, "sell_volume_base": None},
+        {"series_id": first, "ts": now - timedelta(minutes=1), "long_short_ratio": None, "sell_volume_base": 2.0},
+    ]
+    columns = pa.schema([WIDE_MINUTE.field(name) for name in (*told[0], "known_at")])
+    await put(clean_database, "perp_1m", [pa.RecordBatch.from_pylist(told, columns)])
+    died = {"series_id": first, "ts": now - timedelta(hours=5), "side": 1, "price": 1.0, "quantity": 1.0}
+    await put(clean_database, "liquidation", [facts.batch("liquidation", [died])])
+    asked = "/quality/freshness?dataset=long_short,liquidations,taker_volume"
+    found = {(row["source"], row["dataset"]): row for row in (await client.get(asked)).json()["data"]}
+    ratio, taker, liquidation = (found["bybit", name] for name in ("long_short", "taker_volume", "liquidations"))
+    assert (ratio["expected_every_s"], ratio["late"], ratio["series"]) == (300, True, 2)
+    assert 30 * 60 <= ratio["age_s"] < 32 * 60
+    assert (taker["expected_every_s"], taker["late"], taker["series"]) == (120, False, 1)
+    assert (liquidation["expected_every_s"], liquidation["late"], liquidation["series"]) == (None, None, 1)
+    assert liquidation["age_s"] >= 5 * 3600
+    assert (found["okx", "long_short"]["newest"], found["okx", "long_short"]["late"]) == (None, True)
+    assert ("hyperliquid", "long_short") not in found
 
 
 async def test_rejects(client: httpx.AsyncClient, clean_database: Database) -> None:

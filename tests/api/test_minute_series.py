@@ -58,6 +58,17 @@ class TestWicks:
         }
         await tell(clean_database, a, wicked)
 
+    async def test_asked_by_the_length_it_is_shown_with_it_is_told(
+        self, client: httpx.AsyncClient, clean_database: Database
+    ) -> None:
+        a = await series(clean_database, "binance", "A")
+        await tell(clean_database, a, {n: candle(10, 10.5 + n / 70, 9.5 - n / 90, 10 - n / 110) for n in range(40)})
+        shown = await rows(client, "/wicks/BTC", **HOUR)
+        assert len(shown) > 40
+        for row in shown:
+            found = await rows(client, "/wicks/BTC", **HOUR, min_pct=repr(row["wick_pct"]), side=row["side"])
+            assert row in found
+
     @pytest.mark.usefixtures("told")
     async def test_a_wick_as_long_as_asked_is_told_and_one_on_each_side_twice(self, client: httpx.AsyncClient) -> None:
         found = await rows(client, "/wicks/BTC", **HOUR)
@@ -249,6 +260,20 @@ class TestLiquidations:
         assert [row["exchange"] for row in told if row["dataset"] == "liquidations"] == ["bybit", "okx"]
 
 
+async def test_a_minute_without_a_liquidation_has_a_quantity_of_zero_and_no_side(
+    client: httpx.AsyncClient, clean_database: Database
+) -> None:
+    a = await series(clean_database, "bybit", "A")
+    zero = {"long_liquidation_base": 0.0, "short_liquidation_base": 0.0}
+    await tell(clean_database, a, {0: zero, 1: zero, 2: {"oi_base": 1.0}})
+    await liquidate(clean_database, a, [(at(0) + MINUTE, "short", 100.0, 2.0)])
+    found = await rows(client, "/perp-data/BTC", perpspecs="byb-lq", **HOUR)
+    assert [(r["time"], r["lqside"], r["lqprice"], r["lqqty"]) for r in found] == [
+        (iso(at(0)), None, None, 0), (iso(at(0) + MINUTE), "short", 100, 2),
+    ]  # fmt: skip
+    assert len(await rows(client, "/liquidations/BTC", **HOUR)) == 1
+
+
 async def test_of_two_tellers_of_a_minute_the_preferred_one(
     client: httpx.AsyncClient, clean_database: Database
 ) -> None:
@@ -288,3 +313,18 @@ async def test_two_kinds_told_of_one_minute_are_one_row_with_both(
     await tell(clean_database, a, {0: {"long_short_ratio": 2.0}})
     assert len(await rows(client, "/wicks/BTC", **HOUR)) == 2
     assert len(await rows(client, "/long-short/BTC", **HOUR)) == 1
+
+
+async def test_why_nobody_tells_a_ratio(client: httpx.AsyncClient, clean_database: Database) -> None:
+    """Few minutes tell one, so they are not all searched; only what was asked for is named."""
+    a = await series(clean_database, "binance", "A")
+    await tell(clean_database, a, {n: candle(10, 11, 9, 10) for n in (0, 30)})
+    for path, why in (("/long-short/BTC", "not told in this window"), ("/taker-volume/BTC", "not told in this window")):
+        asked = {"start": iso(at(0) + MINUTE), "end": iso(at(0) + 20 * MINUTE)}
+        answer = (await client.get(path, params=asked)).json()
+        assert answer["data"] == []
+        assert why in answer["meta"]["notices"][-1]
+    for more, named in (({}, False), ({"known_at": iso(at(2))}, True)):
+        answer = (await client.get("/candles/BTC", params={**asked, "interval": "1m", **more})).json()
+        assert answer["data"] == []
+        assert ("known_at" in answer["meta"]["notices"][-1]) is named

@@ -124,6 +124,40 @@ async def test_own_fields_are_read_with_changes_and_as_known_then(
     assert [row["vwap"] for row in before] == [200.0, 0.0, 210.0, 205.0]
 
 
+@pytest.mark.parametrize(("path", "joined"), [("/rolling/BTC", False), ("/perp-data/BTC", True)])
+async def test_hundreds_of_columns_in_every_form(
+    client: httpx.AsyncClient, clean_database: Database, path: str, joined: bool
+) -> None:
+    """More than a function of the database takes arguments."""
+    own = [f"own{number}" for number in range(50)]
+    for number in range(5):
+        await perpspecs.add(clean_database, perpspecs.Perpspec(f"bin-wide{number}", tuple(own)))
+    [series, *_] = (await plain.contracts(clean_database))["binance"]
+    await tell(clean_database, series, "own7", {50: 200.0, 51: 210.0})
+    names = ",".join(f"bin-wide{number}" for number in range(5))
+    asked = {"start": facts.DAY.isoformat(), "end": facts.at(2).isoformat(), "perpspecs": names}
+    asked |= {"joined": "true"} if joined else {}
+
+    async def told(form: str) -> httpx.Response:
+        return (await client.get(path, params={**asked, "format": form})).raise_for_status()
+
+    rows = (await told("json")).json()["data"]
+    assert len(rows[0]) > 200
+    assert rows[-1]["bin-wide4.own7" if joined else "own7"] == 210.0
+    assert (await told("columns")).json()["data"] == {name: [row[name] for row in rows] for name in rows[0]}
+    assert (await told("csv")).text.splitlines()[0].split(",") == list(rows[0])
+    arrow = pa.ipc.open_stream((await told("arrow")).content).read_all()
+    assert (arrow.num_rows, arrow.column_names) == (len(rows), list(rows[0]))
+
+
+async def test_wide_columns_of_all_perpspecs(client: httpx.AsyncClient) -> None:
+    """Those there are to start with, which had more columns than fifty together."""
+    for path in ("/rolling/BTC", "/perp-data/BTC?joined=true"):
+        answer = await client.get(path, params={"format": "columns"})
+        assert answer.status_code == 200, answer.text
+        assert any(notice.startswith("no rows: ") for notice in answer.json()["meta"]["notices"])
+
+
 async def test_used_at_once_by_other_processes_while_they_are_asked(clean_database: Database) -> None:
     """Two applications with warm connections are asked without a pause while a third process adds columns."""
     [series, *_] = (await plain.contracts(clean_database))["binance"]

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.db import Database
+from app.services import perpspecs
 from tests import plain_rolling as plain
 from tests.db import facts
 
@@ -273,14 +274,14 @@ async def test_nothing_says_why(client: httpx.AsyncClient, told: Any) -> None:
 
 
 async def test_sums_that_are_lower_bounds_say_so(client: httpx.AsyncClient, told: Any) -> None:
+    """In the same words as the list of liquidations does."""
     notices = {
         name: (await client.get("/perp-data/BTC", params={"perpspecs": name})).json()["meta"]["notices"]
         for name in ("bin-lq", "okx-lq", "byb-lq", "bin-oi")
     }
-    assert {name for name, told in notices.items() if any("lower bound" in notice for notice in told)} == {
-        "bin-lq",
-        "okx-lq",
-    }
+    said = ": at most one liquidation of a contract a second is told, what is here is a lower bound"
+    assert {name for name, told in notices.items() if f"{name}{said}" in told} == {"bin-lq", "okx-lq"}
+    assert not [notice for name in ("byb-lq", "bin-oi") for notice in notices[name] if said in notice]
 
 
 @pytest.mark.parametrize("form", ["columns", "csv", "ndjson", "parquet", "arrow"])
@@ -290,3 +291,45 @@ async def test_forms(client: httpx.AsyncClient, told: Any, path: str, form: str)
     answer = await client.get(path, params={"perpspecs": ALL, "format": form, **window})
     assert answer.status_code == 200
     assert len(answer.content) > 300
+
+
+async def test_why_there_is_no_strength(client: httpx.AsyncClient, told: Any, clean_database: Database) -> None:
+    """Candles there are, but not so many in a row."""
+    await clean_database.reads.execute("delete from perp_1m where date_part('minute', ts)::int % 10 = 9")
+    for path in (
+        "/perp-data/BTC",
+        "/rolling/BTC",
+        "/perp-data/BTC?joined=true",
+        "/rolling?at=" + stamp(FIRST + 9 * plain.MINUTE),
+    ):
+        asked = {} if "at=" in path else WINDOW
+        answer = (await client.get(path, params={**dict(httpx.URL(path).params), **asked, "perpspecs": "rsi"})).json()
+        assert answer["data"] == []
+        assert "fewer than 14 changes" in answer["meta"]["notices"][-1], path
+
+
+async def test_strength_of_one_exchange(client: httpx.AsyncClient, told: Any, clean_database: Database) -> None:
+    """Under another name, and of that exchange only."""
+    series = [one for name in SHORT for one in told[1][name]]
+    run = """insert into perp_1m (series_id, ts, close)
+      select s, $2::timestamptz + n * interval '1 minute', 100 + n % 7 + s
+      from unnest($1::int[]) s, generate_series(60, 100) n
+      on conflict (series_id, ts) do update set close = excluded.close"""
+    await clean_database.reads.execute(run, series, FIRST)
+    asked = {**WINDOW, "end": facts.at(2).isoformat()}
+    await perpspecs.add(clean_database, perpspecs.Perpspec("okx-strong", ("rsi1",)))
+    try:
+        everywhere = await rows(client, "/rolling/BTC", perpspecs="rsi", **asked)
+        found = await rows(client, "/rolling/BTC", perpspecs="okx-strong", **asked)
+    finally:
+        await clean_database.reads.execute("delete from perpspec where name = 'okx-strong'")
+    assert {row["exchange"] for row in everywhere} == {"binance", "okx"}
+    wanted = [(row["time"], row["rsi1"]) for row in everywhere if row["exchange"] == "okx" and row["rsi1"] is not None]
+    assert [(row["time"], row["rsi1"]) for row in found] == wanted
+    assert len(wanted) > 20
+
+
+@pytest.mark.parametrize("path", ["/perp-data/BTC", "/perp-data/BTC?joined=true", "/rolling/BTC", "/rolling"])
+async def test_an_instant_to_come_is_now(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path, params={**dict(httpx.URL(path).params), "at": "2099-01-01T00:00:00Z"})
+    assert "at is in the future: clamped to now" in answer.json()["meta"]["notices"]

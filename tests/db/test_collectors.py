@@ -1,8 +1,10 @@
 """Which contracts are collected, and what collectors tell of themselves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.db import Database
+from app.ingest.telling import Telling
 from app.records import Instrument, OpenInterest, PerpMinute
 from app.services import batch, collectors, reference, store
 from app.services.collectors import Report
@@ -65,12 +67,34 @@ def report(id: str, messages: int, error: str | None = None) -> Report:
 
 async def test_collectors_tell_of_themselves_and_those_before_them_are_forgotten(clean_database: Database) -> None:
     db = clean_database
-    assert await collectors.begin(db, "okx") is None
+    assert await collectors.heard(db, "okx") == {}
     await collectors.tell(db, "okx", [report("okx:a:0", 1), report("okx:a:1", 1)])
     first = await db.reads.fetchval("select started_at from collector where id = 'okx:a:0'")
     await collectors.tell(db, "okx", [report("okx:a:0", 9, "bad\0 " + "x" * 900)])
     [row] = await db.reads.fetch("select * from collector")
     assert (row["id"], row["messages"], row["started_at"]) == ("okx:a:0", 9, first)
     assert len(row["error"]) == collectors.MAX_WORDS
-    assert await collectors.begin(db, "okx") == NOW
-    assert await db.reads.fetchval("select count(*) from collector") == 0
+
+
+async def test_when_a_collector_was_last_heard_stays_known_until_others_begin(clean_database: Database) -> None:
+    db, later = clean_database, NOW + timedelta(minutes=7)
+    silent = replace(report("okx:b:0", 0), last_message_at=None)
+    await collectors.tell(db, "okx", [report("okx:a:0", 1), silent])
+    started = await db.reads.fetchval("select started_at from collector where id = 'okx:b:0'")
+    for _ in range(2):
+        assert await collectors.heard(db, "okx") == {"okx:a:0": NOW, "okx:b:0": started}
+    await collectors.begin(db, "okx", later)
+    assert await collectors.heard(db, "okx") == {"okx:a:0": later, "okx:b:0": later}
+    await collectors.tell(db, "okx", [silent])
+    assert await collectors.heard(db, "okx") == {"okx:b:0": later}
+
+
+async def test_what_goes_wrong_again_and_again_is_written_down_once_an_hour(clean_database: Database) -> None:
+    telling = Telling(clean_database, "okx")
+    for minutes in (0, 1, 59, 61):
+        telling.wrong("topic_refused", "candle1m of BTC")
+        telling.wrong("topic_refused", f"candle1m of {minutes}")
+        await telling.tell([], NOW + timedelta(minutes=minutes))
+    rows = await clean_database.reads.fetch("select * from error_log where message like '%BTC' order by id")
+    assert [(row["place"], row["source"], row["code"]) for row in rows] == [("collector", "okx", "topic_refused")] * 2
+    assert await clean_database.reads.fetchval("select count(*) from error_log") == 6

@@ -1,16 +1,19 @@
 """What is missing is found, entered once, and settled when it has come."""
 
+import asyncio
 import random
+import re
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from app.db import Database
+from app.db import Database, driver, writing
 from app.records import Instrument
-from app.services import gaps, holes, reference
+from app.services import claims, gaps, holes, reference
 from app.services.gaps import Hole
 from app.services.holes import Pulled
+from app.services.queries import sql
 from app.services.store import put
 from tests.db.facts import DAY, batch, series
 from tests.db.minutes import CANDLE, MINUTE, WIDE, ledger, look, minute, tell
@@ -144,12 +147,108 @@ async def test_a_collector_notes_minute_by_minute(clean_database: Database, mine
     assert await ledger(db) == [("candles_1m", 5, 20, "open", OUTAGE), ("liquidations", 1, 4, "open", OUTAGE)]
     await tell(db, mine, range(20))
     await look(db, 20)
-    await gaps.note(db, [Hole(mine, "candles_1m", minute(5), minute(6))])
+    await db.reads.execute("delete from perp_1m where ts = $1", minute(7))
+    await gaps.note(db, [Hole(mine, "candles_1m", minute(5), minute(9))])
     assert await ledger(db) == [
         ("candles_1m", 5, 20, "repaired", OUTAGE),
-        ("candles_1m", 5, 6, "open", OUTAGE),
+        ("candles_1m", 7, 8, "open", OUTAGE),
         ("liquidations", 1, 4, "open", OUTAGE),
     ]
+
+
+@pytest.mark.parametrize("dataset", ["candles_1m", "liquidations"])
+async def test_a_hole_that_grows_while_it_is_repaired(clean_database: Database, mine: int, dataset: str) -> None:
+    """A collector tells the whole of it each minute, from its beginning."""
+    db = clean_database
+    for last in (12, 13):
+        await gaps.note(db, [Hole(mine, dataset, minute(10), minute(last))])
+        claimed = await claims.claim(db, "binance", timedelta(minutes=5))
+        assert claimed
+        if dataset == "candles_1m":
+            await tell(db, mine, range(10, last))
+        await gaps.note(db, [Hole(mine, dataset, minute(10), minute(last + 1))])
+        await claims.asked(db, claimed, "asked", minute(1000))
+    assert await ledger(db) == [
+        (dataset, first, last, state, OUTAGE)
+        for first, last, state in ((10, 12, "repaired"), (12, 13, "repaired"), (13, 14, "open"))
+    ]
+
+
+async def test_of_events_what_is_young_stays_open_and_what_is_forgotten_is_given_up(
+    clean_database: Database, mine: int
+) -> None:
+    db = clean_database
+    await gaps.note(db, [Hole(mine, "liquidations", minute(0), minute(100))])
+    claimed = await claims.claim(db, "binance", timedelta(minutes=5))
+    assert claimed
+    forgotten, claimed = await claims.cut(db, claimed, minute(30))
+    await claims.hopeless(db, forgotten, "forgotten")
+    await claims.asked(db, claimed, "asked", minute(80))
+    assert await ledger(db) == [
+        ("liquidations", 0, 30, "unfillable", GONE),
+        ("liquidations", 30, 80, "repaired", OUTAGE),
+        ("liquidations", 80, 100, "open", OUTAGE),
+    ]
+
+
+async def test_who_waits_for_the_ledger_waits_without_a_connection(clean_database: Database, mine: int) -> None:
+    db = clean_database
+    await gaps.note(db, [Hole(mine, "candles_1m", minute(0), minute(1))])
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = $1"
+    async with db.reads.acquire() as other, asyncio.TaskGroup() as group, other.transaction():
+        await other.execute("select pg_advisory_xact_lock($1)", gaps.LEDGER_LOCK)
+        for number in range(30):
+            group.create_task(gaps.note(db, [Hole(mine, "candles_1m", minute(number), minute(number + 1))]))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(5), writing(db) as connection:
+            copy = await driver(connection)
+            assert await copy.fetchval(waiting, gaps.LEDGER_LOCK) == 1
+    assert await ledger(db) == [("candles_1m", 0, 30, "open", OUTAGE)]
+
+
+async def test_a_note_looks_only_at_what_is_near(clean_database: Database, mine: int) -> None:
+    """Of a series with a month of isolated minutes; a thousand more are entered some at a time."""
+    db = clean_database
+    await db.reads.execute(
+        """insert into gap (series_id, dataset, first, last, reason, state)
+        select $1, 'candles_1m', $2::timestamptz + n * interval '2 minutes', $2::timestamptz
+          + n * interval '2 minutes' + interval '1 minute', 'outage', s
+        from generate_series(1, 20000) n, unnest('{unfillable, repaired}'::text[]) s""",
+        *(mine, minute(-50_000)),
+    )
+    await db.reads.execute("analyze gap")
+    told = [[mine], ["candles_1m"], [minute(-9999)], [minute(-9998)], [OUTAGE], ["open"], [None]]
+    for name, arguments in (("note", told), ("join", told[:4])):
+        async with db.reads.acquire() as connection, connection.transaction():
+            rows = await connection.fetch("explain (analyze, timing off, costs off) " + sql("gaps", name), *arguments)
+        plan = "\n".join(row[0] for row in rows)
+        assert "Seq Scan on gap" not in plan, plan
+        assert max(int(float(n)) for n in re.findall(r"rows=([\d.]+)", plan)) < 10, plan
+
+
+async def test_what_was_repaired_is_forgotten_after_a_month(clean_database: Database, mine: int) -> None:
+    db = clean_database
+    await tell(db, mine, [*range(5), *range(10, 15), *range(20, 25)])
+    await look(db, 25)
+    await tell(db, mine, range(5, 10))
+    await look(db, 25)
+    for days, left in ((29, [(5, 10), (15, 20)]), (2, [(15, 20)])):
+        await db.reads.execute("update gap set settled_at = settled_at - $1::interval", timedelta(days=days))
+        await look(db, 25, 0)
+        await look(db, 25)
+        assert [gap[1:3] for gap in await ledger(db)] == left
+
+
+async def test_at_what_was_given_up_only_the_look_at_everything_looks_again(
+    clean_database: Database, mine: int
+) -> None:
+    db = clean_database
+    await gaps.note(db, [Hole(mine, "candles_1m", minute(2), minute(5), GONE, "unfillable")])
+    await tell(db, mine, range(10))
+    await look(db, 10, 0)
+    assert await ledger(db) == [("candles_1m", 2, 5, "unfillable", GONE)]
+    await look(db, 10)
+    assert await ledger(db) == [("candles_1m", 2, 5, "repaired", GONE)]
 
 
 async def test_no_two_overlap_whoever_writes(clean_database: Database, mine: int) -> None:

@@ -83,11 +83,33 @@ async def test_a_minute_of_several_imports(own: Database) -> None:
         for inserted in (1, 0):
             answer = await bring(own, dataset, row)
             assert (answer.inserted, answer.updated, answer.received) == (inserted, 0, 1), dataset
+    rounded = {"time": "2025-08-21T00:02:00Z", "long_short_ratio": 1.8105, "long_share": 0.6442, "short_share": 0.3558}
+    assert (await bring(own, "long-short", {**BTC, **rounded})).inserted == 1, "the four digits exchanges tell"
+    await own.reads.execute("delete from perp_1m where long_short_ratio > 1.8")
     columns = ("close", "volume_base", "buy_volume_base", "sell_volume_base", "long_short_ratio", "vwap", *LAID[1:])
     (found,) = await stored(own, "perp_1m", *columns)
     assert found[2:] == (10, 9, 5, 4, pytest.approx(1.5), -1.5, 1, 0)
     answer = await bring(own, "perp-data", {**BTC, "vwap": 2.5})
     assert (answer.inserted, answer.updated) == (0, 1)
+
+
+@pytest.mark.parametrize("interval", ["1m", "1h"])
+async def test_takers_beside_candles(clean_database: Database, interval: str) -> None:
+    told = {"interval": interval}
+    later = "2025-08-21T01:00:00Z"
+    await bring(clean_database, "candles", candle(volume_base=9.0, buy_volume_base=5.0, **told),
+                candle(time=later, volume_base=9.0, buy_volume_base=5.0, **told))  # fmt: skip
+    takers = {**BTC, **told, "buy_volume_base": 5.0, "sell_volume_base": 4.05}
+    fits = await bring(clean_database, "taker-volume", takers, {**takers, "time": "2025-08-21T02:00:00Z"})
+    assert fits.notices == ()
+    usd = {**takers, "buy_volume_base": 500.0}
+    replaced = "1 candle told another `buy_volume_base`: that of these rows replaces it"
+    over = "1 candle told less `volume_base` than takers bought and sold by these rows: are they in coins?"
+    for dry_run in (True, False):
+        assert (await bring(clean_database, "taker-volume", usd, dry_run=dry_run)).notices[:2] == (replaced, over)
+    assert (await bring(clean_database, "taker-volume", usd)).notices == (over,), "said once more, it replaces nothing"
+    sold = {**BTC, **told, "time": later, "sell_volume_base": 4.0}
+    assert (await bring(clean_database, "taker-volume", sold)).notices == ()
 
 
 async def test_hours_of_takers(clean_database: Database) -> None:
@@ -120,6 +142,8 @@ REFUSED = {
         ({**BTC, "long_share": 60, "short_share": 40}, "shares"),
         ({**BTC, "long_share": 1, "short_share": 0}, "shares"),
         ({**BTC, "long_short_ratio": -1}, "negative"),
+        ({**BTC, "long_short_ratio": 1, "long_share": 0.9, "short_share": 0.1}, "contradiction"),
+        ({**BTC, "long_short_ratio": 1.8105, "short_share": 0.3}, "contradiction"),
     ],
     "taker-volume": [
         (BTC, "no_value"),

@@ -13,6 +13,7 @@ from app.services.batches import Writer
 from tests.api.bringing import contents
 from tests.db.facts import DAY, batch, series
 from tests.db.importing import bring
+from tests.db.minutes import tell
 from tests.db.test_import_minutes import LAID, own
 from tests.db.test_take_back import write
 
@@ -45,6 +46,15 @@ async def test_events_that_are_pulled_are_laid(clean_database: Database) -> None
     known = "select max(known_at) from perp_1m having max(known_at) >= (select max(known_at) from liquidation)"
     assert await clean_database.reads.fetchval(known) is not None, "not before what it is made of"
     assert await clean_database.reads.fetchval("select count(*) from import_span") == 0
+
+
+async def test_what_comes_late_is_laid_over_a_minute_that_was_told_to_have_none(clean_database: Database) -> None:
+    btc = await series(clean_database, "okx", "BTC-USDT-SWAP")
+    await tell(clean_database, btc, [0, 1], long_liquidation_base=0.0, short_liquidation_base=0.0)
+    await write(clean_database, "liquidation", [event(btc, 59, 3.0, -1, 14.0)], by=None)
+    assert await laid(clean_database) == [(0, 14, 0, 3), (1, None, 0, 0)]
+    said = "select said->>'short_liquidation_base' from revision where fact = 'perp_1m'"
+    assert await clean_database.reads.fetchval(said) == "0", "until then nobody knew of it"
 
 
 async def test_what_is_laid_is_not_known_before_the_rest_of_its_row(clean_database: Database) -> None:

@@ -1,10 +1,12 @@
 """Retention drops what is old and nothing else, and leaves readers alone."""
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, get_args
 
 import asyncpg
 import duckdb
@@ -14,7 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from app.db import Database, connected, writing
-from app.services import compression, partitions, retention, storage
+from app.records import Liquidation, Position
+from app.services import archive, compression, partitions, reference, retention, storage
+from app.services.batch import apart, columns
+from app.services.importing import import_files, options
 from app.services.store import WIDE_MINUTE, put
 from tests.db.facts import batch, series
 
@@ -23,10 +28,13 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 MIDNIGHT = NOW.replace(hour=0, minute=0)
 
 
-def minutes(series_id: int, day: datetime, count: int = 3, price: float = 100.0) -> pa.RecordBatch:
-    """So many minutes from the start of a day, with a candle and a long/short ratio."""
+def minutes(
+    series_id: int, day: datetime, count: int = 3, price: float = 100.0, known_at: datetime | None = None
+) -> pa.RecordBatch:
+    """So many minutes from the start of a day, with a candle and a long/short ratio; `known_at` None: when stored."""
     candle = dict.fromkeys(("open", "high", "low", "close"), price)
-    rows = [{"series_id": series_id, "ts": day + n * MINUTE, **candle, "long_short_ratio": 1.5} for n in range(count)]
+    said = {"series_id": series_id, **candle, "long_short_ratio": 1.5, "known_at": known_at}
+    rows = [{**said, "ts": day + n * MINUTE} for n in range(count)]
     names = ("series_id", "ts", *candle, "long_short_ratio", "known_at")
     return pa.RecordBatch.from_pylist(rows, pa.schema([WIDE_MINUTE.field(name) for name in names]))
 
@@ -38,9 +46,10 @@ async def filled(clean_database: Database) -> AsyncIterator[Database]:
     to = await series(db, "bybit", "BTCUSDT")
     for days in (12, 11, 10, 9, 1, 0):
         await put(db, "perp_1m", [minutes(to, MIDNIGHT - days * DAY)])
-    old = {"series_id": to, "ts": MIDNIGHT - 12 * DAY + MINUTE}
-    await put(db, "liquidation", [batch("liquidation", [{**old, "side": 1, "price": 100.0, "quantity": 2.0}])])
-    await put(db, "open_interest", [batch("open_interest", [{**old, "oi_usd": 1e6}])])
+    then = MIDNIGHT - 12 * DAY + MINUTE
+    closed = {"series_id": to, "ts": apart(then, "long", 100.0, 2.0), "side": 1, "price": 100.0, "quantity": 2.0}
+    await put(db, "liquidation", [batch("liquidation", [closed])])
+    await put(db, "open_interest", [batch("open_interest", [{"series_id": to, "ts": then, "oi_usd": 1e6}])])
     yield db
     for fact in ("perp_1m", "liquidation", "open_interest"):
         async with db.reads.acquire() as connection:
@@ -184,7 +193,30 @@ async def test_the_archive_has_every_column_and_row(filled: Database, tmp_path: 
         assert rows[name].to_list() == [row[name] for row in stored], name
     assert rows["time"].to_list() == [row["ts"] for row in stored]
     killed = pl.read_parquet(f"{tmp_path}/liquidations/**/*.parquet")
-    assert killed.select("side", "price", "quantity").rows() == [(1, 100.0, 2.0)]
+    assert killed.select("side", "price", "quantity").rows() == [("long", 100.0, 2.0)]
+
+
+async def test_what_was_archived_can_be_brought_back(filled: Database, tmp_path: Path) -> None:
+    to = await series(filled, "binance", "1000PEPEUSDT", "1000PEPE")
+    day = MIDNIGHT - 12 * DAY
+    told = [Liquidation("1000PEPEUSDT", day + n * MINUTE, side, 0.0123, 7.5 + n)
+            for n in range(3) for side in get_args(Position)]  # fmt: skip
+    found, _ = columns(told, await reference.series_of(filled, "binance", "binance"))
+    await put(filled, "liquidation", [found["liquidation"]])
+    await put(filled, "perp_1m", [minutes(to, day)])
+    liquidations = "select series_id, ts, side, price, quantity, known_at from liquidation order by series_id, ts"
+    candles = """select series_id, ts, open, high, low, close, known_at from perp_1m
+        where ts < $1 and close is not null order by series_id, ts"""
+    limit = MIDNIGHT - 10 * DAY
+    before = await filled.reads.fetch(liquidations), await filled.reads.fetch(candles, limit)
+    assert list(map(len, before)) == [7, 9]
+    await retention.apply(filled, {"perp_1m": 10, "liquidation": 10}, NOW, tmp_path)
+    assert await filled.reads.fetch(liquidations) == []
+    for dataset, folder in (("liquidations", "liquidations"), ("candles", "perp-1m")):
+        answer = await import_files(filled, dataset, files(tmp_path / folder), options(dataset))
+        assert (answer.rejected, answer.inserted) == ((), answer.received)
+    after = await filled.reads.fetch(liquidations), await filled.reads.fetch(candles, limit)
+    assert after == before
 
 
 async def test_what_is_dropped_again_does_not_replace_the_archive(filled: Database, tmp_path: Path) -> None:
@@ -216,6 +248,62 @@ async def test_readers_go_on_while_a_day_is_archived(filled: Database, tmp_path:
         await reader.close()
     assert removed.partitions == 0
     assert not files(tmp_path)  # what was written is of what is still here
+
+
+@pytest.fixture
+def written_to(filled: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, datetime | None], None]:
+    """Has a day written to so many times, each after a file of it was made."""
+
+    def write(times: int, known_at: datetime | None = None) -> None:
+        archived, prices = archive._write, iter(range(200, 200 + times))
+
+        async def and_write(*told: Any) -> None:
+            await archived(*told)
+            if price := next(prices, None):
+                to = await filled.reads.fetchval("select min(series_id) from perp_1m")
+                async with asyncio.timeout(5):
+                    await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 12 * DAY, 1, price, known_at)])
+
+        monkeypatch.setattr(archive, "_write", and_write)
+
+    return write
+
+
+@pytest.mark.parametrize("known_at", [None, MIDNIGHT - 12 * DAY + MINUTE])
+async def test_writers_do_not_wait_for_the_archive_and_what_they_tell_is_in_it(
+    filled: Database,
+    tmp_path: Path,
+    written_to: Callable[[int, datetime | None], None],
+    known_at: datetime | None,
+) -> None:
+    written_to(1, known_at)
+    (removed,) = await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    assert removed.partitions == 1
+    (file,) = files(tmp_path)
+    assert pl.read_parquet(file)["close"].to_list() == [200.0, 100.0, 100.0]
+
+
+async def test_a_day_that_is_always_written_to_stays(
+    filled: Database, tmp_path: Path, written_to: Callable[[int, datetime | None], None], impatient: None
+) -> None:
+    written_to(2, None)
+    (removed,) = await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    assert removed.partitions == 0
+    assert not files(tmp_path)
+    assert await filled.reads.fetchval("select max(close) from perp_1m") == 201.0
+    (removed,) = await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    assert removed.partitions == 1
+
+
+async def test_the_names_of_the_archive_are_on_the_disk(
+    filled: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda opened: synced.add(os.fstat(opened).st_ino))
+    await retention.apply(filled, {"perp_1m": 11}, NOW, tmp_path)
+    (file,) = files(tmp_path)
+    folders = [file.parent, file.parent.parent, tmp_path / "perp-1m", tmp_path]
+    assert {folder.stat().st_ino for folder in folders} <= synced
 
 
 async def test_storage_tells_of_partitions_and_what_is_gone(filled: Database) -> None:

@@ -133,6 +133,14 @@ def test_beside_a_running_server(environment: Environment, rates: Path) -> None:
         assert time.monotonic() - begun < 5
 
 
+def test_a_perpspec_says_which_database_it_is_in(environment: Environment) -> None:
+    folder = str(Path(environment["PERPSTORE_DATA_DIR"]).resolve())
+    added = run(environment, "perpspec", "add", "bin-vwap", "vwap")
+    assert lines(added.stderr) == [f"registered in PostgreSQL, embedded: {folder}"]
+    again = document(run(environment, "perpspec", "add", "bin-vwap", "vwap", "--json"))
+    assert (again["made"], again["database"]["folder"]) == (False, folder)
+
+
 def test_a_killed_server_comes_back_with_its_data(environment: Environment) -> None:
     with serving(environment) as (server, url):
         assert httpx.get(f"{url}/health/ready").status_code == 200

@@ -23,9 +23,11 @@ from app.services import gaps, reference
 from app.services.gaps import Hole
 from tests.conftest import ROOT
 from tests.e2e.rounds import MINUTE, Clock, bars, source, stored
-from tests.replay import Replay, broken, slow
+from tests.replay import Fault, Replay, broken, slow
 from tests.replayed import hyperliquid as hyperliquid_replayed
 from tests.replayed import markets as world
+
+UNKNOWN = Fault(400, b'{"code":-1121,"msg":"Invalid symbol."}')
 
 
 async def held(engine: Engine, found: Source, symbol: str = "BTCUSDT") -> int:
@@ -159,6 +161,42 @@ async def test_quiet_minutes_are_given_up(engine: Engine, replay: Replay, monkey
     await watch(engine, [found], None)
     await repair.repair(engine, [found])
     assert len(replay.asked) == before
+
+
+async def test_of_what_is_refused_for_good_nobody_asks_again(engine: Engine, replay: Replay) -> None:
+    """A contract that the exchange does not know any more: the next one is asked for all the same."""
+    binance = source("binance")
+    gone, other = await held(engine, binance), await held(engine, binance, "ETHUSDT")
+    await lose(engine, 300, 290, other)
+    await lose(engine, 200, 190, gone)
+    await watch(engine, [binance], None)
+    states = list[list[tuple[Any, ...]]]()
+    for _ in range(4):
+        replay.misbehave(UNKNOWN, to="klines?symbol=BTCUSDT")
+        await repair.repair(engine, [binance])
+        states.append([gap[2:] for gap in await told(engine)])
+        await due_again(engine.db)
+    repaired = ("repaired", "outage", 0)
+    assert states == [
+        *([repaired, ("open", "outage", attempt)] for attempt in (1, 2, 3)),
+        [repaired, ("unfillable", "upstream_keeps_no_more", 4)],
+    ]
+    assert "Invalid symbol" in await engine.db.reads.fetchval("select detail from gap where state = 'unfillable'")
+    errors = await engine.db.reads.fetch(
+        "select place, source, dataset, code, (context->>'for_good')::boolean from error_log order by id"
+    )
+    whose = ("repair", "binance", "candles_1m", "refused")
+    assert [tuple(row) for row in errors] == [(*whose, for_good) for for_good in (False, False, False, True)]
+
+
+async def test_of_a_contract_that_ended_one_refusal_is_enough(engine: Engine, replay: Replay) -> None:
+    binance = source("binance")
+    await lose(engine, 200, 190, await held(engine, binance))
+    await watch(engine, [binance], None)
+    await engine.db.reads.execute("update instrument set active = false where symbol = 'BTCUSDT'")
+    replay.misbehave(UNKNOWN, to="klines")
+    await repair.repair(engine, [binance])
+    assert [gap[2] for gap in await told(engine)] == ["unfillable"]
 
 
 async def test_without_a_history_it_is_given_up_at_once(engine: Engine, replay: Replay) -> None:

@@ -1,5 +1,6 @@
 """Minutes collected by sockets that break, repeat themselves, mix things up and leave things out."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,10 +11,12 @@ import pytest
 
 from app import settings
 from app.db import Database
-from app.ingest import schedule, sources
+from app.ingest import collect, schedule, sources
 from app.ingest.collect import collecting
 from app.ingest.engine import Engine
+from app.ingest.repair import repair
 from app.ingest.runner import Patience, opened
+from app.services import gaps
 from tests import minutes
 from tests.minutes import MINUTE
 from tests.replay import Replay
@@ -64,7 +67,7 @@ async def test_a_minute_of_three_exchanges_and_a_hundred_contracts(
         left = minutes.wrong_candles(before, wanted)
         assert 0 < len(left) < 300, "frames were left out, but only a few"
         assert len(left) <= len(holes), "what is missing is in the ledger"
-        await minutes.fill(engine, asked)
+        await repair(engine, asked)
     rows = await clean_database.reads.fetch(minutes.STORED)
     assert minutes.wrong_candles(rows, wanted) == []
     assert max(row["ts"] for row in rows if row["close"] is not None) <= first + 2 * MINUTE
@@ -108,7 +111,7 @@ async def test_of_every_minute_all_is_there_or_in_the_ledger(
             await clock.until(first + timedelta(seconds=132))
         rows = await clean_database.reads.fetch(minutes.STORED)
         wanted = [first, first + MINUTE]
-        await minutes.fill(engine, asked)
+        await repair(engine, asked)
     assert minutes.wrong_candles(await clean_database.reads.fetch(minutes.STORED), wanted) == []
     told = {(row["exchange"], row["symbol"], row["ts"]): row for row in rows}
     for dataset, column in SAMPLES.items():
@@ -143,6 +146,36 @@ async def test_what_was_collected_before_a_restart_is_missing_until_it_is_collec
         holes = {minute for _, _, minute in await minutes.missing(clean_database, dataset)}
         assert {first, first + MINUTE} <= holes, dataset
         assert min(holes) >= stopped.replace(second=0, microsecond=0) - MINUTE
+
+
+async def test_an_outage_is_known_however_soon_a_process_dies_again(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line was broken long before the process died; those after it died while the ledger could not be written."""
+    db = clean_database
+    await minutes.listed(db, monkeypatch, minutes.many(2, ["bybit"]))
+    asked = [minutes.without_limits(sources.load(["bybit"])["bybit"])]
+    (socket,) = asked[0].sockets
+    last = START - 10 * MINUTE
+    for number, at in enumerate((last, last - 20 * MINUTE)):
+        await db.reads.execute(
+            "insert into collector (id, source, channel, state, last_message_at) values ($1, 'bybit', '', '', $2)",
+            *(f"bybit:{socket.id}:{number}", at),
+        )
+    monkeypatch.setattr(collect, "LAST_WORDS", 0.1)
+    async with world(db, monkeypatch, 60, Faults()) as (engine, there, clock):
+        async with db.reads.acquire() as other, other.transaction():
+            await other.execute("select pg_advisory_xact_lock($1)", gaps.LEDGER_LOCK)
+            async with collecting(engine, asked, 0):
+                await asyncio.sleep(0.3)
+        assert not await db.reads.fetchval("select count(*) from gap")
+        async with collecting(engine, asked, 0):
+            await there.all_asked(minutes.topics(asked))
+            await clock.sleep(6)
+    rows = await db.reads.fetch("select distinct dataset, min(first) as first from gap group by dataset")
+    first = {row["dataset"]: row["first"] for row in rows}
+    assert first["candles_1m"] == first["taker_volume"] == last.replace(second=0)
+    assert first["liquidations"] == last.replace(second=0) - 20 * MINUTE
 
 
 async def test_of_two_processes_the_one_that_leads_collects(

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
 from app import settings
@@ -12,7 +13,8 @@ from app.db import Database, connected
 from app.ingest import schedule
 from app.ingest.engine import Keeping, started
 from app.ingest.sources import load
-from app.services import log, retention
+from app.locks import LEAD_LOCK
+from app.services import compression, log, retention
 from app.services.store import put
 from tests.db.facts import batch, series
 from tests.replay import Replay, slow
@@ -140,7 +142,7 @@ async def test_a_lost_connection_loses_the_lead_until_it_is_won_again(
         await until(clean_database, lambda rows: ended(rows) == jobs.keys())
         killed = await clean_database.reads.fetchval(
             "select count(pg_terminate_backend(pid)) from pg_locks where locktype = 'advisory' and objid = $1",
-            schedule.upkeep.LEAD_LOCK,
+            LEAD_LOCK,
         )
         assert killed == 1
         await until(clean_database, lambda rows: len([r for r in rows if r.status == "succeeded"]) >= 2 * len(jobs))
@@ -164,6 +166,23 @@ async def test_who_leads_drops_what_is_older_than_it_is_kept(clean_database: Dat
     before = await retention.removed_before(clean_database, "perp_1m")
     assert before is not None
     assert before <= now - timedelta(days=10)
+
+
+async def test_what_is_old_goes_though_the_rest_cannot_be_compressed(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(db: Database) -> bool:
+        raise asyncpg.InternalServerError("no room")
+
+    monkeypatch.setattr(compression, "ensure", fail)
+    to = await series(clean_database, "bybit", "BTCUSDT")
+    old = {"series_id": to, "ts": datetime.now(UTC) - timedelta(days=30), "close": 1.0}
+    await put(clean_database, "perp_1m", [batch("perp_1m", [old])])
+    async with started(clean_database, 0.1, keeping=Keeping({"perp_1m": 10})) as engine, schedule.running(engine, []):
+        deadline = time.monotonic() + 30
+        while await retention.removed_before(clean_database, "perp_1m") is None:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
 
 
 async def test_history_is_filled_no_further_back_than_it_is_kept(clean_database: Database) -> None:

@@ -32,6 +32,7 @@ class Ear:
     frames: list[Heard] = field(default_factory=list)
     breaks: list[set[str]] = field(default_factory=list)
     healed: list[dict[str, datetime]] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
 
     def hear(self, line: Line, message: Message, heard: Heard) -> None:
         self.frames.append(heard)
@@ -41,6 +42,9 @@ class Ear:
 
     def found(self, line: Line, broken: Mapping[str, datetime]) -> None:
         self.healed.append(dict(broken))
+
+    def gave_up(self, line: Line, key: str) -> None:
+        self.given_up.append(key)
 
     @property
     def candles(self) -> set[str]:
@@ -99,8 +103,9 @@ async def test_a_refused_topic_costs_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     faults = Faults(refused={"kline.1.C002USDT"})
-    async with listening(monkeypatch, "bybit", faults) as (line, _, there):
+    async with listening(monkeypatch, "bybit", faults) as (line, ear, there):
         await until(lambda: "refused" in (line.health.error or ""))
+        assert ear.given_up == [key_of("kline.1.C002USDT")]
         assert line.since.keys() == line.topics.keys() - {key_of("kline.1.C002USDT")}
         assert there.connected["bybit"] == 1
     assert "kline.1.C002USDT" in caplog.text
@@ -167,6 +172,19 @@ async def test_contracts_are_added_and_left_out_on_an_open_connection(monkeypatc
         assert ear.breaks == []
 
 
+async def test_a_proxy_nobody_can_speak_to_is_told_of_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKS_PROXY", "socks5://127.0.0.1:9")
+    async with listening(monkeypatch, "bybit", Faults()) as (line, _, there):
+        await until(lambda: len(line.since) == len(line.topics))  # on the loopback none is asked
+        monkeypatch.setenv("BYBIT_WS_URL", "ws://sockets.invalid")
+        settings.environment.cache_clear()
+        there.drop("bybit")
+        await until(lambda: "python-socks" in (line.health.error or ""))
+        monkeypatch.setenv("BYBIT_WS_URL", there.url)
+        settings.environment.cache_clear()
+        await until(lambda: len(line.since) == len(line.topics))
+
+
 async def test_frames_nobody_can_read_are_told_and_the_connection_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening(monkeypatch, "bybit", Faults()) as (line, ear, there):
         await until(lambda: len(line.since) == len(line.topics))
@@ -180,6 +198,11 @@ async def test_frames_nobody_can_read_are_told_and_the_connection_stays(monkeypa
 def test_who_does_not_let_us_in_is_left_alone_for_long() -> None:
     assert all(back_off(1, True) >= 150 for _ in range(50))
     assert all(back_off(number, False) <= min(60, 2**number) for number in range(12))
+
+
+def test_who_was_not_there_a_thousand_times_is_tried_again() -> None:
+    assert 0 <= back_off(1_000_000, False) <= 60
+    assert max(back_off(1025, False) for _ in range(200)) > 30
 
 
 async def test_a_minute_is_known_to_be_heard_whole_soon_after_its_end(monkeypatch: pytest.MonkeyPatch) -> None:

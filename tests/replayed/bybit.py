@@ -53,6 +53,7 @@ def _bybit_tickers(_: Market | None, query: Query, now: datetime) -> Page:
             **like,
             "symbol": market.symbol,
             "markPrice": text(world.price(market, now)),
+            "indexPrice": text(world.price(market, now)),
             "fundingRate": text(world.rate(market, coming(market, now))),
             "nextFundingTime": str(ms(coming(market, now))),
             "fundingIntervalHour": str(market.hours),

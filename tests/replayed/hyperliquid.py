@@ -39,6 +39,7 @@ def _state(now: datetime) -> list[Any]:
                 "funding": text(world.rate(market, hour)),
                 "openInterest": text(world.coins(market, now)),
                 "markPx": text(world.price(market, now)),
+                "oraclePx": text(world.price(market, now)),
             }
         )
     return [{"universe": universe, "marginTables": [], "collateralToken": 0}, contexts]

@@ -230,7 +230,14 @@ def _okx_end(m: Market, d: Deal, now: datetime) -> Told:
 def _binance_marks(now: datetime) -> Iterator[Told]:
     rows = [
         {
-            **{"e": "markPriceUpdate", "E": ms(now), "s": m.symbol, "p": text(world.price(m, now)), "i": "1", "P": "1"},
+            **{
+                "e": "markPriceUpdate",
+                "E": ms(now),
+                "s": m.symbol,
+                "p": text(world.price(m, now)),
+                "i": text(world.price(m, now)),
+                "P": "1",
+            },
             **{"r": text(world.rate(m, coming(m, now))), "T": ms(coming(m, now)), "st": 1, "ps": m.symbol},
         }
         for m in world.of("binance")

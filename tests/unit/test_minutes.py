@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.ingest.minutes import GRACE, MINUTE, MOST_TRADES, Assembler
-from app.records import Candle, Liquidation, OpenInterest, PerpMinute, PredictedFunding, Record, Trade
+from app.ingest.minute import MOST_TRADES
+from app.ingest.minutes import GRACE, MINUTE, Assembler
+from app.records import Candle, Instrument, Liquidation, OpenInterest, PerpMinute, PredictedFunding, Record, Trade
 
 T = datetime(2026, 3, 10, 23, 59, tzinfo=UTC)  # the minute before midnight
 OVER = T + MINUTE + GRACE
@@ -29,9 +30,23 @@ def never(symbol: str, dataset: str, start: datetime, end: datetime) -> bool:
     return False
 
 
+def liquidations(symbol: str, dataset: str, start: datetime, end: datetime) -> bool:
+    return dataset == "liquidations"
+
+
 def assembler(*symbols: str) -> Assembler:
     made = Assembler(has_trades=bool(symbols))
-    made.watch(symbols)
+    made.watch(map(contract, symbols), T)
+    return made
+
+
+def contract(symbol: str, quote: str = "USDT") -> Instrument:
+    return Instrument(symbol, symbol, quote)
+
+
+def of_liquidations(*symbols: str, since: datetime = T) -> Assembler:
+    made = Assembler(has_liquidations=True)
+    made.watch(map(contract, symbols), since)
     return made
 
 
@@ -91,7 +106,8 @@ def test_a_growing_candle_is_given_as_it_stood_last_and_not_before() -> None:
     made.take([candle(11.0, volume=3.0), candle(12.0, volume=2.0)], finished=False)
     assert not given(made, OVER, never), "nobody knows whether more came"
     made.take([candle(at=T + MINUTE)], finished=False)
-    assert given(made, OVER, never)[("BTC", T)]["close"] == 11.0, "a later candle has come: it is finished"
+    assert not given(made, OVER, never), "nor if a later one has come"
+    assert given(made, OVER, always)[("BTC", T)]["close"] == 11.0
 
 
 def test_a_growing_candle_is_finished_when_its_minute_is_over_and_nothing_was_missed() -> None:
@@ -108,6 +124,24 @@ def test_a_growing_candle_that_was_not_watched_to_its_end_is_never_given() -> No
     assert ("BTC", T) not in given(made, OVER + MINUTE, always)
     made.take([candle(12.0)])
     assert given(made, OVER + MINUTE)[("BTC", T)]["close"] == 12.0, "asked for later, it is there"
+
+
+@pytest.mark.parametrize("again", [9.0, 11.0])
+def test_what_is_told_again_of_a_growing_candle_after_a_break_may_be_old(again: float) -> None:
+    made = assembler()
+    made.take([candle(11.0)], finished=False)
+    made.broken(["BTC"], T + timedelta(seconds=30))
+    made.take([candle(again), candle(at=T + MINUTE), candle(again)], finished=False)
+    assert ("BTC", T) not in given(made, OVER + MINUTE)
+    made.take([candle(12.0)])
+    assert given(made, OVER + MINUTE)[("BTC", T)]["close"] == 12.0
+
+
+def test_a_candle_told_for_the_first_time_after_its_minute_was_missed_is_not_given() -> None:
+    made = assembler()
+    made.broken(["BTC"], T)
+    made.take([candle(at=T + 2 * MINUTE), candle(at=T + MINUTE)], finished=False)
+    assert not given(made, OVER + MINUTE, never)
 
 
 def test_a_break_after_a_minute_costs_it_nothing() -> None:
@@ -160,6 +194,58 @@ def test_a_trade_that_comes_late_is_added_and_much_later_not_in_part() -> None:
     given(made, OVER + timedelta(minutes=2))
     made.take([trade("1", 2.0), trade("3", 1.0)])
     assert ("BTC", T) not in given(made, OVER + timedelta(minutes=2))
+
+
+def test_a_sum_past_all_bounds_is_refused_once_and_costs_nothing_else() -> None:
+    made = assembler("BTC")
+    made.take([trade("1", 9e17), trade("2", 9e17), trade("3", 1.0, "sell"), candle()])
+    ready = made.ready(OVER, always)
+    assert [(one.symbol, one.code) for one in ready.bad] == [("BTC", "quantity_out_of_range")]
+    [minute] = ready.minutes
+    assert (minute.values["close"], minute.values["sell_volume_base"]) == (10.0, 1.0)
+    assert "buy_volume_base" not in minute.values.keys() | made.told("BTC", T)
+    assert not made.ready(OVER + timedelta(seconds=1), always).bad
+
+
+def test_open_interest_is_valued_at_the_mark_price_of_its_minute() -> None:
+    made = assembler()
+    made.watch([contract("BTC"), contract("ETH"), contract("SOL"), contract("XRP", "EUR"), contract("ADA")], T)
+    mark: dict[str, float] = {"mark_price": 10.0}
+    made.take([OpenInterest(symbol, T, 5.0, None) for symbol in ("BTC", "ETH", "XRP", "ADA")])
+    made.take([PerpMinute(symbol, T, mark) for symbol in ("BTC", "SOL", "XRP", "ADA")])
+    made.take([PerpMinute("ETH", T + MINUTE, mark), OpenInterest("ADA", T + timedelta(seconds=9), 6.0, 70.0)])
+    told = given(made, OVER + MINUTE)
+    worth = {symbol: told[symbol, T].get("oi_usd") for symbol in ("BTC", "ETH", "SOL", "XRP", "ADA")}
+    assert worth == {"BTC": 50.0, "ETH": None, "SOL": None, "XRP": None, "ADA": 70.0}
+    made.take([PerpMinute("BTC", T, {"mark_price": 11.0}), OpenInterest("BTC", T, 9.0, None)])
+    assert not given(made, OVER + MINUTE), "by the first word of each"
+
+
+ZERO = {"long_liquidation_base": 0.0, "short_liquidation_base": 0.0}
+
+
+def test_a_minute_that_was_heard_whole_without_a_liquidation_has_none() -> None:
+    made = of_liquidations("BTC", "ETH")
+    made.take([Liquidation("ETH", T + timedelta(seconds=59), "long", 10.0, 1.0)])
+    assert given(made) == {("BTC", T): ZERO}, "what one comes to is laid into its minute as it is stored"
+    made.take([Liquidation("BTC", T + timedelta(seconds=58), "long", 10.0, 1.0)])
+    late = made.ready(OVER + timedelta(seconds=1), always)
+    assert (late.minutes, len(late.liquidations)) == ([], 1)
+
+
+def test_of_a_minute_that_was_not_heard_whole_nobody_knows_whether_it_had_liquidations() -> None:
+    asked: list[tuple[str, datetime, datetime]] = []
+
+    def in_part(symbol: str, dataset: str, start: datetime, end: datetime) -> bool:
+        asked.append((dataset, start, end))
+        return False
+
+    assert not given(of_liquidations("BTC"), covers=in_part)
+    assert asked == [("liquidations", T, T + MINUTE)]
+    assert not given(of_liquidations("BTC", since=T + timedelta(seconds=1))), "not wanted yet when it began"
+    made = of_liquidations("BTC", since=T + timedelta(seconds=1))
+    assert given(made, OVER + MINUTE) == {("BTC", T + MINUTE): ZERO}
+    assert not given(assembler("BTC"), covers=liquidations), "where nobody tells of any"
 
 
 def test_memory_of_trades_is_bounded() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from app.ingest.minutes import MINUTE
-from app.ingest.missing import COMPLETE, LONGEST, Missing, expected
+from app.ingest.missing import COMPLETE, LONGEST, Missing, datasets_of, expected, unheard
 from app.ingest.sources import load
 from app.services.gaps import Hole
 from app.services.reference import SeriesRef
@@ -95,9 +95,25 @@ def test_of_breaks_only_what_cannot_be_seen_otherwise_is_noted() -> None:
 
 def test_where_nobody_listened_everything_is_missing() -> None:
     missing = made("candles_1m", "liquidations", "mark_price")
-    missing.note_absence(["ETH"], T, T + 10 * MINUTE)
+    since = dict.fromkeys(("candles_1m", "liquidations", "mark_price"), T)
+    missing.note_absence(["ETH"], since, T + 10 * MINUTE)
     last = T + 11 * MINUTE
     assert entered(missing) == {Hole(2, "candles_1m", T, last), Hole(2, "liquidations", T, last)}
+
+
+def test_what_was_last_heard_before_a_process_died_is_told_by_each_line() -> None:
+    """A line was broken since long: liquidations are missing since then; what comes every minute was noticed."""
+    bybit, broken = load(["bybit"])["bybit"], T - 20 * MINUTE
+    (socket,) = bybit.sockets
+    heard = {f"bybit:{socket.id}:0": T, f"bybit:{socket.id}:1": broken, "bybit:poll:perp_snapshot": T - MINUTE}
+    assert unheard(bybit, heard) == {
+        "liquidations": broken,
+        **dict.fromkeys(("candles_1m", "taker_volume"), T),
+        **dict.fromkeys(bybit.polls[0].facts, T - MINUTE),
+    }
+    okx = load(["okx"])["okx"]
+    assert unheard(okx, {"okx:poll:liquidations": T}) == {"liquidations": T}
+    assert unheard(okx, {}) == {}
 
 
 def test_what_the_ledger_did_not_take_stays_and_what_grew_meanwhile_too() -> None:
@@ -116,3 +132,11 @@ def test_what_each_source_tells_of_every_minute() -> None:
     assert all(every <= datasets for datasets in told.values())
     assert {name for name, datasets in told.items() if "taker_volume" in datasets} == {"bybit", "okx", "hyperliquid"}
     assert {name for name, datasets in told.items() if "liquidations" in datasets} == {"binance", "bybit", "okx"}
+
+
+def test_of_what_was_lost_the_ledger_is_told_what_its_source_tells() -> None:
+    missing = made("candles_1m", "long_short", "liquidations")
+    lost = datasets_of(["close", "buy_volume_base", "long_short_ratio"])
+    assert lost == {"candles_1m", "taker_volume", "long_short"}
+    missing.note_lost(("BTC", dataset, T, T + MINUTE) for dataset in (*lost, "liquidations"))
+    assert {hole.dataset for hole in entered(missing)} == {"candles_1m", "long_short", "liquidations"}

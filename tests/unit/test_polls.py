@@ -56,5 +56,8 @@ def test_hyperliquid() -> None:
     assert list(polled("hyperliquid")) == [
         *(PredictedFunding(m.symbol, NOW, world.rate(m, coming(m, NOW)), coming(m, NOW), 1) for m in active),
         *(OpenInterest(m.symbol, NOW, world.coins(m, NOW), world.coins(m, NOW) * world.price(m, NOW)) for m in active),
-        *(PerpMinute(m.symbol, MINUTE, {"mark_price": world.price(m, NOW)}) for m in active),
+        *(
+            PerpMinute(m.symbol, MINUTE, dict.fromkeys(("mark_price", "index_price"), world.price(m, NOW)))
+            for m in active
+        ),
     ]

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app import settings
-from app.settings import Settings, kept_days
+from app.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,6 @@ def test_minutes_and_ticks_by_one_setting_others_by_their_own(monkeypatch: pytes
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_PERP_1H", "")
     settings.environment.cache_clear()
     assert Settings().kept_days == {"perp_1m": 30, "liquidation": 0, "open_interest": 90}
-    assert (kept_days("candles_1m", 10), kept_days("perp_1m", 10), kept_days("perp_1h", 7)) == (30, 30, 7)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,41 @@ def test_topics_of_a_frame_are_answered_one_by_one() -> None:
     assert made.is_settled
 
 
+def test_an_answer_to_a_frame_whose_topics_are_settled_is_not_of_the_next_one() -> None:
+    made = asked()
+    made.next(NOW)
+    made.next(NOW)
+    for key in KEYS[:3]:
+        made.told_of(key)
+    made.drop(KEYS[3:4])
+    assert made.done(None) == set(), "of the first, of which all is known or wanted no more"
+    assert not made.is_settled
+    assert made.is_refused(None, NOW) == set()
+    assert made.up == set(KEYS[:3])
+    assert made.next(NOW) == tuple(KEYS[4:6]), "the second is asked for again, as halves"
+
+
+def test_a_frame_whose_topics_are_settled_is_not_waited_for() -> None:
+    made = asked(8)
+    made.next(NOW)
+    for key in KEYS:
+        made.told_of(key)
+    assert made.is_settled
+    assert made.overdue(NOW + PATIENCE) == set()
+    assert made.next(NOW + PATIENCE) is None
+    assert made.done(None) == set(), "then an answer is to nothing"
+
+
+def test_a_frame_answered_topic_by_topic_is_answered_even_if_rows_came_before() -> None:
+    made = asked()
+    made.next(NOW)
+    made.next(NOW)
+    made.told_of(KEYS[0])
+    for key in KEYS[:4]:
+        made.done(key)
+    assert made.done(None) == set(KEYS[4:])
+
+
 def test_one_bad_topic_does_not_cost_the_others() -> None:
     made, now, bad = asked(8), NOW, KEYS[5]
     given_up: set[str] = set()
@@ -119,3 +154,20 @@ def test_every_source_can_be_subscribed_to_and_given_up() -> None:
             for at in range(0, len(topics), one.topics_a_frame):
                 page = topics[at : at + one.topics_a_frame]
                 assert one.subscribe(page) != one.unsubscribe(page)
+
+
+def test_a_refusal_to_give_topics_up_is_none_of_a_subscription() -> None:
+    refused = {
+        "bybit": {"success": False, "ret_msg": "error:topic not subscribed", "req_id": "", "op": "unsubscribe"},
+        "okx": {"id": "leaving", "event": "error", "code": "60018", "msg": "Invalid request", "connId": "c"},
+        "binance": {"error": {"code": 2, "msg": "Invalid request"}, "id": 2},
+        "hyperliquid": {"channel": "error", "data": 'Already unsubscribed: {"type":"trades","coin":"BTC"}'},
+    }
+    for source in load([*refused]).values():
+        for one in source.sockets:
+            assert one.said(refused[source.id]) is Said.NOTHING, source.id
+            left = one.unsubscribe and one.unsubscribe(["a"])
+            assert source.id != "okx" or (isinstance(left, dict) and left["id"] == refused["okx"]["id"])
+    subscribing = {"bybit": {"success": False, "op": "subscribe"}, "okx": {"event": "error", "code": "60018"}}
+    for source in load([*subscribing]).values():
+        assert all(one.said(subscribing[source.id]) is Said.REFUSED for one in source.sockets)

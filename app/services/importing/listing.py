@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import asyncpg
 
 from app.db import Database, Driver, driver, writing
-from app.services.batches import MAKING_LOCK
+from app.locks import MAKING_LOCK
 from app.services.entity_match import Matcher
 from app.services.importing import metric_listing
 from app.services.importing.book import Book, Contract, Named, Refusal

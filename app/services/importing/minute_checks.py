@@ -61,6 +61,7 @@ def long_short(frame: Frame) -> Facts:
     """Accounts long ÷ accounts short, of the minute they were counted in."""
     ratio = frame.quantity("long_short_ratio")
     shares = _ratio_of_shares(frame, np.isnan(ratio))
+    _check_shares(frame, ratio)
     ratio = np.where(np.isnan(ratio), shares, ratio)
     reason = "neither `long_short_ratio` nor `long_share` and `short_share`"
     frame.judge.refuse(np.isnan(ratio), "no_value", lambda _: reason)
@@ -70,6 +71,17 @@ def long_short(frame: Frame) -> Facts:
         "known_at": frame.times("known_at"),
     }
     return Facts(columns, {"perp_1m": frame.everywhere})
+
+
+def _check_shares(frame: Frame, ratio: Floats) -> None:
+    """A share beside a ratio has to be that of it, as far as its four digits tell."""
+    short = 1 / (1 + np.maximum(ratio, 0))
+    for name, share in (("long_share", 1 - short), ("short_share", short)):
+        told, reason = frame.quantity(name), f"`{name}` of {{}} with `long_short_ratio` of {{}}"
+        apart = np.abs(told - share) > FAR_FROM_ONE
+        frame.judge.refuse(
+            apart, "contradiction", lambda row, told=told, reason=reason: reason.format(told[row], ratio[row])
+        )
 
 
 def _ratio_of_shares(frame: Frame, wanted: Mask) -> Floats:

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from app.db import Database, Driver, driver, writing
 from app.services import batches, store
-from app.services.importing import checks, keeping, layout, listing, read
+from app.services.importing import beside_candles, checks, keeping, layout, listing, read
 from app.services.importing.answer import Answer
 from app.services.importing.body import Body, BrokenBody, TooLarge, body_of_file
-from app.services.importing.datasets import Dataset
+from app.services.importing.datasets import TAKER_VOLUME, Dataset
 from app.services.importing.identity import Directory
 from app.services.importing.naming import refuse_unplaced, series_of
 from app.services.importing.options import Options
@@ -173,7 +173,12 @@ async def _first(parts: AsyncGenerator[Parts]) -> Parts | None:
 
 async def _put(run: Run, fact: str, rows: store.Batches, left: Mapping[str, object]) -> Written:
     """Rows of a fact; the import is over with them when none are `left` after them."""
-    make = partial(listing.make, directory=await _directory(run), batch=run.batch)
+    directory = await _directory(run)
+
+    async def make(copy: Driver) -> Mapping[int, int]:
+        if run.dataset is TAKER_VOLUME:
+            run.tally.notice(*await beside_candles.notices(copy, fact))
+        return await listing.make(copy, directory, run.batch)
 
     async def tell(copy: Driver, written: Written) -> None:
         if run.batch is not None:

@@ -70,36 +70,51 @@ where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: candles
--- From when to when candles of an asset's perpetuals are stored.
+-- From when to when candles of an asset's perpetuals are stored. A series that has none of minutes is not searched for one.
 select min(f.first) as first, max(f.last) as last
 from instrument i
 join exchange e on e.id = i.exchange_id
-join series s on s.instrument_id = i.id,
-lateral (select min(ts) as first, max(ts) as last from (select series_id, ts from perp_1h union all
-  select series_id, ts from perp_1m where close is not null) c where series_id = s.id) f
+join series s on s.instrument_id = i.id
+cross join lateral (
+  select min(ts) as first, max(ts) as last from perp_1h where series_id = s.id
+  union all
+  select (select ts from perp_1m where series_id = s.id and close is not null order by ts limit 1), l.minute_ts
+  from latest l where l.series_id = s.id and l.minute_ts is not null
+) f
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: long_short
--- From when to when long/short ratios of an asset's perpetuals are stored.
-select min(f.first) as first, max(f.last) as last
+-- From when to when minutes of an asset's perpetuals are stored, and whether any of the first and last 1500 tells a ratio.
+-- Few minutes may, so that the first that does is not searched for.
+select min(m.ts) as first, max(m.ts) as last, bool_or(m.told) as told
 from instrument i
 join exchange e on e.id = i.exchange_id
-join series s on s.instrument_id = i.id,
-lateral (select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id and long_short_ratio is not null) f
+join series s on s.instrument_id = i.id
+cross join lateral (
+  (select ts, long_short_ratio is not null as told from perp_1m where series_id = s.id order by ts limit 1500)
+  union all
+  (select ts, long_short_ratio is not null from perp_1m where series_id = s.id order by ts desc limit 1500)
+) m
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: taker_volume
--- From when to when volumes of takers of an asset's perpetuals are stored.
-select min(f.first) as first, max(f.last) as last
+-- The same of volumes of takers, in hours and minutes.
+select min(m.ts) as first, max(m.ts) as last, bool_or(num_nonnulls(m.bought, m.sold) > 0) as told
 from instrument i
 join exchange e on e.id = i.exchange_id
-join series s on s.instrument_id = i.id,
-lateral (select min(ts) as first, max(ts) as last from (
-  select series_id, ts, buy_volume_base, sell_volume_base from perp_1h union all
-  select series_id, ts, buy_volume_base, sell_volume_base from perp_1m) c
-  where series_id = s.id and coalesce(buy_volume_base, sell_volume_base) is not null) f
+join series s on s.instrument_id = i.id
+cross join lateral (
+  (select ts, buy_volume_base as bought, sell_volume_base as sold from perp_1m where series_id = s.id
+    order by ts limit 1500)
+  union all
+  (select ts, buy_volume_base, sell_volume_base from perp_1m where series_id = s.id order by ts desc limit 1500)
+  union all
+  (select ts, buy_volume_base, sell_volume_base from perp_1h where series_id = s.id order by ts limit 1500)
+  union all
+  (select ts, buy_volume_base, sell_volume_base from perp_1h where series_id = s.id order by ts desc limit 1500)
+) m
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
@@ -118,7 +133,10 @@ where i.entity_id = $1 and i.kind = 'perp'
 select min(m.first) as first, max(m.last) as last
 from instrument i
 join exchange e on e.id = i.exchange_id
-join series s on s.instrument_id = i.id,
-lateral (select min(ts) as first, max(ts) as last from perp_1m where series_id = s.id) m
+join series s on s.instrument_id = i.id
+cross join lateral (
+  select (select ts from perp_1m where series_id = s.id order by ts limit 1) as first,
+    (select ts from perp_1m where series_id = s.id order by ts desc limit 1) as last
+) m
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)

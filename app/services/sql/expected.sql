@@ -1,8 +1,8 @@
 -- name: minutes
 -- One row a series, dataset of minutes and UTC day: from when to when in [$1, $2) it is expected, how many of its steps,
 -- and how many are stored. Of exchanges' own sources that are pulled ($3) to the end, of others until the last candle.
--- Of series $4 and datasets $5 (null: all). But for candles only what the exchange itself tells is expected, between
--- the first and the last told in the window.
+-- Of series $4 and datasets $5 (null: all). What is no candle is expected between the first and the last told in
+-- the window; `own`: by the exchange itself.
 with asked as materialized (
   select s.id, i.entity_id, x.slug as exchange, i.symbol as instrument, o.slug as source, o.slug = x.slug as own,
     o.slug = x.slug and i.active and o.slug = any($3::text[]) as pulled,
@@ -59,7 +59,7 @@ with asked as materialized (
   select t.series_id, t.dataset, t.step, date_bin(t.step, min(t.first), 'epoch'),
     date_bin(t.step, max(t.last), 'epoch') + t.step
   from told t join asked a on a.id = t.series_id
-  where a.own and t.dataset <> 'candles_1m' and t.first is not null
+  where t.dataset <> 'candles_1m' and t.first is not null
   group by t.series_id, t.dataset, t.step
 )
 select a.id as series_id, a.own, d.day, a.exchange, a.instrument, a.entity_id, a.source, b.dataset, e.first, e.last,

@@ -1,17 +1,37 @@
 -- name: note
 -- Enters stretches ($3 until before $4) of series ($1) and datasets ($2) for a reason ($5) in a state ($6) with a
--- detail ($7), but for what is known already.
-with told as (
-  select series_id, dataset, reason, state, detail, range_agg(tstzrange(first, last)) as spans
+-- detail ($7), but for what is known already, and what was repaired and is there. Gaps that are not repaired do not
+-- overlap, so that of those that begin before what is told only the last can reach into it.
+with hole as (
+  select *
   from unnest($1::int[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
     as t(series_id, dataset, first, last, reason, state, detail)
   where first < last
-  group by series_id, dataset, reason, state, detail
+), told as (
+  select series_id, dataset, reason, state, detail, range_agg(tstzrange(first, last)) as spans
+  from hole group by series_id, dataset, reason, state, detail
+), whole as (
+  select series_id, dataset, min(first) as first, max(last) as last, range_agg(tstzrange(first, last)) as spans
+  from hole group by series_id, dataset
 ), known as (
-  select g.series_id, g.dataset, range_agg(tstzrange(g.first, g.last)) as spans
-  from gap g join (select distinct series_id, dataset from told) t using (series_id, dataset)
-  where g.state <> 'repaired'
-  group by g.series_id, g.dataset
+  select w.series_id, w.dataset, range_agg(k.span) as spans
+  from whole w cross join lateral (
+    (select tstzrange(g.first, g.last) as span from gap g
+     where g.series_id = w.series_id and g.dataset = w.dataset and g.state <> 'repaired' and g.first < w.first
+     order by g.first desc limit 1)
+    union all
+    select tstzrange(g.first, g.last) from gap g
+    where g.series_id = w.series_id and g.dataset = w.dataset and g.state <> 'repaired'
+      and g.first >= w.first and g.first < w.last
+    union all
+    select r.span
+    from gap g cross join lateral unnest(case g.dataset
+      when 'liquidations' then tstzmultirange(tstzrange(g.first, g.last))
+      else stored_minutes(g.series_id, g.dataset, g.first, g.last) end) as r(span)
+    where g.series_id = w.series_id and g.dataset = w.dataset and g.state = 'repaired'
+      and g.last > w.first and g.first < w.last and w.spans && tstzrange(g.first, g.last)
+  ) k
+  group by w.series_id, w.dataset
 )
 insert into gap (series_id, dataset, first, last, reason, state, detail, next_try_at, settled_at)
 select t.series_id, t.dataset, lower(p.span), upper(p.span), t.reason, t.state, t.detail,
@@ -23,12 +43,29 @@ cross join lateral unnest(t.spans - coalesce(k.spans, '{}')) as p(span)
 on conflict (series_id, dataset, first) where state <> 'repaired' do nothing
 
 -- name: join
--- Of gaps of series ($1) that touch and do not differ in anything else the first takes in the others.
-with placed as (
-  select g.*, coalesce(g.first <= max(g.last) over (
-    partition by g.series_id, g.dataset, g.state, g.reason, g.detail, g.attempts order by g.first
+-- Of gaps of series ($1) and datasets ($2) that touch, and do not differ in anything else, the first takes in the
+-- others: of gaps that reach into [$3, $4] of theirs.
+with told as (
+  select series_id, dataset, min(first) as first, max(last) as last
+  from unnest($1::int[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as t(series_id, dataset, first, last)
+  group by series_id, dataset
+), near as (
+  select g.*
+  from told t cross join lateral (
+    (select * from gap g
+     where g.series_id = t.series_id and g.dataset = t.dataset and g.state <> 'repaired' and g.first < t.first
+     order by g.first desc limit 1)
+    union all
+    select * from gap g
+    where g.series_id = t.series_id and g.dataset = t.dataset and g.state <> 'repaired'
+      and g.first >= t.first and g.first <= t.last
+  ) g
+  where g.last >= t.first and g.state in ('open', 'unfillable')
+), placed as (
+  select n.*, coalesce(n.first <= max(n.last) over (
+    partition by n.series_id, n.dataset, n.state, n.reason, n.detail, n.attempts order by n.first
     rows between unbounded preceding and 1 preceding), false) as follows
-  from gap g where g.series_id = any($1::int[]) and g.state in ('open', 'unfillable')
+  from near n
 ), numbered as (
   select p.*, count(*) filter (where not p.follows) over (
     partition by p.series_id, p.dataset, p.state, p.reason, p.detail, p.attempts order by p.first) as island
@@ -58,9 +95,15 @@ update gap g set first = b.removed_before from bound b
 where g.id = b.id and b.last > b.removed_before and g.state <> 'repaired'
 
 -- name: unsettled
--- One row a gap that reaches into [$1, $2) and in which something is stored now, though nobody is repairing it.
-select g.id from gap g
-where g.state in ('open', 'unfillable') and g.last > $1 and g.first < $2 and exists (
+-- One row a gap that reaches into [$1, $2) and in which something is stored now, though nobody is repairing it. Of what
+-- was given up only where that is asked for ($3). Of series $4 (null: all).
+with looked as (
+  select * from gap where state = 'open'
+  union all
+  select * from gap where state = 'unfillable' and $3::boolean
+)
+select g.id from looked g
+where g.last > $1 and g.first < $2 and ($4::int[] is null or g.series_id = any($4)) and exists (
   select from perp_1m p
   where p.series_id = g.series_id and p.ts >= g.first and p.ts < g.last and tells(p, g.dataset))
 order by g.series_id, g.first

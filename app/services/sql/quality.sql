@@ -9,7 +9,11 @@ where x.slug = $1 and lower(i.symbol) = lower($2)
 
 -- name: freshness
 -- One row a source and dataset: how old its newest fact is at $1, and whether that is late for what the schedule expects.
-with told as (
+-- What only collectors tell is looked for in the last two days.
+with expected as (
+  select source, dataset, min(every_s) as every_s
+  from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s) group by source, dataset
+), told as (
   select o.slug as source, v.dataset, max(v.ts) as newest, count(*) as series
   from latest l
   join series s on s.id = l.series_id
@@ -25,9 +29,29 @@ with told as (
   from metric t join metric_series s on s.metric_id = t.id,
   lateral (select ts from metric_value where series_id = s.id order by ts desc limit 1) n
   group by t.source
-), expected as (
-  select source, dataset, min(every_s) as every_s
-  from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s) group by source, dataset
+  union all
+  select e.source, e.dataset, n.ts, (
+    select count(*) from perp_1m m join series s on s.id = m.series_id
+    where m.ts = n.ts and s.source_id = o.id and case e.dataset when 'long_short' then m.long_short_ratio
+      else coalesce(m.buy_volume_base, m.sell_volume_base) end is not null)
+  from expected e join source o on o.slug = e.source
+  cross join lateral (
+    select m.ts from perp_1m m
+    where m.ts > $1::timestamptz - interval '2 days' and m.ts <= $1
+      and exists (select from series s where s.id = m.series_id and s.source_id = o.id)
+      and case e.dataset when 'long_short' then m.long_short_ratio
+        else coalesce(m.buy_volume_base, m.sell_volume_base) end is not null
+    order by m.ts desc limit 1
+  ) n
+  where e.dataset in ('long_short', 'taker_volume')
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join source o on o.slug = e.source join series s on s.source_id = o.id
+  cross join lateral (
+    select l.ts from liquidation l
+    where l.series_id = s.id and l.ts > $1::timestamptz - interval '2 days' and l.ts <= $1 order by l.ts desc limit 1
+  ) n
+  where e.dataset = 'liquidations' group by e.source, e.dataset
 ), pulled as (
   select source, dataset, max(finished_at) filter (where status in ('succeeded', 'partial')) as pulled_at
   from pull group by source, dataset
@@ -37,7 +61,7 @@ with told as (
 ), joined as (
   select source, dataset, t.newest, coalesce(t.series, 0) as series, e.every_s as asked_every_s, p.pulled_at,
     greatest(e.every_s, case dataset when 'funding' then coalesce(h.longest, 8) * 3600 when 'candles_1h' then 7200
-      when 'perp_1h' then 7200 when 'fundamentals' then 86400 when 'candles_1m' then 120 end) as expected_every_s,
+      when 'perp_1h' then 7200 when 'fundamentals' then 86400 when 'candles_1m' then 120 when 'taker_volume' then 120 end) as expected_every_s,
     extract(epoch from $1::timestamptz - case when dataset = 'instruments' then p.pulled_at else t.newest end)::float8
       as age_s
   from told t full join expected e using (source, dataset) left join pulled p using (source, dataset)

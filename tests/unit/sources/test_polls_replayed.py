@@ -45,18 +45,23 @@ def interests(source: str) -> list[OpenInterest]:
     return [OpenInterest(one.symbol, NOW, world.coins(one, NOW), world.usd(one, NOW)) for one in world.of(source)]
 
 
-def marks(source: str) -> list[PerpMinute]:
-    return [PerpMinute(one.symbol, MINUTE, {"mark_price": world.price(one, NOW)}) for one in world.of(source)]
+def marks(source: str, *told: str) -> list[PerpMinute]:
+    """Minutes with these prices, which are all the same here."""
+    return [PerpMinute(one.symbol, MINUTE, dict.fromkeys(told, world.price(one, NOW))) for one in world.of(source)]
 
 
 def test_one_answer_of_bybit_tells_how_all_stands() -> None:
-    assert asked("bybit", "perp_snapshot") == [*estimates("bybit"), *interests("bybit"), *marks("bybit")]
+    assert asked("bybit", "perp_snapshot") == [
+        *estimates("bybit"),
+        *interests("bybit"),
+        *marks("bybit", "mark_price", "index_price"),
+    ]
 
 
 def test_okx_tells_how_all_stands() -> None:
     assert asked("okx", "predicted_funding") == estimates("okx")
     assert asked("okx", "open_interest") == interests("okx")
-    assert asked("okx", "mark_price") == marks("okx")
+    assert asked("okx", "mark_price") == marks("okx", "mark_price")
 
 
 @both

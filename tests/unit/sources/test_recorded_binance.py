@@ -197,7 +197,12 @@ def told(frame: dict[str, Any]) -> list[tuple[Any, ...]] | None:
             for row in ours
             for one in (
                 ("rate", row["s"], row["E"], float(row["r"]), row["T"]),
-                ("mark", row["s"], row["E"] - row["E"] % 60000, {"mark_price": float(row["p"])}),
+                (
+                    "mark",
+                    row["s"],
+                    row["E"] - row["E"] % 60000,
+                    {"mark_price": float(row["p"]), "index_price": float(row["i"])},
+                ),
             )
         ]
     if rows[0]["e"] == "forceOrder":

@@ -139,7 +139,8 @@ def test_mark_prices(recorded: Any, ms: Any) -> None:
         if row["deliveryTime"] != "0":
             assert item is None
             continue
-        assert (item.symbol, item.values) == (row["symbol"], {"mark_price": float(row["markPrice"])})
+        told = {"mark_price": float(row["markPrice"]), "index_price": float(row["indexPrice"])}
+        assert (item.symbol, item.values) == (row["symbol"], told)
         assert ms(item.time) == body["time"] // 60_000 * 60_000
 
 

@@ -126,7 +126,8 @@ def test_how_all_stand_by_one_answer(recorded: Any) -> None:
             assert item is None
             continue
         assert (item.symbol, item.time) == (coin["name"], SAMPLED)
-        assert dict(item.values) == {"mark_price": float(context["markPx"])}
+        told = {"mark_price": float(context["markPx"]), "index_price": float(context["oraclePx"])}
+        assert dict(item.values) == told
 
 
 SAYS = {"subscriptionResponse": "done", "pong": "alive", "candle": "data", "trades": "data"}

@@ -71,6 +71,7 @@ class Mark(Wire):
     time: Ms = Field(alias="E")
     symbol: str = Field(alias="s")
     price: Num = Field(alias="p")
+    index: Num = Field(alias="i")
     rate: MaybeNum = Field(alias="r")
     settles: MaybeMs = Field(alias="T")
     margin: int = Field(alias="st", default=1)
@@ -86,7 +87,7 @@ def marks(data: Json, known: Known) -> Rows:
     for row in spec.read_rows(Mark, rows, ours, "s"):
         if isinstance(row, Mark):
             yield spec.tried(lambda of: estimate(of, known), row, row.symbol)
-            yield spec.tried(mark_price, row, row.symbol)
+            yield spec.tried(prices, row, row.symbol)
         else:
             yield row
 
@@ -99,9 +100,9 @@ def estimate(row: Mark, known: Known) -> PredictedFunding | None:
     return PredictedFunding(row.symbol, row.time, row.rate, row.settles, hours)
 
 
-def mark_price(row: Mark) -> PerpMinute:
-    """The mark price, of the minute it was told in."""
-    return PerpMinute(row.symbol, row.time.replace(second=0, microsecond=0), {"mark_price": row.price})
+def prices(row: Mark) -> PerpMinute:
+    """The mark and the index price, of the minute they were told in."""
+    return spec.marked(row.symbol, row.time, row.price, row.index)
 
 
 class Order(Wire):

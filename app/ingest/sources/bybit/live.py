@@ -92,6 +92,8 @@ def said(frame: Message) -> Said:
             return Said.ALIVE
         case {"op": "subscribe", "success": True}:
             return Said.DONE
+        case {"op": "unsubscribe"}:
+            return Said.NOTHING
         case {"success": False}:
             return Said.REFUSED
         case _:

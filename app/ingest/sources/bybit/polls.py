@@ -19,15 +19,16 @@ class Marked(Wire):
 
     symbol: str
     markPrice: Num
+    indexPrice: MaybeNum = None
     fundingRate: MaybeNum
 
 
 def marks(answer: AllMarkets, window: Window) -> Rows:
-    """Mark prices of the perpetuals, of the minute of the envelope's time."""
-    minute = answer.time.replace(second=0, microsecond=0)
+    """Mark and index prices of the perpetuals, of the minute of the envelope's time."""
 
     def mark(row: Marked) -> PerpMinute | None:
-        return None if row.fundingRate is None else PerpMinute(row.symbol, minute, {"mark_price": row.markPrice})
+        dated = row.fundingRate is None
+        return None if dated else spec.marked(row.symbol, answer.time, row.markPrice, row.indexPrice)
 
     return read_rows(Marked, answer.result.rows, mark)
 

@@ -9,9 +9,10 @@ from app.records import PerpMinute
 
 
 class Mark(Wire):
-    """`{"markPx":"80.5",...}`"""
+    """`{"markPx":"80.5","oraclePx":"80.4",...}`"""
 
     markPx: MaybeNum
+    oraclePx: MaybeNum = None
 
 
 class MarkedCoin(Coin):
@@ -19,10 +20,10 @@ class MarkedCoin(Coin):
 
 
 def mark_price(row: MarkedCoin, window: Window) -> PerpMinute | None:
-    """The mark price, of the minute it was asked for in."""
+    """The mark price and the oracle's, of the minute they were asked for in."""
     if row.isDelisted or row.context.markPx is None:
         return None
-    return PerpMinute(row.name, window.end.replace(second=0, microsecond=0), {"mark_price": row.context.markPx})
+    return spec.marked(row.name, window.end, row.context.markPx, row.context.oraclePx)
 
 
 marks = spec.each(MarkedCoin, mark_price, State.coins, "name")

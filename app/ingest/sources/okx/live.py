@@ -17,6 +17,7 @@ from app.ingest.spec import Bad, Channel, Json, Known, Message, Ms, Num, Said, S
 from app.records import Candle, Instrument, PredictedFunding, Record, Taker, Trade
 
 CANDLE, FUNDING, TRADES = "candle1m", "funding-rate", "trades"
+LEAVING = "leaving"  # the id of a frame of ours, which its answers repeat
 TEXT, LONGEST = 64_000, 80  # characters that the topics of a connection may have together, and one topic at most
 
 
@@ -65,6 +66,8 @@ def said(frame: Message) -> Said:
             return Said.ALIVE
         case {"event": "subscribe"}:
             return Said.DONE
+        case {"event": "error", "id": str(name)} if name == LEAVING:
+            return Said.NOTHING
         case {"event": "error"}:
             return Said.REFUSED
         case {"event": "notice", "code": "64008"}:
@@ -134,8 +137,8 @@ def subscribe(topics: Sequence[Json]) -> Message:
 
 
 def unsubscribe(topics: Sequence[Json]) -> Message:
-    """`{"op":"unsubscribe","args":[...]}`"""
-    return {"op": "unsubscribe", "args": list(topics)}
+    """`{"id":"leaving","op":"unsubscribe","args":[...]}`: that it is refused is told in words alone, and by its id."""
+    return {"id": LEAVING, "op": "unsubscribe", "args": list(topics)}
 
 
 def about(frame: Message) -> Json | None:

@@ -36,8 +36,7 @@ class Mark(Wire):
 
 def mark(row: Mark, window: Window) -> PerpMinute | None:
     """The mark price of the minute it was told in."""
-    minute = row.ts.replace(second=0, microsecond=0)
-    return None if row.instId.startswith(TEST) else PerpMinute(row.instId, minute, {"mark_price": row.markPx})
+    return None if row.instId.startswith(TEST) else spec.marked(row.instId, row.ts, row.markPx)
 
 
 class Ratio(spec.ArrayRow):
