@@ -87,27 +87,29 @@ async def test_hours_are_gone_with_hours_and_minutes_only(
 
 
 @pytest.mark.parametrize(
-    ("path", "fact"),
+    ("path", "narrow", "fact"),
     [
-        ("/open-interest/BTC", "open_interest"),
-        ("/open-interest/BTC?interval=1h", "open_interest"),
-        ("/open-interest/BTC?aggregate=sum", "open_interest"),
-        ("/funding/BTC?kind=predicted", "predicted_funding"),
-        ("/funding/BTC/prediction-error", "predicted_funding"),
+        ("/open-interest/BTC", {}, "open_interest"),
+        ("/open-interest/BTC", {"interval": "1h"}, "open_interest"),
+        ("/open-interest/BTC", {"aggregate": "sum"}, "open_interest"),
+        ("/funding/BTC", {"kind": "predicted"}, "predicted_funding"),
+        ("/funding/BTC/prediction-error", {}, "predicted_funding"),
     ],
 )
 async def test_what_has_days_of_its_own(
-    client: httpx.AsyncClient, clean_database: Database, path: str, fact: str
+    client: httpx.AsyncClient, clean_database: Database, path: str, narrow: dict[str, str], fact: str
 ) -> None:
     await series(clean_database, "bybit", "BTCUSDT")
     await clean_database.reads.execute(retention.NOTE, fact, MIDNIGHT - 8 * DAY)
-    gone = await client.get(path, params={"start": days_ago(9), "end": days_ago(8)})
+    gone = await client.get(path, params={**narrow, "start": days_ago(9), "end": days_ago(8)})
     assert (gone.status_code, gone.json()["code"]) == (410, "gone"), gone.text
-    some = await client.get(path, params={"start": days_ago(9), "end": days_ago(7)})
+    some = await client.get(path, params={**narrow, "start": days_ago(9), "end": days_ago(7)})
     assert some.status_code == 200
     assert f"rows before {days_ago(8)} are not kept any more" in some.json()["meta"]["notices"]
     if "prediction-error" not in path:
-        statuses = [(await client.get(path, params={"at": days_ago(days)})).status_code for days in (8.01, 8, 7)]
+        statuses = [
+            (await client.get(path, params={**narrow, "at": days_ago(days)})).status_code for days in (8.01, 8, 7)
+        ]
         assert statuses == [410, 200, 200]
 
 
