@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.db import Database
-from app.ingest.engine import Engine
-from app.ingest.keep import Places, put_records
-from app.ingest.pages import Line, fetch
-from app.ingest.spec import Source, Window
+from app.ingest.spec import Source
 from app.ingest.topics import topics_of
 from app.records import Instrument
 from app.services import reference
