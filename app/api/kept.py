@@ -20,9 +20,8 @@ async def kept(
     """The window, with a notice where it begins before what is kept of `fact`; and the question why there are no rows.
 
     Of several facts an answer is made of, what is removed of all of them is gone. Where the window (or what closed by
-    its `at`, rows being `step` long; None: what was told by its `at`, an instant each) lies wholly before, asking that
-    raises Gone: so rows that were brought again meanwhile are still answered. Both go on to `meta` and `render`, in any
-    form.
+    its `at`, rows being `step` long; None: what was told by its `at`) lies wholly before, asking that raises Gone: so
+    rows that were brought again meanwhile are still answered. Both go on to `meta` and `render`, in any form.
     """
     before = await removed_before(db, *([fact] if isinstance(fact, str) else fact))
     if before is None or window.start >= before + (step if window.at and step else timedelta()):

@@ -20,27 +20,26 @@ SLUGS = {"exchange": "select slug from exchange order by slug", "source": "selec
 DATASETS_ARE = "funding, open-interest, candles, liquidations, long-short, taker-volume or fundamentals."
 NOTHING = "No rows: nothing is stored of that; no file was written"
 
+Parquet = Annotated[Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write Parquet under this folder.")]
+Csv = Annotated[Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write CSV under this folder.")]
+Sources = Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="Only what these told; repeat, or commas.")]
+Start = Annotated[str | None, typer.Option(metavar="TIME", help="From then on: RFC 3339, a date, or epoch seconds.")]
+End = Annotated[str | None, typer.Option(metavar="TIME", help="Until before then.")]
+Intervals = Annotated[
+    list[str] | None, typer.Option(metavar="1m|1h", help="Of candles and taker-volume: only these [default: both].")
+]
+
 
 def export(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help=DATASETS_ARE)],
-    parquet: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write Parquet under this folder.")
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write CSV under this folder.")
-    ] = None,
+    parquet: Parquet = None,
+    csv: Csv = None,
     asset: Assets = None,
     exchange: Exchanges = None,
-    source: Annotated[
-        list[str] | None, typer.Option(metavar="SOURCE", help="Only what these told; repeat, or commas.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From then on: RFC 3339, a date, or epoch seconds.")
-    ] = None,
-    end: Annotated[str | None, typer.Option(metavar="TIME", help="Until before then.")] = None,
-    interval: Annotated[
-        list[str] | None, typer.Option(metavar="1m|1h", help="Of candles and taker-volume: only these [default: both].")
-    ] = None,
+    source: Sources = None,
+    start: Start = None,
+    end: End = None,
+    interval: Intervals = None,
     json: Json = False,
 ) -> None:
     """Write stored rows as files.

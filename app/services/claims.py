@@ -120,6 +120,8 @@ async def _give_up(copy: Driver, claimed: Claim, left: list[int], detail: str) -
 
 async def cut(db: Database, claimed: Claim, at: datetime) -> tuple[Claim, Claim]:
     """What is claimed before a time, and after it; the gap that reaches over it becomes two."""
+    if not any(gap.first < at < gap.last for gap in claimed.gaps):
+        return claimed.before(at), claimed.after(at)
     async with ledger(db) as copy:
         return await _cut(copy, claimed, at)
 

@@ -142,6 +142,7 @@ async def _drop(copy: Driver, fact: str, due: Partition, archived: asyncpg.Recor
 async def removed_before(db: Database, *facts: str) -> datetime | None:
     """Before when rows of all these facts were removed; None: of one of them none were."""
     return await db.reads.fetchval(
-        "select case when count(*) = cardinality($1) then min(removed_before) end from retention where fact = any($1)",
+        """select case when count(*) = cardinality($1::text[]) then min(removed_before) end
+        from retention where fact = any($1)""",
         facts,
     )

@@ -8,7 +8,7 @@ import pytest
 from app.db import Database
 from app.services import retention
 from app.services.store import put
-from tests.db.facts import series
+from tests.db.facts import batch, series
 from tests.db.test_retention import minutes
 
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -70,9 +70,59 @@ async def test_an_instant_reads_what_closed_by_then(
     assert answer.status_code == status, answer.text
 
 
-async def test_hours_are_not_gone_with_the_minutes(kept: httpx.AsyncClient) -> None:
-    answer = await kept.get("/candles/BTC", params={"start": days_ago(9), "end": days_ago(8), "interval": "1h"})
-    assert answer.status_code == 200
+HOURLY = ("/candles/BTC", "/wicks/BTC", "/taker-volume/BTC")
+
+
+@pytest.mark.parametrize("path", HOURLY)
+async def test_hours_are_gone_with_hours_and_minutes_only(
+    kept: httpx.AsyncClient, clean_database: Database, path: str
+) -> None:
+    asked = {"start": days_ago(12), "end": days_ago(11), "interval": "4h"}
+    assert (await kept.get(path, params=asked)).status_code == 200
+    await clean_database.reads.execute(retention.NOTE, "perp_1h", MIDNIGHT - 10 * DAY)
+    assert (await kept.get(path, params=asked)).status_code == 410
+    for window in ({"start": days_ago(10), "end": days_ago(9)}, {"at": days_ago(9)}):
+        answer = await kept.get(path, params={**window, "interval": "4h"})
+        assert (answer.status_code, answer.json()["data"]) == (200, []), answer.text  # minutes are gone, hours are not
+
+
+@pytest.mark.parametrize(
+    ("path", "narrow", "fact"),
+    [
+        ("/open-interest/BTC", {}, "open_interest"),
+        ("/open-interest/BTC", {"interval": "1h"}, "open_interest"),
+        ("/open-interest/BTC", {"aggregate": "sum"}, "open_interest"),
+        ("/funding/BTC", {"kind": "predicted"}, "predicted_funding"),
+        ("/funding/BTC/prediction-error", {}, "predicted_funding"),
+    ],
+)
+async def test_what_has_days_of_its_own(
+    client: httpx.AsyncClient, clean_database: Database, path: str, narrow: dict[str, str], fact: str
+) -> None:
+    await series(clean_database, "bybit", "BTCUSDT")
+    await clean_database.reads.execute(retention.NOTE, fact, MIDNIGHT - 8 * DAY)
+    gone = await client.get(path, params={**narrow, "start": days_ago(9), "end": days_ago(8)})
+    assert (gone.status_code, gone.json()["code"]) == (410, "gone"), gone.text
+    some = await client.get(path, params={**narrow, "start": days_ago(9), "end": days_ago(7)})
+    assert some.status_code == 200
+    assert f"rows before {days_ago(8)} are not kept any more" in some.json()["meta"]["notices"]
+    if "prediction-error" not in path:
+        statuses = [
+            (await client.get(path, params={**narrow, "at": days_ago(days)})).status_code for days in (8.01, 8, 7)
+        ]
+        assert statuses == [410, 200, 200]
+
+
+@pytest.mark.parametrize("asked", [{}, {"aggregate": "sum"}])
+async def test_samples_that_were_brought_again_are_answered(
+    client: httpx.AsyncClient, clean_database: Database, asked: dict[str, str]
+) -> None:
+    to = await series(clean_database, "bybit", "BTCUSDT")
+    await clean_database.reads.execute(retention.NOTE, "open_interest", MIDNIGHT - 8 * DAY)
+    told = batch("open_interest", [{"series_id": to, "ts": MIDNIGHT - 9 * DAY, "oi_usd": 1e6}])
+    await put(clean_database, "open_interest", [told])
+    answer = await client.get("/open-interest/BTC", params={**asked, "start": days_ago(9), "end": days_ago(8.9)})
+    assert (answer.status_code, answer.json()["data"][0]["oi_usd"]) == (200, 1e6), answer.text
 
 
 async def test_what_was_brought_again_is_answered(kept: httpx.AsyncClient, clean_database: Database) -> None:

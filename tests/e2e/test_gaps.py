@@ -19,6 +19,7 @@ from app.ingest.engine import Engine
 from app.ingest.spec import Source
 from app.ingest.watch import watch
 from app.ingest.work import Order
+from app.records import Instrument
 from app.services import gaps, reference
 from app.services.gaps import Hole
 from tests.conftest import ROOT
@@ -237,6 +238,55 @@ async def test_open_interest_comes_back_into_the_minutes(engine: Engine, replay:
     (detail,) = {row["detail"] for row in await engine.db.reads.fetch("select detail from gap")}
     assert "every 5 minutes" in detail
     assert sum(gap[0] - gap[1] for gap in await told(engine)) == 16
+
+
+@pytest.mark.parametrize(
+    ("exchange", "symbol"), [("binance", "BTCUSDT"), ("bybit", "BTCUSDT"), ("okx", "BTC-USDT-SWAP")]
+)
+async def test_ratios_of_accounts_come_back(engine: Engine, replay: Replay, exchange: str, symbol: str) -> None:
+    found = source(exchange)
+    await reference.put_instruments(engine.db, exchange, [Instrument(symbol, "BTC", "USDT")])
+    series = (await reference.series_of(engine.db, exchange, exchange))[symbol].id
+    first = ago(engine, 122)
+    await gaps.note(engine.db, [Hole(series, "long_short", first, first + 20 * MINUTE)])
+    await repair.repair(engine, [found])
+    market = world.find(exchange, symbol)
+    assert market
+    times = list(world.grid(first, first + 19 * MINUTE, world.MINUTES_5))
+    shares = [world.long_share(market, time) for time in times]
+    rows = await engine.db.reads.fetch("select ts, long_short_ratio from perp_1m order by ts")
+    assert [tuple(row) for row in rows] == [
+        (time, pytest.approx(share / (1 - share), abs=1e-4)) for time, share in zip(times, shares, strict=True)
+    ]
+    assert [gap[2] for gap in await told(engine)] == ["repaired"]
+
+
+async def test_liquidations_come_back_and_are_laid_into_their_minutes(engine: Engine, replay: Replay) -> None:
+    """Of two days OKX tells the last; what is older nobody was asked for, what is young is asked for again."""
+    okx, symbol = source("okx"), "BTC-USDT-SWAP"
+    await reference.put_instruments(engine.db, "okx", [Instrument(symbol, "BTC", "USDT", contract_size=0.01)])
+    series = (await reference.series_of(engine.db, "okx", "okx"))[symbol].id
+    await gaps.note(engine.db, [Hole(series, "liquidations", ago(engine, 2880), ago(engine, 0))])
+    await repair.repair(engine, [okx])
+    assert await told(engine) == [
+        (2880, 1435, "unfillable", "upstream_keeps_no_more", 1),
+        (1435, 15, "repaired", "outage", 1),
+        (15, 0, "open", "outage", 1),
+    ]
+    assert "keeps only the last 1 day" in await engine.db.reads.fetchval(
+        "select detail from gap order by first limit 1"
+    )
+    market = world.find("okx", symbol)
+    assert market
+    there = {
+        time.replace(second=0): (price, coins if side == "long" else 0.0, coins if side == "short" else 0.0)
+        for time, side, price, contracts in world.liquidations(market, ago(engine, 1435), engine.web.now())
+        for coins in [contracts / 100]
+    }
+    rows = await engine.db.reads.fetch(
+        "select ts, liquidation_price, long_liquidation_base, short_liquidation_base from perp_1m order by ts"
+    )
+    assert {row[0]: tuple(row)[1:] for row in rows} == {time: pytest.approx(sums) for time, sums in there.items()}
 
 
 async def test_two_processes_never_repair_the_same(engine: Engine, second: Engine, replay: Replay) -> None:
