@@ -1,4 +1,4 @@
-"""The minute warehouse at full size: what it costs on disk, to store a minute, and to ask; against rows per perpspec."""
+"""The minute warehouse at full size: what it costs on disk, to store and to ask; against rows per perpspec."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from app.api.schemas import Chosen
 from app.api.slices import by_name, chosen, values_of
 from app.db import SESSION, Database
 from app.records import MINUTE_COLUMNS, Instrument
-from app.services import perpspecs, reference, slices, store
+from app.services import perpspecs, reference, slices, store, tidy
 from app.services.perpspecs import Perpspec
 from app.services.queries import Query
 from app.services.slices import Question, Whose
@@ -53,6 +53,8 @@ async def fill(db: Database) -> tuple[list[int], int]:
         rows, walk = minutes(series, START + day * MINUTES_A_DAY * MINUTE, MINUTES_A_DAY, dice, walk)
         values += sum(len(rows) - rows.column(name).null_count for name in MINUTE_COLUMNS)
         await store.put(db, "perp_1m", [rows.slice(at, 50_000) for at in range(0, rows.num_rows, 50_000)])
+    for day in range(1, DAYS + 1):
+        await tidy.finished_days(db, START + timedelta(days=day))
     await db.reads.execute("vacuum analyze perp_1m")
     return series, values
 
@@ -60,7 +62,7 @@ async def fill(db: Database) -> tuple[list[int], int]:
 def minutes(
     series: list[int], start: datetime, count: int, dice: np.random.Generator, walk: NDArray[np.float64]
 ) -> tuple[pa.RecordBatch, NDArray[np.float64]]:
-    """Minutes of these series, minute by minute: random walks, lognormal volumes, few liquidations, ratios every five."""
+    """Minutes of these series, one after the other: random walks, few liquidations, a ratio every five."""
     width = len(series)
     steps = np.exp(dice.normal(0, 0.0015, (count, width)))
     close = walk * np.cumprod(steps, axis=0)
@@ -70,7 +72,7 @@ def minutes(
     buys = volume * dice.uniform(0.2, 0.8, (count, width))
     held = dice.lognormal(12, 1, width) * np.exp(np.cumsum(dice.normal(0, 1e-3, (count, width)), axis=0))
     hit = dice.random((count, width)) < 0.05
-    some = np.where(hit, dice.lognormal(2, 1, (count, width)), np.nan)
+    some = np.where(hit, dice.lognormal(2, 1, (count, width)), 0.0)
     fives = np.where((np.arange(count) % 5 == 0)[:, None], dice.uniform(0.5, 3, (count, width)), np.nan)
     told = {
         "open": first, "high": high, "low": low, "close": close, "volume_base": volume, "volume_usd": volume * close,
@@ -78,7 +80,8 @@ def minutes(
         "oi_usd": held * close, "predicted_rate": dice.normal(1e-4, 1e-5, (count, width)),
         "predicted_interval_hours": np.full((count, width), 8.0), "long_short_ratio": fives,
         "liquidation_price": np.where(hit, close, np.nan), "long_liquidation_base": some,
-        "short_liquidation_base": np.where(hit, 0.0, np.nan), "mark_price": close * 1.0001,
+        "short_liquidation_base": np.zeros((count, width)), "mark_price": close * 1.0001,
+        "index_price": close * 1.0002,
     }  # fmt: skip
     begins = round(start.timestamp() * 1e6) + np.arange(count, dtype=np.int64) * 60_000_000
     arrays = [pa.array(np.tile(np.array(series, np.int32), count)), pa.array(np.repeat(begins, width)).cast(store.TIME)]
@@ -180,7 +183,7 @@ async def measure(db: Database, dsn: str) -> list[Line]:
     found = tuple(one for one in await perpspecs.listed(db) if one.exchange)
     with served(dsn) as address:
         lines += await _day(db, dsn, address, found, day)
-        lines += await _cross_section(db, dsn, address, found, day)
+        lines += await _cross_section(db, dsn, address, found, day + timedelta(hours=13))
     lines += await _scan(db, dsn, found, day)
     await db.reads.execute("drop table perp_metrics")
     ours = size / DAYS
@@ -210,7 +213,10 @@ async def _day(db: Database, dsn: str, address: str, found: tuple[Perpspec, ...]
     }
     lines = [await _asked(dsn, f"1 symbol, 1 day, 18 perpspecs, {name}", *told) for name, told in questions.items()]
     other = "select * from perp_metrics where symbol = $1 and ts >= $2 and ts < $3 order by ts, perpspec"
-    return [*lines, await _against(dsn, "all of that with changes", moving, (other, changed.members.instrument[0], day, end))]
+    return [
+        *lines,
+        await _against(dsn, "all of that with changes", moving, (other, changed.members.instrument[0], day, end)),
+    ]
 
 
 async def _cross_section(
