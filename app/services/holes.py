@@ -1,7 +1,7 @@
 """Looking for what is missing in the minutes that are stored, for the ledger of `gaps`."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -50,20 +50,34 @@ async def detect(db: Database, pulled: Collection[Pulled], now: datetime, since:
         await gaps.note(db, await _holes(db, scope))
 
 
+async def detect_import(db: Database, batch: int) -> None:
+    """Bring the ledger up to what is missing in and beside the minutes of an import."""
+    spans = defaultdict[tuple[datetime, datetime], list[int]](list)
+    for row in await db.reads.fetch(sql("gaps", "imported"), batch):
+        spans[row["first"], row["last"]].append(row["series_id"])
+    for (first, last), series in spans.items():
+        await gaps.settle(db, first, last, given_up=True, series=series)
+        for scope in _parts(Scope(first, last), series):
+            await gaps.note(db, await _holes(db, scope))
+
+
 async def _scopes(db: Database, pulled: Collection[Pulled], start: datetime, now: datetime) -> list[Scope]:
     """What to look at, so many rows at a time. A long look ends for all where the latest source may be."""
     due = {one.source: one.due for one in pulled}
     if now - start > SHORT:
         now = min(due.values(), default=now)
         due = dict.fromkeys(due, now)
-    size = max(1, ROWS_A_LOOK // max(1, (now - start) // MINUTE))
     whole = Scope(start, now, list(due))
-    scopes = [
-        replace(whole, end=end, series=series[at : at + size])
-        for end, series in (await _watched(db, due, now)).items()
-        for at in range(0, len(series), size)
-    ]
+    watched = await _watched(db, due, now)
+    scopes = [part for end, series in watched.items() for part in _parts(whole, series, end)]
     return scopes if len(scopes) > 1 else [replace(one, series=None) for one in scopes]
+
+
+def _parts(whole: Scope, series: Sequence[int], end: datetime | None = None) -> list[Scope]:
+    """A scope for so many of these series at a time; `end`: where they end, None: with the whole."""
+    size = max(1, ROWS_A_LOOK // max(1, (whole.end - whole.start) // MINUTE))
+    whole = replace(whole, end=end or whole.end)
+    return [replace(whole, series=series[at : at + size]) for at in range(0, len(series), size)]
 
 
 async def _watched(db: Database, due: Mapping[str, datetime], now: datetime) -> Mapping[datetime, list[int]]:

@@ -11,11 +11,13 @@ import pytest
 from app.db import Database, driver, writing
 from app.records import Instrument
 from app.services import claims, gaps, holes, reference
+from app.services.batches import Writer
 from app.services.gaps import Hole
 from app.services.holes import Pulled
 from app.services.queries import sql
 from app.services.store import put
 from tests.db.facts import DAY, batch, series
+from tests.db.importing import bring, candle
 from tests.db.minutes import CANDLE, MINUTE, WIDE, ledger, look, minute, tell
 
 OUTAGE, GONE = "outage", "upstream_keeps_no_more"
@@ -249,6 +251,24 @@ async def test_at_what_was_given_up_only_the_look_at_everything_looks_again(
     assert await ledger(db) == [("candles_1m", 2, 5, "unfillable", GONE)]
     await look(db, 10)
     assert await ledger(db) == [("candles_1m", 2, 5, "repaired", GONE)]
+
+
+async def test_an_import_is_looked_at_at_once(clean_database: Database) -> None:
+    """In what it brought and up to what was there before and after, and nowhere else."""
+    db, by = clean_database, Writer("desk", "api", "a body")
+
+    async def brought(*minutes: int) -> list[tuple[int, int, str]]:
+        rows = [candle(time=minute(n).isoformat()) for n in minutes]
+        assert (await bring(db, "candles", *rows, by=by)).inserted == len(rows)
+        return [gap[1:4] for gap in await ledger(db)]
+
+    year = 365 * 1440
+    assert await brought(10, 11, 14) == [(12, 14, "unfillable")]
+    assert await brought(5000, 5002) == [(12, 14, "unfillable"), (15, 5000, "unfillable"), (5001, 5002, "unfillable")]
+    await db.reads.execute("delete from gap")
+    before, after = (-year + 1, 10, "unfillable"), (15, 1440, "unfillable")
+    assert await brought(-year) == [before, (12, 14, "unfillable"), after], "to the end of the day"
+    assert await brought(12, 13) == [before, (12, 14, "repaired"), after]
 
 
 async def test_no_two_overlap_whoever_writes(clean_database: Database, mine: int) -> None:

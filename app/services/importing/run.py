@@ -1,5 +1,6 @@
 """An import: the good rows of a body find their series and are stored; the others are counted."""
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,9 +11,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+<<<<<<< HEAD
 from app.db import Database, Driver, driver, writing
 from app.services import batches, store
 from app.services.importing import beside_candles, checks, keeping, layout, listing, read
+=======
+from app.db import DATABASE_ERRORS, Database, Driver, driver, writing
+from app.services import batches, holes, store
+from app.services.importing import checks, keeping, layout, listing, read
+>>>>>>> w-m3
 from app.services.importing.answer import Answer
 from app.services.importing.body import Body, BrokenBody, TooLarge, body_of_file
 from app.services.importing.datasets import TAKER_VOLUME, Dataset
@@ -28,6 +35,8 @@ Progress = Callable[[str, int], None]
 PLAIN = Options()
 NO_EXCHANGE = "exchange=__HIVE_DEFAULT_PARTITION__"
 """What partitioned folders call facts that are of no exchange."""
+
+logger = logging.getLogger(__name__)
 
 
 async def import_rows(
@@ -59,8 +68,20 @@ async def _import(
     run.tally.notice(*keeping.notices(run.old, options.kept))
     if options.dry_run:
         run.tally.notice("dry run: nothing was written")
+    if written.inserted + written.updated:
+        await _look(run)
     answer = run.tally.answer(written.inserted, written.updated)
     return answer if run.batch is None else replace(answer, imports=(run.batch,))
+
+
+async def _look(run: Run) -> None:
+    """Have what is missing in what came in the ledger. What came is stored, even if the database is gone by now."""
+    if run.batch is None:
+        return
+    try:
+        await holes.detect_import(run.db, run.batch)
+    except DATABASE_ERRORS as error:
+        logger.warning("import %d is not looked at yet for what is missing: %s", run.batch, error)
 
 
 async def import_body(

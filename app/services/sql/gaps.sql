@@ -233,3 +233,16 @@ join instrument i on i.id = s.instrument_id
 join exchange x on x.id = i.exchange_id
 where l.minute_ts is not null
 order by s.id
+
+-- name: imported
+-- One row a series of whose minutes an import ($1) told: the days from the last candle before these to the first after.
+select p.series_id,
+  date_bin('1 day', coalesce((
+    select c.ts from perp_1m c where c.series_id = p.series_id and c.ts < p.first and c.close is not null
+    order by c.ts desc limit 1), p.first), 'epoch') as first,
+  date_bin('1 day', coalesce((
+    select c.ts from perp_1m c where c.series_id = p.series_id and c.ts > p.last and c.close is not null
+    order by c.ts limit 1), p.last), 'epoch') + interval '1 day' as last
+from import_span p
+where p.batch_id = $1 and p.fact = 'perp_1m'
+order by p.series_id
