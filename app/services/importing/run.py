@@ -11,15 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-<<<<<<< HEAD
-from app.db import Database, Driver, driver, writing
-from app.services import batches, store
-from app.services.importing import beside_candles, checks, keeping, layout, listing, read
-=======
 from app.db import DATABASE_ERRORS, Database, Driver, driver, writing
 from app.services import batches, holes, store
-from app.services.importing import checks, keeping, layout, listing, read
->>>>>>> w-m3
+from app.services.importing import beside_candles, checks, keeping, layout, listing, read
 from app.services.importing.answer import Answer
 from app.services.importing.body import Body, BrokenBody, TooLarge, body_of_file
 from app.services.importing.datasets import TAKER_VOLUME, Dataset
