@@ -109,7 +109,7 @@ CALLS = (
     Call("Its funding intervals", "/instruments/hyperliquid/BTC/funding-intervals", volatile=True),
     Call("What was true of it, and when", "/instruments/bybit/BTCUSDT/facts", volatile=True),
     Call("Exchanges", "/exchanges"),
-    Call("Slices of minutes", "/perpspecs", {"limit": "2"}),
+    Call("Slices of minutes", "/perpspecs", {"limit": "2"}, volatile=True),
     Call("Minutes by perpspec", "/perp-data/BTC", {"perpspecs": "bin-lsr,bin-tv", **WINDOW}),
     Call("Exchanges side by side, by the minute", "/perp-data/BTC",
          {"perpspecs": "bin-lsr,byb-lsr", "joined": "true", **WINDOW}),

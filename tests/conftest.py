@@ -38,10 +38,11 @@ def shared(folder: str) -> Path:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Soaks run only when asked for by their marker."""
+    """Soaks run only when asked for by their marker. The longest files first, so that none is left to one process."""
     if "soak" not in (config.getoption("-m") or ""):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    items.sort(key=lambda item: "e2e" not in item.path.parts and "soak" not in item.path.parts)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,15 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pyarrow as pa
 
-from app.db import Database
+from app.db import Database, Driver
 from app.records import Instrument
-from app.services import reference
+from app.services import partitions, reference
 from app.services.store import SCHEMAS, WIDE_HOUR, Written, put
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+async def without_days(db: Database, *facts: str) -> None:
+    """Drop the partitions (or chunks) of facts: those that other tests left behind stay when their rows go."""
+    async with db.reads.acquire() as connection:
+        for fact in facts:
+            for part in await partitions.listed(cast("Driver", connection), fact):
+                await partitions.drop(cast("Driver", connection), fact, part)
 
 
 def at(hours: float, day: datetime = DAY) -> datetime:

@@ -17,11 +17,11 @@ from sqlalchemy import text
 
 from app.db import Database, connected, writing
 from app.records import Liquidation, Position
-from app.services import archive, compression, partitions, reference, retention, storage
+from app.services import archive, compression, reference, retention, storage
 from app.services.batch import apart, columns
 from app.services.importing import import_files, options
 from app.services.store import WIDE_MINUTE, put
-from tests.db.facts import batch, series
+from tests.db.facts import batch, series, without_days
 
 NOW = datetime(2026, 11, 21, 13, 30, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -39,10 +39,14 @@ def minutes(
     return pa.RecordBatch.from_pylist(rows, pa.schema([WIDE_MINUTE.field(name) for name in names]))
 
 
+DROPPED = ("perp_1m", "liquidation", "open_interest")
+
+
 @pytest.fixture
 async def filled(clean_database: Database) -> AsyncIterator[Database]:
     """Minutes of today and 1, 9, 10, 11 and 12 days before, a liquidation and open interest of 12 days before."""
     db = clean_database
+    await without_days(db, *DROPPED)
     to = await series(db, "bybit", "BTCUSDT")
     for days in (12, 11, 10, 9, 1, 0):
         await put(db, "perp_1m", [minutes(to, MIDNIGHT - days * DAY)])
@@ -51,10 +55,7 @@ async def filled(clean_database: Database) -> AsyncIterator[Database]:
     await put(db, "liquidation", [batch("liquidation", [closed])])
     await put(db, "open_interest", [batch("open_interest", [{"series_id": to, "ts": then, "oi_usd": 1e6}])])
     yield db
-    for fact in ("perp_1m", "liquidation", "open_interest"):
-        async with db.reads.acquire() as connection:
-            for part in await partitions.listed(connection, fact):
-                await partitions.drop(connection, fact, part)
+    await without_days(db, *DROPPED)
 
 
 def files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import pytest
 from app.db import Database
 from app.services import partitions, tidy
 from app.services.store import put
-from tests.db.facts import batch, series
+from tests.db.facts import batch, series, without_days
 
 DAY = timedelta(days=1)
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -29,6 +29,7 @@ async def days(clean_database: Database) -> AsyncIterator[Database]:
     if not await db.reads.fetchval(partitions.IS_NATIVE, "perp_1m"):
         assert await tidy.finished_days(db, MIDNIGHT + DAY) == []
         pytest.skip("chunks of TimescaleDB are left to their compression")
+    await without_days(db, "perp_1m")
     to = await series(db, "bybit", "BTCUSDT")
     for day in (MIDNIGHT - 4 * DAY, MIDNIGHT - DAY, MIDNIGHT):
         await put(db, "perp_1m", [batch("perp_1m", [{"series_id": to, "ts": day, "close": 1.0}])])
@@ -38,9 +39,7 @@ async def days(clean_database: Database) -> AsyncIterator[Database]:
             *(to, MIDNIGHT - DAY + timedelta(minutes=minute), SERIES),
         )
     yield db
-    async with db.reads.acquire() as connection:
-        for part in await partitions.listed(connection, "perp_1m"):
-            await partitions.drop(connection, "perp_1m", part)
+    await without_days(db, "perp_1m")
 
 
 async def bytes_of(db: Database, index: str) -> int:

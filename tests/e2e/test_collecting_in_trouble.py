@@ -35,7 +35,7 @@ async def bybit(clean_database: Database, monkeypatch: pytest.MonkeyPatch) -> So
 async def away(db: Database) -> AsyncIterator[None]:
     """Nobody gets into the database, and who was in it is out."""
     name = await db.reads.fetchval("select current_database()")
-    admin = await asyncpg.connect(db.dsn.rpartition("/")[0] + "/postgres")
+    admin = await asyncpg.connect(db.dsn, database="postgres")
     try:
         await admin.execute(f'alter database "{name}" allow_connections false')
         await admin.execute(END_OTHERS, name)
