@@ -41,6 +41,7 @@ async def undo(copy: Driver, fact: str, batch: int) -> None:
         *(batch, fact),
     )
     await partitions.unpack(copy, fact)
+    await copy.execute("analyze revision")  # what an import just replaced is not in its statistics yet: a plan for none
     await _delete_new(copy, fact, batch)
     await _splice(copy, fact, batch, _told_too(fact))
     if fact == "funding":
