@@ -220,10 +220,9 @@ async def _day(db: Database, dsn: str, address: str, found: tuple[Perpspec, ...]
 
 
 async def _cross_section(
-    db: Database, dsn: str, address: str, found: tuple[Perpspec, ...], day: datetime
+    db: Database, dsn: str, address: str, found: tuple[Perpspec, ...], minute: datetime
 ) -> list[Line]:
     """All contracts at one minute, with changes."""
-    minute = day + timedelta(hours=13)
     ohlcv = tuple(one for one in found if one.kind == "ohlcv")
     lines: list[Line] = []
     for name, asked in (("o, h, l, c, v", ohlcv), ("18 perpspecs", found)):
