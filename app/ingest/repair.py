@@ -98,7 +98,7 @@ async def _held(engine: Engine, claimed: Claim) -> AsyncGenerator[None]:
     holding = asyncio.create_task(hold())
     try:
         yield
-    except BaseException:
+    except BaseException:  # cancellation too: the claim is given back, and the error goes on
         with suppress(*DATABASE_ERRORS):
             await asyncio.shield(claims.give_back(engine.db, claimed))
         raise
