@@ -60,7 +60,7 @@ from app.services import live
 from app.services import reference as reference_data
 from app.services.metrics import put_catalogue
 from app.services.seed import put_seed
-from app.settings import Settings
+from app.settings import Settings, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -174,8 +174,8 @@ def _embedded(settings: Settings, stack: AsyncExitStack) -> str:
 
 async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> None:
     """Tell the routes which sources and jobs there are; where the settings say so, pull."""
-    everything = sources.load()
-    pulled = {name: source for name, source in sources.load(settings.sources).items() if _enabled(source)}
+    everything = sources.load(words=words_of)
+    pulled = {name: source for name, source in sources.load(settings.sources, words_of).items() if _enabled(source)}
     planned = schedule.planned(pulled.values())
     app.state.sources = [describing.source(source, settings) for source in everything.values()]
     app.state.jobs = lambda: describing.jobs(planned)

@@ -16,6 +16,7 @@ WordList = Annotated[tuple[str, ...], NoDecode]
 EXCHANGE, FRACTION = r"[a-z0-9][a-z0-9_.-]*", r"-?(?:0|0?\.\d+)"
 MOST_DAYS = 36_500
 RETENTION = "PERPSTORE_RETENTION_DAYS_"
+OF_OPTIONS = ("option_tick", "option_trade", "depth", "option_1m", "greeks", "index_price")
 RETAINED: Mapping[str, str] = {
     "candles_1m": "perp_1m",
     "perp_1m": "perp_1m",
@@ -24,9 +25,12 @@ RETAINED: Mapping[str, str] = {
     "perp_1h": "perp_1h",
     "open_interest": "open_interest",
     "predicted_funding": "predicted_funding",
+    **dict(zip(OF_OPTIONS, OF_OPTIONS, strict=True)),
 }
 """Datasets whose days can be set, and the fact table each is in."""
-MINUTES_AND_TICKS = ("perp_1m", "liquidation")
+MINUTES_AND_TICKS = ("perp_1m", "liquidation", *OF_OPTIONS)
+TOP_INSTRUMENTS = 50
+SHORTEST_INTERVAL = 5
 FEE = re.compile(rf"(\*|{EXCHANGE}):({FRACTION})/({FRACTION})", re.ASCII)
 """Fees of one exchange, `binance:0.0005/0.0002`: its name (`*`: all others), taker and maker as fractions."""
 
@@ -81,6 +85,31 @@ class Settings(BaseSettings):
         ge=0,
         description="Assets whose minutes are collected as they pass: those with the most open interest; 0: all.",
     )
+    deribit_currencies: WordList = Field(
+        default=("btc", "eth"),
+        description="Currencies whose options, futures and ticks are collected from Deribit, such as `BTC,ETH,SOL`. Of "
+        "how many options of one there are ticks: `PERPSTORE_WS_<CURRENCY>_TOP_N_INSTRUMENTS` (50).",
+    )
+    deribit_perpetual_interval: int = Field(
+        default=60, ge=SHORTEST_INTERVAL, description="Seconds between snapshots of Deribit's perpetuals and futures."
+    )
+    deribit_option_interval: int = Field(
+        default=60, ge=SHORTEST_INTERVAL, description="Seconds between snapshots of Deribit's option chains."
+    )
+    deribit_greeks_interval: int = Field(
+        default=3600, ge=SHORTEST_INTERVAL, description="Seconds between greeks of Deribit's options."
+    )
+    deribit_index_interval: int = Field(
+        default=60, ge=SHORTEST_INTERVAL, description="Seconds between Deribit's index prices."
+    )
+    deribit_volatility_index_interval: int = Field(
+        default=60, ge=SHORTEST_INTERVAL, description="Seconds between pulls of Deribit's volatility index (DVOL)."
+    )
+    deribit_depth_interval: int = Field(
+        default=300,
+        ge=SHORTEST_INTERVAL,
+        description="Seconds between order books of Deribit's perpetuals and futures.",
+    )
     retention_days: int = Field(
         default=0,
         ge=0,
@@ -116,7 +145,7 @@ class Settings(BaseSettings):
     def _in_any_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("sources", "source_preference", "fees", mode="before")
+    @field_validator("sources", "source_preference", "fees", "deribit_currencies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -137,6 +166,25 @@ def environment() -> Mapping[str, str]:
     """`.env` overlaid by the process environment, for settings whose names depend on the sources present."""
     from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
+
+
+def words_of(source_id: str) -> Mapping[str, str]:
+    """The settings of one source alone: `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case."""
+    prefix = f"PERPSTORE_{source_id.upper()}_"
+    found = {name.upper(): told for name, told in environment().items()}
+    return {name[len(prefix) :].lower(): told for name, told in found.items() if name.startswith(prefix)}
+
+
+def top_instruments(currency: str) -> int:
+    """`PERPSTORE_WS_<CURRENCY>_TOP_N_INSTRUMENTS`: of how many options of a currency ticks are collected.
+
+    Raises ValueError where it is no number.
+    """
+    name = f"PERPSTORE_WS_{currency.upper()}_TOP_N_INSTRUMENTS"
+    told = environment().get(name, "").strip() or str(TOP_INSTRUMENTS)
+    if not (told.isdecimal() and told.isascii()):
+        raise ValueError(f"{name}: {told!r} is not a number of instruments")
+    return int(told)
 
 
 def own_retention() -> Mapping[str, int]:

@@ -37,9 +37,10 @@ def sources(json: Json = False) -> None:
 def source(name: str) -> "Source":
     """One upstream by its id, in any case. Fails naming those there are."""
     from app.ingest.sources import load
+    from app.settings import words_of
 
     try:
-        return load([name.lower()])[name.lower()]
+        return load([name.lower()], words_of)[name.lower()]
     except ValueError as error:
         raise Failure(f"{error}. See `perpstore sources`", 2) from error
 
@@ -47,8 +48,9 @@ def source(name: str) -> "Source":
 def described(settings: "Settings") -> list[Described]:
     """All upstreams with what an operator wants to know of each."""
     from app.ingest.sources import load
+    from app.settings import words_of
 
-    return [_described(source, settings) for source in load().values()]
+    return [_described(source, settings) for source in load(words=words_of).values()]
 
 
 def _described(source: "Source", settings: "Settings") -> Described:

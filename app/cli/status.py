@@ -64,9 +64,10 @@ async def _scheduler(session: "Session") -> dict[str, Any]:
     """Whether settings want it, whether some process leads it now, and its jobs."""
     from app.ingest import schedule, sources
     from app.locks import LEAD_LOCK
+    from app.settings import words_of
 
     wanted = session.settings.sources or None
-    jobs = schedule.planned(sources.load(wanted).values())
+    jobs = schedule.planned(sources.load(wanted, words_of).values())
     return {
         "enabled": session.settings.scheduler,
         "running": await session.db.reads.fetchval(LEADING, LEAD_LOCK),

@@ -35,7 +35,16 @@ class Channel:
     `topic` is what to subscribe for one instrument, or for all (`instrument` None) where `scope` is market.
     """
 
-    dataset: Literal["candles_1m", "predicted_funding", "open_interest", "liquidations", "taker_volume"]
+    dataset: Literal[
+        "candles_1m",
+        "predicted_funding",
+        "open_interest",
+        "liquidations",
+        "taker_volume",
+        "quotes",
+        "trades",
+        "book",
+    ]
     scope: Literal["market", "instrument"]
     topic: Callable[[Instrument | None], Json]
 

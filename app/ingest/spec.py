@@ -43,7 +43,7 @@ from app.ingest.wire import marked as marked
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Metric, Record
+from app.records import Kind, Metric, Record
 
 Dataset = Literal[
     "instruments",
@@ -59,6 +59,12 @@ Dataset = Literal[
     "taker_volume",
     "liquidations",
     "mark_price",
+    "option_chain",
+    "greeks",
+    "index_price",
+    "volatility_index",
+    "delivery_prices",
+    "depth",
 ]
 _W = TypeVar("_W", bound="Wire")
 
@@ -111,7 +117,7 @@ class Feed:
     `step` is the usual spacing of rows, `limit` how many one answer holds at most (None: all). `history`: a window in
     the past can be asked for; `keeps` says how far back (None: since listing). `every` is how often the schedule asks,
     `ready_after` how long after a full period the upstream is ready. `next_cursor` gives the token of the next page
-    where the upstream pages by token. `needs_key`: not to be asked without one.
+    where the upstream pages by token. `needs_key`: not to be asked without one. `kinds`: of which instruments it tells.
     """
 
     dataset: Dataset
@@ -129,6 +135,7 @@ class Feed:
     next_cursor: Callable[[Any], str | None] | None = None
     pieces: Callable[[Aim], Iterable[Window]] | None = None
     needs_key: bool = False
+    kinds: tuple[Kind, ...] = ("perp",)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -166,6 +173,10 @@ def _no_problem(status: int, body: Json) -> Problem | None:
     return None
 
 
+def _as_it_is(source: "Source", words: Mapping[str, str]) -> "Source":
+    return source
+
+
 def _unsigned(request: Request, key: str | None) -> Request:
     return request
 
@@ -178,7 +189,8 @@ class Source:
     with the key in it, made as it is sent and shown to nobody. `answers` says what bodies hold: JSON, or text that
     goes to the wire model as it is. `metrics` are those it is known to tell. What an `on_request` source tells is left
     out of answers that do not ask for it by name. `sockets` tell the minute as it passes; `polls`
-    tell what no socket does, and are asked for the contracts whose minutes are collected.
+    tell what no socket does, and are asked for the contracts whose minutes are collected. `configured` is the source as
+    its own settings have it: the words of `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case.
     """
 
     id: str
@@ -197,6 +209,7 @@ class Source:
     sockets: tuple[Socket, ...] = ()
     polls: tuple[Feed, ...] = ()
     problem: Callable[[int, Json], Problem | None] = _no_problem
+    configured: Callable[["Source", Mapping[str, str]], "Source"] = _as_it_is
 
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:
         """The feed of a dataset (of that scope, if one is asked for), or None."""

@@ -18,6 +18,16 @@ from app.models.live import LiveEvent
 from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceExchange, SourceProduct
 from app.models.minutes import Collector, Gap, Perpspec, Retention
 from app.models.operation import ApiKey, ErrorLog, Job, Pull, RawBody, Reject
+from app.models.options import (
+    DeliveryPrice,
+    Depth,
+    Greeks,
+    IndexPrice,
+    OptionMinute,
+    OptionTick,
+    OptionTickHour,
+    OptionTrade,
+)
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
 from app.models.rollup import CoinHour, CoinHourReady
 
@@ -30,15 +40,19 @@ __all__ = [
     "CoinHour",
     "CoinHourReady",
     "Collector",
+    "DeliveryPrice",
+    "Depth",
     "Entity",
     "EntitySourceId",
     "ErrorLog",
     "Exchange",
     "Funding",
     "Gap",
+    "Greeks",
     "ImportBatch",
     "ImportMade",
     "ImportSpan",
+    "IndexPrice",
     "Instrument",
     "InstrumentFact",
     "Job",
@@ -49,6 +63,10 @@ __all__ = [
     "MetricSeries",
     "MetricValue",
     "OpenInterest",
+    "OptionMinute",
+    "OptionTick",
+    "OptionTickHour",
+    "OptionTrade",
     "PerpHour",
     "PerpMinute",
     "Perpspec",

@@ -80,6 +80,11 @@ class Instrument(Base):
     multiplier: Mapped[float] = mapped_column(Float(53), server_default="1")
     funding_interval_hours: Mapped[float | None] = mapped_column(Float(53))
     oi_sides: Mapped[int | None] = mapped_column(SmallInteger)
+    expires_at: Mapped[Moment | None]
+    strike: Mapped[float | None] = mapped_column(Float(53))
+    option_type: Mapped[str | None]
+    price_index: Mapped[str | None]
+    tick_size: Mapped[float | None] = mapped_column(Float(53))
     active: Mapped[bool] = mapped_column(server_default=text("true"))
     listed_at: Mapped[Moment | None]
     delisted_at: Mapped[Moment | None]

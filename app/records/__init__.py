@@ -23,6 +23,18 @@ from app.records.minutes import (
     Trade,
     check_minute_value,
 )
+from app.records.options import (
+    BookChange,
+    DeliveryPrice,
+    Depth,
+    Greeks,
+    IndexPrice,
+    Level,
+    OptionSnapshot,
+    OptionTrade,
+    Quote,
+    check_iv,
+)
 from app.records.perps import (
     HOUR_COLUMNS,
     HOUR_PRICES,
@@ -33,6 +45,7 @@ from app.records.perps import (
     Kind,
     Margin,
     OpenInterest,
+    OptionType,
     PerpHour,
     PredictedFunding,
     Underlying,
@@ -43,8 +56,22 @@ from app.records.products import PerpSnapshot, Product, Venue
 
 Listed = Instrument | FundingInterval | Product | Venue | SourceAsset | Metric
 """What a source says there is, at no time in particular."""
-Fact = FundingRate | PredictedFunding | OpenInterest | Candle | PerpMinute | Liquidation | PerpHour | MetricValue
-Record = Listed | Fact | PerpSnapshot | Trade
+OptionFact = OptionSnapshot | Greeks | IndexPrice | DeliveryPrice
+"""What is told of options, and of the indexes they are on, now and then."""
+Tick = Quote | OptionTrade | BookChange | Depth
+"""What a socket tells as it happens."""
+Fact = (
+    FundingRate
+    | PredictedFunding
+    | OpenInterest
+    | Candle
+    | PerpMinute
+    | Liquidation
+    | PerpHour
+    | MetricValue
+    | OptionFact
+)
+Record = Listed | Fact | PerpSnapshot | Trade | Tick
 
 __all__ = [
     "CLOCK_SKEW",
@@ -57,29 +84,41 @@ __all__ = [
     "MINUTE_COLUMNS",
     "SAMPLES",
     "BadRecord",
+    "BookChange",
     "Candle",
+    "DeliveryPrice",
+    "Depth",
     "Domain",
     "Fact",
     "FundingInterval",
     "FundingRate",
     "Granularity",
+    "Greeks",
+    "IndexPrice",
     "Instrument",
     "Kind",
+    "Level",
     "Liquidation",
     "Listed",
     "Margin",
     "Metric",
     "MetricValue",
     "OpenInterest",
+    "OptionFact",
+    "OptionSnapshot",
+    "OptionTrade",
+    "OptionType",
     "PerpHour",
     "PerpMinute",
     "PerpSnapshot",
     "Position",
     "PredictedFunding",
     "Product",
+    "Quote",
     "Record",
     "SourceAsset",
     "Taker",
+    "Tick",
     "Trade",
     "Underlying",
     "Venue",
@@ -87,6 +126,7 @@ __all__ = [
     "check_hour_prices",
     "check_hour_value",
     "check_interval",
+    "check_iv",
     "check_minute_value",
     "check_quantity",
     "check_rate",

@@ -14,6 +14,7 @@ from app.records.checks import BadRecord, check_candle, check_interval, check_qu
 Kind = Literal["perp", "future", "option", "spot", "index"]
 Margin = Literal["stable", "coin"]
 Underlying = Literal["coin", "equity", "other"]
+OptionType = Literal["call", "put"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Instrument:
     (None: it does not say). `underlying` tells a stock from a coin of the same ticker. `oi_sides` is 1 where one side
     of open interest is told, 2 where only both together are, None where it does not say which; before `oi_sides_since`
     it was `oi_sides_before`. `upstream_id` is what its exchange wants to be asked by, where that is not the symbol.
+    `expires_at` of futures and options, `strike` (USD) and `option_type` of options; `price_index` is the symbol of the
+    index it is settled on, `tick_size` the smallest step of its price.
     """
 
     symbol: str
@@ -43,6 +46,11 @@ class Instrument:
     oi_sides_since: datetime | None = None
     oi_sides_before: int | None = None
     upstream_id: str | None = None
+    expires_at: datetime | None = None
+    strike: float | None = None
+    option_type: OptionType | None = None
+    price_index: str | None = None
+    tick_size: float | None = None
 
     def __post_init__(self) -> None:
         if not self.symbol:
@@ -52,6 +60,8 @@ class Instrument:
         check_interval(self.funding_interval_hours)
         if self.contract_size == 0 or self.multiplier == 0:
             raise BadRecord("zero_size", f"{self.symbol}: a contract of nothing")
+        if self.kind == "option" and None in (self.expires_at, self.strike, self.option_type):
+            raise BadRecord("no_terms", f"{self.symbol}: an option without expiry, strike or type")
 
 
 @dataclass(frozen=True, slots=True)

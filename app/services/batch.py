@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
@@ -10,9 +11,14 @@ import pyarrow as pa
 
 from app.records import (
     Candle,
+    DeliveryPrice,
     FundingRate,
+    Greeks,
+    IndexPrice,
     Liquidation,
     OpenInterest,
+    OptionFact,
+    OptionSnapshot,
     PerpHour,
     PerpMinute,
     Position,
@@ -25,6 +31,13 @@ from app.services.store import SCHEMAS, WIDE_HOUR, WIDE_MINUTE
 MINUTE = timedelta(minutes=1)
 SIDES: Mapping[Position, int] = {"long": 1, "short": -1}
 Row = dict[str, object]
+OF_OPTIONS: Mapping[type[Record], str] = {
+    OptionSnapshot: "option_1m",
+    Greeks: "greeks",
+    IndexPrice: "index_price",
+    DeliveryPrice: "delivery_price",
+}
+"""Where what is told of options is stored, as it is told: their exchanges quote no multiples of coins."""
 
 
 def columns(records: Sequence[Record], series: Mapping[str, SeriesRef]) -> tuple[dict[str, pa.RecordBatch], set[str]]:
@@ -36,12 +49,13 @@ def columns(records: Sequence[Record], series: Mapping[str, SeriesRef]) -> tuple
         if to is None:
             unknown.add(record.symbol)
             continue
-        fact, values = _values(record, to.multiplier)
+        fact, values = _values(record, to)
         rows[fact].append({"series_id": to.id, **values})
     return {fact: pa.RecordBatch.from_pylist(found, SCHEMAS[fact]) for fact, found in rows.items()}, unknown
 
 
-def _values(record: Record, multiplier: float) -> tuple[str, Row]:
+def _values(record: Record, to: SeriesRef) -> tuple[str, Row]:
+    multiplier = to.multiplier
     match record:
         case FundingRate():
             return "funding", {"ts": record.time, "rate": record.rate, "interval_hours": record.interval_hours}
@@ -60,6 +74,10 @@ def _values(record: Record, multiplier: float) -> tuple[str, Row]:
             }
         case Liquidation():
             return "liquidation", _liquidation(record, multiplier)
+        case OptionSnapshot() | Greeks() | IndexPrice() | DeliveryPrice():
+            return OF_OPTIONS[type(record)], _as_told(record)
+        case Candle() if to.kind == "option":
+            return "option_1m", _option_candle(record)
         case Candle():
             return ("perp_1m" if record.interval == MINUTE else "perp_1h"), _candle(record, multiplier)
         case _:
@@ -79,6 +97,18 @@ def _candle(record: Candle, multiplier: float) -> Row:
         "buy_volume_base": scaled(record.buy_volume_base, multiplier),
         "trades": record.trades,
     }
+
+
+def _as_told(record: OptionFact) -> Row:
+    values = asdict(record)
+    del values["symbol"]
+    return {"ts": values.pop("time"), **values}
+
+
+def _option_candle(record: Candle) -> Row:
+    """Prices and volume as the option is quoted and counted."""
+    prices = {"open": record.open, "high": record.high, "low": record.low, "close": record.close}
+    return {"ts": record.time, **prices, "volume_base": record.volume_base, "volume_quote": record.volume_usd}
 
 
 def _liquidation(record: Liquidation, multiplier: float) -> Row:

@@ -18,10 +18,22 @@ KEPT_APART = ("series_id", "ts", "known_at", "batch_id")
 """Columns of a fact that are not what it says."""
 
 
-FACTS = ("funding", "liquidation", "metric_value", "open_interest", "perp_1h", "perp_1m", "predicted_funding")
+FACTS = (
+    "delivery_price",
+    "funding",
+    "greeks",
+    "index_price",
+    "liquidation",
+    "metric_value",
+    "open_interest",
+    "option_1m",
+    "perp_1h",
+    "perp_1m",
+    "predicted_funding",
+)
 """All there are. Who needs several of their locks takes them in the order of their names."""
 
-WIDE = ("perp_1h", "perp_1m")
+WIDE = ("greeks", "index_price", "option_1m", "perp_1h", "perp_1m")
 """Facts whose rows are told in parts."""
 TOUCHED = "create temporary table touched (series_id int, first timestamptz, last timestamptz) on commit drop"
 """Which series the rows being written belong to, and from when to when."""

@@ -15,6 +15,12 @@ Span = Literal["day", "month"]
 SPANS: dict[str, Span] = {
     "perp_1m": "day",
     "liquidation": "day",
+    "option_tick": "day",
+    "option_trade": "day",
+    "depth": "day",
+    "option_1m": "day",
+    "greeks": "day",
+    "index_price": "day",
     "perp_1h": "month",
     "open_interest": "month",
     "predicted_funding": "month",

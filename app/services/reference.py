@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import models
 from app.db import Database, driver, writing
-from app.records import FundingInterval, Instrument
+from app.records import FundingInterval, Instrument, Kind
 from app.services import rollup
 from app.services.entity_match import Matcher
 from app.services.queries import sql
@@ -24,6 +24,7 @@ class SeriesRef:
 
     id: int
     multiplier: float
+    kind: str = "perp"
 
 
 async def exchange_id(connection: AsyncConnection, slug: str) -> int:
@@ -95,7 +96,8 @@ async def _entities(connection: AsyncConnection, exchange: int) -> dict[int, int
     return {row.id: row.entity_id for row in await connection.execute(mine)}
 
 
-_REPLACED = ("base", "quote", "margin", "contract_size", "multiplier", "oi_sides", "active", "delisted_at")
+_TERMS = ("expires_at", "strike", "option_type", "price_index", "tick_size")
+_REPLACED = ("base", "quote", "margin", "contract_size", "multiplier", "oi_sides", "active", "delisted_at", *_TERMS)
 _COALESCED = ("entity_id", "funding_interval_hours", "listed_at")
 
 
@@ -116,6 +118,7 @@ def _row(exchange: int, slug: str, record: Instrument, matcher: Matcher) -> dict
         "active": record.active,
         "listed_at": record.listed_at,
         "delisted_at": record.delisted_at,
+        **{term: getattr(record, term) for term in _TERMS},
     }
 
 
@@ -145,9 +148,11 @@ async def _date_sides(connection: AsyncConnection, exchange: int, source: str, l
         )
 
 
-async def instruments(db: Database, exchange: str) -> dict[str, Instrument]:
+async def instruments(
+    db: Database, exchange: str, kinds: Collection[Kind] = ("perp", "future")
+) -> dict[str, Instrument]:
     """The contracts known of an exchange, by native symbol, those with the most open interest first."""
-    rows = await db.reads.fetch(sql("reference", "instruments_of"), exchange)
+    rows = await db.reads.fetch(sql("reference", "instruments_of"), exchange, list(kinds))
     return {row["symbol"]: Instrument(**dict(row)) for row in rows}
 
 
@@ -162,16 +167,20 @@ async def symbols_of(db: Database, exchange: str, entities: Collection[int]) -> 
     return {row["symbol"] for row in rows}
 
 
-async def series_of(db: Database, source: str, exchange: str) -> dict[str, SeriesRef]:
-    """The series of every perpetual of an exchange as told by a source, by native symbol; made where missing."""
+async def series_of(
+    db: Database, source: str, exchange: str, kinds: Collection[Kind] = ("perp",)
+) -> dict[str, SeriesRef]:
+    """The series of every instrument of these kinds of an exchange as told by a source, by native symbol.
+
+    They are made where they are missing.
+    """
     async with writing(db) as connection:
         teller = await source_id(connection, source)
         preference = EXCHANGE_ITSELF if source == exchange else AGGREGATOR
-        await connection.execute(
-            text(sql("reference", "make_series")), {"source": teller, "exchange": exchange, "preference": preference}
-        )
-        found = await connection.execute(text(sql("reference", "series_of")), {"source": teller, "exchange": exchange})
-        return {symbol: SeriesRef(key, multiplier) for symbol, key, multiplier in found}
+        asked = {"source": teller, "exchange": exchange, "kinds": list(kinds)}
+        await connection.execute(text(sql("reference", "make_series")), {**asked, "preference": preference})
+        found = await connection.execute(text(sql("reference", "series_of")), asked)
+        return {symbol: SeriesRef(key, multiplier, kind) for symbol, key, multiplier, kind in found}
 
 
 async def prefer(db: Database, order: Sequence[str]) -> None:

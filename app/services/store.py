@@ -17,6 +17,10 @@ from app.services.copying import copy_into, days, each, goes_on, one_each
 from app.services.queries import sql
 
 TIME = pa.timestamp("us", "UTC")
+OPTION_MINUTE = (
+    *("open", "high", "low", "close", "volume_base", "volume_quote"),
+    *("bid", "ask", "mark_price", "mark_iv", "underlying_price", "index_price", "open_interest", "volume_24h"),
+)
 CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
 
 
@@ -33,6 +37,10 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "perp_1h": _schema(*CANDLE),
     "liquidation": _schema("price", "quantity", side=pa.int16()),
     "metric_value": _schema("value"),
+    "option_1m": _schema(*OPTION_MINUTE),
+    "greeks": _schema("delta", "gamma", "vega", "theta", "rho"),
+    "index_price": _schema("open", "high", "low", "close"),
+    "delivery_price": _schema("price"),
 }
 """Columns of each fact. Times are UTC microseconds; null means not known; `known_at` null means now."""
 WIDE_HOUR = _schema(*HOUR_COLUMNS)

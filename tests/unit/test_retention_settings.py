@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app import settings
-from app.settings import Settings
+from app.settings import MINUTES_AND_TICKS, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +22,13 @@ def test_nothing_goes_by_default() -> None:
 
 def test_minutes_and_ticks_by_one_setting_others_by_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS", "10")
-    assert Settings().kept_days == {"perp_1m": 10, "liquidation": 10}
+    assert Settings().kept_days == dict.fromkeys(MINUTES_AND_TICKS, 10)
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_CANDLES_1M", "30")
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_LIQUIDATIONS", "0")
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_OPEN_INTEREST", "90")
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_PERP_1H", "")
     settings.environment.cache_clear()
-    assert Settings().kept_days == {"perp_1m": 30, "liquidation": 0, "open_interest": 90}
+    assert Settings().kept_days == {**dict.fromkeys(MINUTES_AND_TICKS, 30), "liquidation": 0, "open_interest": 90}
 
 
 @pytest.mark.parametrize(

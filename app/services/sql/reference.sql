@@ -1,33 +1,35 @@
 -- name: instruments_of
--- One row a perpetual or future that an exchange ($1) lists itself, as a record, those with the most open interest first.
+-- One row an instrument of these kinds ($2) that an exchange ($1) lists itself, as a record, those with the most open
+-- interest first.
 -- What only others tell of has no margin; the exchange is not asked for it.
 select i.symbol, coalesce(i.base, '') as base, coalesce(i.quote, '') as quote, i.kind,
   coalesce(i.margin, 'stable') as margin, coalesce(i.contract_size, 1) as contract_size, i.multiplier,
   i.funding_interval_hours, i.active, i.listed_at, i.delisted_at, i.oi_sides,
   (select f.value from instrument_fact f where f.instrument_id = i.id and f.fact = 'upstream_id'
-    order by f.valid_from desc limit 1) as upstream_id
+    order by f.valid_from desc limit 1) as upstream_id,
+  i.expires_at, i.strike, i.option_type, i.price_index, i.tick_size
 from instrument i
 join exchange e on e.id = i.exchange_id
 left join lateral (
   select max(l.oi_usd) as oi_usd from series s join latest l on l.series_id = s.id where s.instrument_id = i.id
 ) o on true
-where e.slug = $1 and i.kind in ('perp', 'future') and i.margin is not null
+where e.slug = $1 and i.kind = any($2::text[]) and i.margin is not null
 order by o.oi_usd desc nulls last, i.symbol
 
 -- name: make_series
--- A series for each perpetual of an exchange as told by one source.
+-- A series for each instrument of these kinds of an exchange as told by one source.
 insert into series (instrument_id, source_id, preference)
 select i.id, :source, :preference
 from instrument i join exchange e on e.id = i.exchange_id
-where e.slug = :exchange and i.kind = 'perp'
+where e.slug = :exchange and i.kind = any(cast(:kinds as text[]))
   and not exists (select from series s where s.instrument_id = i.id and s.source_id = :source)
 on conflict do nothing
 
 -- name: series_of
--- One row a series: native symbol, id, coins a quoted unit.
-select i.symbol, s.id, i.multiplier
+-- One row a series: native symbol, id, coins a quoted unit, kind.
+select i.symbol, s.id, i.multiplier, i.kind
 from series s join instrument i on i.id = s.instrument_id join exchange e on e.id = i.exchange_id
-where s.source_id = :source and e.slug = :exchange and i.kind = 'perp'
+where s.source_id = :source and e.slug = :exchange and i.kind = any(cast(:kinds as text[]))
 
 -- name: dated_sides
 -- A fact for how many sides of open interest an exchange told since when, and before, where its documents date that. All
@@ -52,7 +54,7 @@ left join unnest(cast(:symbols as text[]), cast(:upstream_ids as text[])) as u(s
 cross join lateral (values
   ('funding_interval_hours', i.funding_interval_hours::text), ('contract_size', i.contract_size::text),
   ('multiplier', i.multiplier::text), ('margin', i.margin), ('oi_sides', i.oi_sides::text),
-  ('upstream_id', u.id)
+  ('tick_size', i.tick_size::text), ('upstream_id', u.id)
 ) as f(fact, value)
 where i.exchange_id = :exchange and f.value is not null and f.value is distinct from (
   select p.value from instrument_fact_known(null) p

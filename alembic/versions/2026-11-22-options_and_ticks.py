@@ -1,0 +1,143 @@
+"""options and ticks: quotes, trades, depth, minutes and greeks of options, index prices, delivery prices."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+OPTION_MINUTE = (
+    "open", "high", "low", "close", "volume_base", "volume_quote", "bid", "ask", "mark_price", "mark_iv",
+    "underlying_price", "index_price", "open_interest", "volume_24h",
+)
+GREEKS = ("delta", "gamma", "vega", "theta", "rho")
+INDEX = ("open", "high", "low", "close")
+VERSIONED = {"option_1m": OPTION_MINUTE, "greeks": GREEKS, "index_price": INDEX, "delivery_price": ("price",)}
+"""Facts that keep what they said before, and their columns."""
+DAILY = ("option_tick", "option_trade", "depth", "option_1m", "greeks", "index_price")
+SIDES = ("bid", "ask")
+OF_HOUR = ("open", "high", "low", "close")
+
+KNOWN = """
+create function {fact}_known(moment timestamptz)
+returns table (series_id int, ts timestamptz, {typed}, known_at timestamptz)
+language sql stable parallel safe as $$
+  select f.series_id, f.ts, {plain}, f.known_at
+  from {fact} f where moment is null or f.known_at <= moment
+  union all
+  select r.series_id, r.ts, {said}, r.known_at
+  from revision r
+  where moment is not null and r.fact = '{fact}' and r.known_at <= moment and r.replaced_at > moment
+$$
+"""
+
+
+def has_timescale() -> bool:
+    found = op.get_bind().execute(sa.text("select 1 from pg_extension where extname = 'timescaledb'"))
+    return found.scalar() is not None
+
+
+def number(name: str, *, nullable: bool = True) -> sa.Column[float]:
+    return sa.Column(name, sa.Float(53), nullable=nullable)
+
+
+def numbers(name: str) -> sa.Column[list[float]]:
+    return sa.Column(name, postgresql.ARRAY(sa.Float(53)), nullable=False)
+
+
+def create_fact(name: str, *columns: sa.Column, key: tuple[str, ...] = ("series_id", "ts"), batch: bool = True) -> None:
+    """A table of facts by time; a hypertable where TimescaleDB is."""
+    timescale = has_timescale()
+    by_time = {"postgresql_partition_by": "RANGE (ts)"} if name in DAILY and not timescale else {}
+    op.create_table(
+        name,
+        sa.Column("series_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ts", sa.DateTime(timezone=True), nullable=False),
+        *columns,
+        sa.Column("known_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        *([sa.Column("batch_id", sa.Integer(), nullable=True)] if batch else []),
+        sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{name}")),
+        **by_time,
+    )
+    if timescale and name in DAILY:
+        op.execute(
+            f"select create_hypertable('{name}', by_range('ts', interval '1 day'), create_default_indexes => false)"
+        )
+
+
+def create_known(fact: str, columns: tuple[str, ...]) -> None:
+    typed = ", ".join(f"{name} float8" for name in columns)
+    plain = ", ".join(f"f.{name}" for name in columns)
+    said = ", ".join(f"(r.said->>'{name}')::float8" for name in columns)
+    op.execute(KNOWN.format(fact=fact, typed=typed, plain=plain, said=said))
+
+
+def widen_instruments() -> None:
+    op.add_column("instrument", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("instrument", number("strike"))
+    op.add_column("instrument", sa.Column("option_type", sa.String(), nullable=True))
+    op.add_column("instrument", sa.Column("price_index", sa.String(), nullable=True))
+    op.add_column("instrument", number("tick_size"))
+
+
+def create_ticks() -> None:
+    create_fact(
+        "option_tick", *(number(name) for name in ("bid", "ask", "bid_amount", "ask_amount")), batch=False
+    )
+    create_fact(
+        "option_trade",
+        sa.Column("trade_seq", sa.BigInteger(), nullable=False),
+        sa.Column("trade_id", sa.String(), nullable=False),
+        sa.Column("side", sa.SmallInteger(), nullable=False),
+        number("price", nullable=False),
+        number("amount", nullable=False),
+        number("iv"),
+        number("mark_price"),
+        number("index_price"),
+        sa.Column("liquidation", sa.String(), nullable=True),
+        sa.Column("is_block", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_combo", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        key=("series_id", "ts", "trade_seq"),
+        batch=False,
+    )
+    create_fact(
+        "depth",
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        *(numbers(name) for name in ("bid_prices", "bid_amounts", "ask_prices", "ask_amounts")),
+        batch=False,
+    )
+
+
+def create_rollup() -> None:
+    op.create_table(
+        "option_tick_1h",
+        sa.Column("series_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ts", sa.DateTime(timezone=True), nullable=False),
+        *(number(f"{side}_{what}") for side in SIDES for what in OF_HOUR),
+        sa.Column("quotes", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("series_id", "ts", name=op.f("pk_option_tick_1h")),
+    )
+    op.create_index("ix_option_tick_1h_ts", "option_tick_1h", ["ts"])
+
+
+def upgrade() -> None:
+    op.execute("set local lock_timeout = '5s'")
+    widen_instruments()
+    create_ticks()
+    for fact, columns in VERSIONED.items():
+        create_fact(fact, *(number(name) for name in columns))
+        create_known(fact, columns)
+    create_rollup()
+
+
+def downgrade() -> None:
+    for fact in VERSIONED:
+        op.execute(f"drop function {fact}_known(timestamptz)")
+        op.execute(f"delete from revision where fact = '{fact}'")
+    for table in ("option_tick_1h", *VERSIONED, "depth", "option_trade", "option_tick"):
+        op.drop_table(table)
+    for name in ("tick_size", "price_index", "option_type", "strike", "expires_at"):
+        op.drop_column("instrument", name)
