@@ -28,7 +28,8 @@ def test_minutes_and_ticks_by_one_setting_others_by_their_own(monkeypatch: pytes
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_OPEN_INTEREST", "90")
     monkeypatch.setenv("PERPSTORE_RETENTION_DAYS_PERP_1H", "")
     settings.environment.cache_clear()
-    assert Settings().kept_days == {**dict.fromkeys(MINUTES_AND_TICKS, 30), "liquidation": 0, "open_interest": 90}
+    own = {"perp_1m": 30, "liquidation": 0, "open_interest": 90}
+    assert Settings().kept_days == {**dict.fromkeys(MINUTES_AND_TICKS, 10), **own}
 
 
 @pytest.mark.parametrize(
