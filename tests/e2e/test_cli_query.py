@@ -105,7 +105,7 @@ class Terminal:
         return shown
 
     def interrupt(self) -> None:
-        """Ctrl-C until the prompt is there: Python misses one that comes between its prompt and its waiting for keys."""
+        """Ctrl-C until the prompt is there: Python misses one that comes after its prompt and before it waits."""
         assert self.process.stdin
         assert self.process.stdout
         for _ in range(20):
