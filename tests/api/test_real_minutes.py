@@ -12,7 +12,7 @@ import pytest
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import FACT_TABLES, RESTORE, shared
+from tests.conftest import EMPTY, RESTORE, shared
 from tests.plain_minutes import HOUR, MINUTE, Candle, bars, change, hours_of, rsi, rsi_of_hour, wicks
 from tests.recorded_minutes import (
     COINS,
@@ -43,11 +43,11 @@ async def market(database: Database, tmp_path_factory: pytest.TempPathFactory) -
     """All recordings, imported once for the tests of this module."""
     for dataset in (PERPS, COINS, GAPS):
         shared(f"datasets/{dataset}")
-    await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    await database.reads.execute(EMPTY)
     await database.reads.execute(RESTORE)
     told: Told = {(one.exchange, one.asset): await bring_recording(database, one) for one in RECORDINGS}
     yield told | await bring_coins(database, tmp_path_factory.mktemp("coins"), COINS_READ)
-    await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    await database.reads.execute(EMPTY)
     await database.reads.execute(RESTORE)
 
 

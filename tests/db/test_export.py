@@ -9,7 +9,7 @@ import pytest
 from app.db import Database
 from app.services.export import DATASETS, Wanted, export
 from app.services.importing import Answer, import_files, options
-from tests.conftest import FACT_TABLES, shared
+from tests.conftest import EMPTY, shared
 from tests.db.importing import bring, candle, funding, liquidation
 
 TABLES = {
@@ -51,7 +51,7 @@ async def round_trip(db: Database, dataset: str, folder: Path, suffix: str) -> A
     assert before
     done = await export(db, DATASETS[dataset], folder, suffix, Wanted())
     assert done.rows == len(before)
-    await db.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    await db.reads.execute(EMPTY)
     answer = await import_files(db, dataset, files(folder), options(dataset))
     assert (answer.received, answer.inserted, answer.rejected) == (len(before), len(before), ())
     assert [notice for notice in answer.notices if "ignored" in notice] == []
@@ -179,7 +179,7 @@ async def test_a_wide_minute_comes_back_from_its_parts(clean_database: Database,
     told = ("taker-volume", "candles", "long-short")
     for dataset in told:
         await export(clean_database, DATASETS[dataset], tmp_path / dataset, "parquet", Wanted())
-    await clean_database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    await clean_database.reads.execute(EMPTY)
     for dataset in told:
         assert (await import_files(clean_database, dataset, files(tmp_path / dataset), options(dataset))).inserted == 1
     assert await facts(clean_database, "candles") == before

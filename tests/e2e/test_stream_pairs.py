@@ -12,7 +12,7 @@ from app.services.fees import fee_table
 from app.services.live.market import Market
 from app.services.queries import sql
 from app.services.store import put
-from tests.conftest import FACT_TABLES
+from tests.conftest import EMPTY
 from tests.db import facts
 from tests.streaming import listed
 
@@ -28,7 +28,7 @@ MOMENTS = [LAST + timedelta(hours=hours) + late for hours in (0.5, 1.5, 6, 12) f
 @pytest.fixture(scope="module")
 async def traded(database: Database) -> Database:
     """Contracts of all coins, one or two an exchange, told of by it and by another; rates that are often the same."""
-    await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
+    await database.reads.execute(EMPTY)
     await a_market(database, random.Random(7))
     return database
 
