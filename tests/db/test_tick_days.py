@@ -24,9 +24,9 @@ TOLD = {
 async def filled(db: Database) -> int:
     """Ticks of three days ago and today, and what is told by the minute of three days ago; their series."""
     to = await series(db, "bybit", "BTCUSDT")
-    for day in (OLD, MIDNIGHT):
+    for day, seq in ((OLD, 0), (MIDNIGHT, 10)):
         await ticks.put(db, "option_tick", [quote(to, day + n * MS, None if n == 3 else 1.0 + n) for n in range(5)])
-        await ticks.put(db, "option_trade", [trade(to, day + n * MS, n) for n in range(5)])
+        await ticks.put(db, "option_trade", [trade(to, day + n * MS, seq + n) for n in range(5)])
         await ticks.put(db, "depth", [book(to, day + n * MS, 90.0 + n, n) for n in range(5)])
     for fact, told in TOLD.items():
         await put(db, fact, [batch(fact, [{"series_id": to, "ts": OLD, "known_at": OLD, **told}])])
@@ -116,15 +116,15 @@ async def test_late_ticks_of_compressed_days(ticking: Database, tmp_path: Path) 
     sizes = {row["table"]: row for row in await storage.tables(ticking, {})}
     assert [sizes[fact]["compressed_partitions"] for fact in OF_OPTIONS] == [1] * len(OF_OPTIONS)
     known = [trade(to, OLD + n * MS, n) for n in range(5)]
-    assert await ticks.put(ticking, "option_trade", [*known, trade(to, OLD + 9 * MS, 9), trade(to, NOW, 9)]) == 2
-    assert await ticks.put(ticking, "option_trade", [trade(to, OLD + 10 * MS, 10)]) == 1
+    assert await ticks.put(ticking, "option_trade", [*known, trade(to, OLD + 9 * MS, 9), trade(to, NOW, 15)]) == 2
+    assert await ticks.put(ticking, "option_trade", [trade(to, OLD + 8 * MS, 8)]) == 1
     replaced = [quote(to, OLD, 7.0, 2 * MS), quote(to, OLD + 9 * MS, 9.0)]
     assert await ticks.put(ticking, "option_tick", replaced) == 1
     assert await ticks.put(ticking, "depth", [book(to, OLD, 1.0), book(to, OLD + 9 * MS, 95.0)]) == 1
     assert [row["bid"] for row in await of_old(ticking, "option_tick")] == [7.0, 2.0, 3.0, None, 5.0, 9.0]
-    assert await ticks.newest_trades(ticking, [to]) == {to: (9, NOW)}
+    assert await ticks.newest_trades(ticking, [to]) == {to: (15, NOW)}
     (hole,) = await ticks.missing_trades(ticking, [to], OLD - DAY)
-    assert hole == (to, 5, 8, OLD + 4 * MS, OLD + 9 * MS)
+    assert hole == (to, 5, 7, OLD + 4 * MS, OLD + 8 * MS)
     stored = {fact: await of_old(ticking, fact) for fact in OF_OPTIONS}
     assert [len(stored[fact]) for fact in OF_OPTIONS] == [6, 7, 6, 1, 1, 1]
     await retention.apply(ticking, dict.fromkeys(OF_OPTIONS, 2), NOW, tmp_path)
