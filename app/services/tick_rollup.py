@@ -13,7 +13,7 @@ from app.services.queries import sql
 
 FACT = "option_tick"
 HOUR = timedelta(hours=1)
-LATE = "delete from option_tick_late returning series_id, ts"
+LATE = "delete from option_tick_late where ts <= $1 returning series_id, ts"
 
 
 async def refresh(db: Database, until: datetime) -> int:
@@ -22,18 +22,18 @@ async def refresh(db: Database, until: datetime) -> int:
     Hour by hour, each in a transaction of its own. Safe beside writers, retention and other processes. Raises whatever
     the database raises.
     """
-    changed, hour = await _late(db), await _first(db)
+    changed, hour = 0, await _first(db)
     while hour is not None and hour <= until:
         changed += await _of_hour(db, hour)
         hour += HOUR
-    return changed
+    return changed + await _late(db, until)
 
 
-async def _late(db: Database) -> int:
-    """What writers note meanwhile is left to the next time."""
+async def _late(db: Database, until: datetime) -> int:
+    """After all hours in their order, as the newest of them tells where to go on. What is noted meanwhile waits."""
     async with writing(db) as connection:
         copy = await driver(connection)
-        return await _roll_up(copy, {(row["series_id"], row["ts"]) for row in await copy.fetch(LATE)})
+        return await _roll_up(copy, {(row["series_id"], row["ts"]) for row in await copy.fetch(LATE, until)})
 
 
 async def _first(db: Database) -> datetime | None:

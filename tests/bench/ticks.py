@@ -40,7 +40,8 @@ select s.id, at.ts, case when (n + s.nr) % 97 > 0 then q.price end, q.price + 0.
 from generate_series($2::int, $3::int - 1) n
 cross join unnest($1::int[]) with ordinality as s(id, nr)
 cross join lateral (
-  select date_trunc('milliseconds', $4::timestamptz + (n + (s.nr - 1)::float8 / cardinality($1)) * $5::interval) as ts) at
+  select date_trunc('milliseconds', $4::timestamptz + (n + (s.nr - 1.0) / cardinality($1))::float8 * $5::interval) as ts
+) at
 cross join lateral (select round(500 * (1.2 + sin(s.nr + n / 300.0))) / 10000 as price) q
 """
 SIZE = "select sum(pg_total_relation_size(relid))::float8 from pg_partition_tree('option_tick')"

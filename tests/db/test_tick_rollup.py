@@ -62,15 +62,32 @@ async def test_quotes_that_come_late_are_in_their_hour(ticking: Database) -> Non
     assert not await ticking.reads.fetchval("select count(*) from option_tick_late")
 
 
+async def test_who_comes_late_skips_no_hour(ticking: Database) -> None:
+    """Quotes stored on time while nobody rolled up for days, then one that came late in the newest of these hours."""
+    one, other = await listed_series(ticking)
+    now = datetime.now(UTC)
+    told = [quote(one, now - n * HOUR, 1.0 + n) for n in range(60)]
+    await ticks.put(ticking, "option_tick", told[50:])
+    await tick_rollup.refresh(ticking, now - 50 * HOUR)
+    await ticks.put(ticking, "option_tick", told[:50])
+    await ticking.reads.execute("truncate option_tick_late")
+    late = quote(other, now - HOUR, 2.0)
+    await ticks.put(ticking, "option_tick", [late])
+    await tick_rollup.refresh(ticking, now - 20 * HOUR)
+    assert await rolled_up(ticking) == candles(told[20:])
+    await tick_rollup.refresh(ticking, now)
+    assert await rolled_up(ticking) == candles([*told, late])
+
+
 async def test_hours_stay_when_their_quotes_are_removed(ticking: Database) -> None:
     one, _ = await listed_series(ticking)
     now = datetime.now(UTC)
     told = [quote(one, now - n * DAY, 1.0 + n) for n in range(6)]
     await ticks.put(ticking, "option_tick", told)
-    await tick_rollup.refresh(ticking, now - 4 * DAY)  # the hours since are still to come when most of it is gone
+    await tick_rollup.refresh(ticking, now)
     (removed,) = await retention.apply(ticking, {"option_tick": 2}, now)
     assert removed.partitions == 3
-    await ticks.put(ticking, "option_tick", [quote(one, now - 5 * DAY, 9.0)])
+    assert await ticks.put(ticking, "option_tick", [quote(one, now - 5 * DAY, 9.0)]) == 0
     await tick_rollup.refresh(ticking, now)
     hours = {row[1]: row[2] for row in await rolled_up(ticking)}
     assert list(hours.values()) == [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
