@@ -20,8 +20,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 Expected = Sequence[tuple[str, str, float | None]]
 MEASURED_EVERY = 60.0
 """Seconds between two looks at how large everything is: of a year of days that takes a while."""
-TOLD_LATELY = 60.0
-"""A collector tells of itself every few seconds; one that has not for so long is not there any more."""
+TOLD_LATELY, FORGOTTEN = 60.0, 86_400.0
+"""A collector tells of itself every few seconds. Who has not for so long is gone; for a day: is not expected back."""
 
 
 class Told(Collector):
@@ -128,9 +128,10 @@ async def _collectors(db: Database) -> Iterator[Metric]:
     dropped = CounterMetricFamily("perpstore_collector_dropped", "Messages and rows it dropped.", labels=labels)
     now = utc_now()
     for row in await db.reads.fetch(query.text, *query.arguments):
-        name = [row["source"], row["id"]]
-        is_there = (now - row["updated_at"]).total_seconds() < TOLD_LATELY
-        up.add_metric(name, float(is_there and row["state"] == "connected"))
+        name, told = [row["source"], row["id"]], (now - row["updated_at"]).total_seconds()
+        if told > FORGOTTEN:
+            continue
+        up.add_metric(name, float(told < TOLD_LATELY and row["state"] == "connected"))
         if row["age_s"] is not None:
             silent.add_metric(name, row["age_s"])
         if row["lag_s"] is not None:

@@ -310,7 +310,7 @@ async def test_the_names_of_the_archive_are_on_the_disk(
 async def test_storage_tells_of_partitions_and_what_is_gone(filled: Database) -> None:
     await retention.apply(filled, {"perp_1m": 10}, NOW)
     await filled.reads.execute("analyze perp_1m")
-    tables = {row["table"]: row for row in await storage.tables(filled, {"perp_1m": 10, "liquidation": 0})}
+    tables = {row["table"]: row for row in await storage.tables(filled, {"perp_1m": 10, "liquidation": 0}, NOW)}
     minute = tables["perp_1m"]
     assert minute["retention_days"] == 10
     assert minute["removed_before"] == minute["first_partition"] == MIDNIGHT - 10 * DAY
@@ -332,12 +332,12 @@ async def test_compression_where_the_server_can(filled: Database, tmp_path: Path
     await filled.reads.execute(
         "select compress_chunk(c) from show_chunks('perp_1m', older_than => $1::timestamptz) c", NOW
     )
-    sizes = {row["table"]: row for row in await storage.tables(filled, {})}["perp_1m"]
+    sizes = {row["table"]: row for row in await storage.tables(filled, {}, NOW)}["perp_1m"]
     assert sizes["compressed_partitions"] == 5
     assert sizes["compressed_bytes"] > 0
     written = await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 11 * DAY, 5, price=101.0)])
     assert (written.inserted, written.updated) == (2, 3)
-    sizes = {row["table"]: row for row in await storage.tables(filled, {})}["perp_1m"]
+    sizes = {row["table"]: row for row in await storage.tables(filled, {}, NOW)}["perp_1m"]
     assert sizes["compressed_partitions"] == 4
     assert await filled.reads.fetchval("select count(*) from perp_1m where close = 101.0") == 5
     assert await filled.reads.fetchval("select count(*) from revision") == 3
