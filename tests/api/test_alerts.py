@@ -1,7 +1,7 @@
 """Alert rules: each speaks of metrics and labels that /metrics has. There is no promtool: they are read, not run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from app.services.budgets import Ledger
 from app.settings import Settings
 from tests.conftest import ROOT
 from tests.db import facts
+from tests.db.facts import without_days
 from tests.db.minutes import tell
 
 RULES = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
@@ -42,7 +43,7 @@ def tokens(expression: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-async def scraped(clean_database: Database, tmp_path: Path) -> dict[str, set[str]]:
+async def scraped(clean_database: Database, tmp_path: Path) -> AsyncIterator[dict[str, set[str]]]:
     """Metrics of an application that has something of everything, with the labels of each."""
     db, now = clean_database, datetime.now(UTC)
     series = await facts.series(db, "binance", "BTCUSDT")
@@ -63,7 +64,8 @@ async def scraped(clean_database: Database, tmp_path: Path) -> dict[str, set[str
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
-    return found | BY_PROMETHEUS
+    yield found | BY_PROMETHEUS
+    await without_days(db, "perp_1m")
 
 
 async def test_every_alert_speaks_of_what_there_is(scraped: dict[str, set[str]]) -> None:
@@ -111,28 +113,25 @@ def test_all_that_is_to_be_watched_is() -> None:
     }
 
 
-async def test_what_counts_begins_at_zero(client: httpx.AsyncClient) -> None:
-    """An increase is seen from the first one on."""
-    text = (await client.get("/metrics")).text
-    assert 'perpstore_rejects_total{dataset="funding",source="okx"} 0.0' in text
-    assert 'perpstore_upstream_throttled_total{source="okx"} 0.0' in text
-
-
 async def test_answers_of_429_are_counted_over_all_processes(
     client: httpx.AsyncClient, clean_database: Database
 ) -> None:
+    """From zero on, so that the first one is an increase."""
+    before = (await client.get("/metrics")).text
+    assert 'perpstore_rejects_total{dataset="funding",source="okx"} 0.0' in before
+    assert 'perpstore_upstream_throttled_total{source="okx"} 0.0' in before
     for _ in range(3):
         await Ledger(clean_database).throttled("okx")
     assert 'perpstore_upstream_throttled_total{source="okx"} 3.0' in (await client.get("/metrics")).text
 
 
-@pytest.mark.parametrize(("silent", "shown"), [(0, "1.0"), (300, "0.0"), (100_000, None)])
-async def test_a_collector_whose_process_is_gone_is_down(
-    client: httpx.AsyncClient, clean_database: Database, silent: int, shown: str | None
-) -> None:
+async def test_a_collector_whose_process_is_gone_is_down(client: httpx.AsyncClient, clean_database: Database) -> None:
     now = datetime.now(UTC)
     report = collectors.Report("deribit:BTC", "deribit", "BTC", "connected", 200, now, now, 5000, 12.5, 1.5, 2, 3, None)
     await collectors.tell(clean_database, "deribit", [report])
-    await clean_database.reads.execute("update collector set updated_at = $1", now - timedelta(seconds=silent))
-    found = re.search(r'perpstore_collector_up\{collector="deribit:BTC".*\} (.*)', (await client.get("/metrics")).text)
-    assert (found and found[1]) == shown
+    for silent, shown in ((0, "1.0"), (300, "0.0"), (100_000, None)):
+        told_at = now - timedelta(seconds=silent)
+        await clean_database.reads.execute("update collector set updated_at = $1", told_at)
+        text = (await client.get("/metrics")).text
+        found = re.search(r'perpstore_collector_up\{collector="deribit:BTC".*\} (.*)', text)
+        assert (found and found[1]) == shown

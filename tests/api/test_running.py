@@ -1,5 +1,6 @@
 """What went wrong, and how much is stored, as operators ask for it."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,17 @@ async def test_storage_of_every_table(writer: httpx.AsyncClient, clean_database:
     assert answer["meta"]["units"]["bytes"] == "bytes"
 
 
-async def test_how_long_the_disk_lasts(writer: httpx.AsyncClient, clean_database: Database, tmp_path: Path) -> None:
+@pytest.fixture
+async def empty(clean_database: Database) -> AsyncIterator[Database]:
+    """Without the days that other tests left behind."""
+    await without_days(clean_database, *partitions.SPANS)
+    yield clean_database
+    await without_days(clean_database, *partitions.SPANS)
+
+
+async def test_how_long_the_disk_lasts(writer: httpx.AsyncClient, empty: Database, tmp_path: Path) -> None:
     """With a folder on it the disk is known; without, why it is not. Growth is of the days that ended."""
     app = writer._transport.app  # type: ignore[attr-defined]
-    await without_days(clean_database, *partitions.SPANS)
     asked = "/admin/storage/forecast"
 
     async def told(**changes: object) -> tuple[dict[str, Any], list[str]]:
@@ -88,8 +96,8 @@ async def test_how_long_the_disk_lasts(writer: httpx.AsyncClient, clean_database
     row, notices = await told(database_url="postgresql://elsewhere/x")
     assert (row["disk_total_bytes"], row["bytes_per_day"], row["full_in_days"]) == (None, None, None)
     assert ["PERPSTORE_DATABASE_DIR" in notices[0], "no day" in notices[1]] == [True, True]
-    series = await facts.series(clean_database, "binance", "BTCUSDT")
-    await tell(clean_database, series, [(datetime.now(UTC) - facts.DAY) // timedelta(minutes=1) - 4 * 1440])
+    series = await facts.series(empty, "binance", "BTCUSDT")
+    await tell(empty, series, [(datetime.now(UTC) - facts.DAY) // timedelta(minutes=1) - 4 * 1440])
     row, notices = await told(database_url="postgresql://elsewhere/x", database_dir=tmp_path)
     assert notices == []
     assert row["database_bytes"] > row["bytes_per_day"] > 0
