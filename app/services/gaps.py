@@ -32,7 +32,6 @@ Dataset = Literal[
     "trades",
     "book",
 ]
-"""Of what there may be gaps: fields of the minute rows, their candles, liquidations, and ticks of three kinds."""
 Reason = Literal["outage", "upstream_keeps_no_more", "not_listed", "not_fetched_yet"]
 State = Literal["open", "repairing", "repaired", "unfillable"]
 

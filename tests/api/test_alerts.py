@@ -113,9 +113,7 @@ def test_all_that_is_to_be_watched_is() -> None:
     }
 
 
-async def test_answers_of_429_are_counted_over_all_processes(
-    client: httpx.AsyncClient, clean_database: Database
-) -> None:
+async def test_answers_of_429_are_counted(client: httpx.AsyncClient, clean_database: Database) -> None:
     """From zero on, so that the first one is an increase."""
     before = (await client.get("/metrics")).text
     assert 'perpstore_rejects_total{dataset="funding",source="okx"} 0.0' in before
