@@ -93,7 +93,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"PostgreSQL  {database['version']}, {where(database)}"
     yield f"TimescaleDB {database['timescaledb'] or 'no'}"
     yield f"size        {size(database['bytes'])}"
-    yield f"disk        {_disk(found['forecast'])}"
+    yield f"disk        {told_of_disk(found['forecast'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
     yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "A DAY", "KEPT"), map(_table, found["tables"][:TABLES]))
@@ -103,7 +103,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
 
 
-def _disk(forecast: Mapping[str, Any]) -> str:
+def told_of_disk(forecast: Mapping[str, Any]) -> str:
     """How full it is, what a day adds, and what comes of that."""
     disk, a_day, most = forecast["disk"], forecast["bytes_per_day"], forecast["settles_at_bytes"]
     told = f"{size(disk['free'])} free of {size(disk['total'])}" if disk else "not known (PERPSTORE_DATABASE_DIR)"
