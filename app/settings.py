@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         default=None, description="A streaming replica that answers all reads; absent: the same database."
     )
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded PostgreSQL.")
+    database_dir: Path | None = Field(
+        default=None,
+        description="A folder on the disk that the database of `DATABASE_URL` is on, to tell how full that is; absent: "
+        "not known. The embedded PostgreSQL is in the data folder.",
+    )
     host: str = Field(default="127.0.0.1", description="Address `serve` listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port `serve` listens on.")
     scheduler: bool = Field(default=True, description="Pull on schedule while serving (`off`: only serve).")
@@ -128,6 +133,11 @@ class Settings(BaseSettings):
     def most_traded(self) -> Mapping[str, int]:
         """Of sources that are not to be asked for every coin: for how many, by source."""
         return {} if self.velo_pairs == "full" else {"velo": int(self.velo_pairs.removeprefix("top"))}
+
+    @property
+    def disk_folder(self) -> Path | None:
+        """A folder on the disk the database is on; None: nobody said where that is."""
+        return self.database_dir or (None if self.database_url else self.data_dir)
 
     @property
     def kept_days(self) -> Mapping[str, int]:

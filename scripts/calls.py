@@ -173,6 +173,7 @@ CALLS = (
     Call("Go on with one that was stopped", "/admin/backfills/1/resume", {}, "POST", volatile=True),
     Call("What went wrong", "/admin/errors", {"order": "desc"}, volatile=True),
     Call("How much is stored", "/admin/storage", volatile=True),
+    Call("How long the disk lasts", "/admin/storage/forecast", volatile=True),
     Call("What was brought, and by whom", "/admin/imports", {"order": "desc"}, volatile=True),
     Call("Take an import back", "/admin/imports/6", {}, "DELETE", volatile=True),
     Call("Alive?", "/health/live", volatile=True),

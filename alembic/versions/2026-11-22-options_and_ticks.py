@@ -34,6 +34,35 @@ language sql stable parallel safe as $$
 $$
 """
 
+# Where each partition (or chunk) of a table begins and ends, and its bytes with those of its indexes.
+PARTITIONS = """
+create function partition_sizes()
+returns table (fact text, first timestamptz, last timestamptz, bytes bigint)
+language sql stable as $$
+  select fact, first::timestamptz, last::timestamptz, bytes
+  from (
+    select p.relname::text as fact, (regexp_match(told.bound, $re$FROM \\('([^']+)'\\)$re$))[1] as first,
+      (regexp_match(told.bound, $re$TO \\('([^']+)'\\)$re$))[1] as last,
+      coalesce(pg_total_relation_size(c.oid), 0) as bytes
+    from pg_class p
+    join pg_inherits i on i.inhparent = p.oid
+    join pg_class c on c.oid = i.inhrelid,
+    lateral pg_get_expr(c.relpartbound, c.oid) as told(bound)
+    where p.relkind = 'p' and p.relnamespace = current_schema()::regnamespace
+  ) native
+  where first is not null and last is not null
+  {chunks}
+$$
+"""
+CHUNKS = """
+  union all
+  select c.hypertable_name::text, c.range_start, c.range_end, coalesce(s.total_bytes, 0)
+  from timescaledb_information.hypertables h,
+  lateral chunks_detailed_size(format('%I.%I', h.hypertable_schema, h.hypertable_name)::regclass) s
+  join timescaledb_information.chunks c using (chunk_schema, chunk_name)
+  where h.hypertable_schema = current_schema()
+"""
+
 
 def has_timescale() -> bool:
     found = op.get_bind().execute(sa.text("select 1 from pg_extension where extname = 'timescaledb'"))
@@ -130,6 +159,17 @@ def create_rollup() -> None:
     )
 
 
+def create_storage() -> None:
+    op.execute(PARTITIONS.format(chunks=CHUNKS if has_timescale() else ""))
+    op.create_table(
+        "throttle",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("answers", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_throttle")),
+    )
+
+
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     widen_instruments()
@@ -138,9 +178,12 @@ def upgrade() -> None:
         create_fact(fact, *(number(name) for name in columns))
         create_known(fact, columns)
     create_rollup()
+    create_storage()
 
 
 def downgrade() -> None:
+    op.drop_table("throttle")
+    op.execute("drop function partition_sizes()")
     for fact in VERSIONED:
         op.execute(f"drop function {fact}_known(timestamptz)")
         op.execute(f"delete from revision where fact = '{fact}'")

@@ -19,11 +19,11 @@ State = Literal["connecting", "connected", "waiting", "closed"]
 
 
 class CollectorRow(Row):
-    """One connection to an exchange, or one poll, by which minutes are collected as they pass."""
+    """One connection to an exchange, or one poll, by which minutes and ticks are collected as they pass."""
 
     keys: ClassVar[tuple[str, ...]] = ("id",)
 
-    id: str = column("`source:socket:number`, or `source:poll:dataset`.")
+    id: str = column("`source:socket:number` or `source:poll:dataset`; of ticks their currency is in it too.")
     source: str = column("Who is listened to.")
     channel: str = column("The path of the socket, or the dataset that is polled.")
     state: str = column("connecting, connected, waiting (before the next try) or closed.")
@@ -49,9 +49,10 @@ async def list_collectors(
     source: Annotated[Slugs, Query(description="Only of these sources; comma list or repeated.")] = None,
     state: Annotated[State | None, lower, Query(description="Only those that stand so.")] = None,
 ) -> Response:
-    """The live collectors: sockets and polls by which minutes are collected, and how each fares.
+    """The live collectors: sockets and polls by which minutes and ticks are collected, and how each fares.
 
-    There are none where no process runs the schedule, or `PERPSTORE_STREAMS` is off.
+    There are none where no process runs the schedule with `PERPSTORE_STREAMS` on, and none runs `perpstore collect`. A
+    process that was killed leaves its rows as they were: `updated_at` tells.
     """
     settings = request.app.state.settings
 

@@ -41,7 +41,9 @@ class Gap(Row):
     instrument: str = column("Native symbol of the contract.")
     asset: str | None = column("What the contract is on; null: not known for sure.")
     source: str = column("Who was to tell it.")
-    dataset: gaps.Dataset = column("Which dataset; all but candles_1m and liquidations are fields of the minute rows.")
+    dataset: gaps.Dataset = column(
+        "Which dataset. quotes, trades, book: ticks; all others but candles_1m and liquidations fields of minutes."
+    )
     from_: OutTime = column("First instant of what is missing.", alias="from")
     to: OutTime = column("End of it, exclusive.")
     minutes: float = column("How long that is.", "minutes")
@@ -83,7 +85,7 @@ async def list_gaps(
     start: Annotated[Time | None, Query(description="Only what reaches beyond this time.")] = None,
     end: Annotated[Time | None, Query(description="Only what begins before this time.")] = None,
 ) -> Response:
-    """The ledger of gaps: every stretch of minutes that is or was missing, and what is done about it.
+    """The ledger of gaps: every stretch of minutes or ticks that is or was missing, and what is done about it.
 
     What is open is asked for again over REST: at once, then after 1, 4, 16 … minutes, every 6 hours at the least.
     """

@@ -71,7 +71,8 @@ METRICS = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "des
 
 @router.get("/metrics", response_class=Response, responses={**METRICS, **problems(503)})
 async def metrics(request: Request, db: DatabaseDep) -> Response:
-    """Requests, readers of the stream, pulls, rows, rejects, age of the newest data, database pools: for Prometheus."""
+    """For Prometheus: requests, pulls, rejects, age of the newest data, collectors, gaps, sizes, database pools."""
     state = request.app.state
-    text = await state.metrics.scrape(db, expected(request), state.hub.readers)
+    kept, folder = state.settings.kept_days, state.settings.disk_folder
+    text = await state.metrics.scrape(db, expected(request), state.hub.readers, kept, folder)
     return Response(text, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

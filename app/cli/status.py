@@ -43,11 +43,13 @@ async def _found(session: "Session") -> dict[str, Any]:
 
     pulls = await log.pulls(session.db, limit=PULLS)
     scheduler = await _scheduler(session)
+    tables = await storage.tables(session.db, session.settings.kept_days, datetime.now(UTC))
     return {
         "version": _version(),
         "database": await facts.database(session),
         "counts": await facts.counts(session.db),
-        "tables": await storage.tables(session.db, session.settings.kept_days),
+        "tables": tables,
+        "forecast": asdict(await storage.forecast(session.db, tables, session.settings.disk_folder)),
         "scheduler": scheduler,
         "freshness": await _freshness(session, scheduler["jobs"]),
         "pulls": [dict(zip(Pull.__table__.columns.keys(), row, strict=True)) for row in pulls],
@@ -91,18 +93,30 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"PostgreSQL  {database['version']}, {where(database)}"
     yield f"TimescaleDB {database['timescaledb'] or 'no'}"
     yield f"size        {size(database['bytes'])}"
+    yield f"disk        {told_of_disk(found['forecast'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
     yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
-    yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "KEPT"), map(_table, found["tables"][:TABLES]))
+    yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "A DAY", "KEPT"), map(_table, found["tables"][:TABLES]))
     told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
     yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
     if found["pulls"]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
 
 
+def told_of_disk(forecast: Mapping[str, Any]) -> str:
+    """How full it is, what a day adds, and what comes of that."""
+    disk, a_day, most = forecast["disk"], forecast["bytes_per_day"], forecast["settles_at_bytes"]
+    told = f"{size(disk['free'])} free of {size(disk['total'])}" if disk else "not known (PERPSTORE_DATABASE_DIR)"
+    grows = "no day has ended yet" if a_day is None else f"{size(a_day)} a day"
+    settles = "" if most is None else f", the database settles at {size(most)}"
+    full = "" if forecast["full_in_days"] is None else f", full in {forecast['full_in_days']:.0f} days"
+    return f"{told}, {grows}{settles}{full}"
+
+
 def _table(row: Mapping[str, Any]) -> tuple[object, ...]:
     days = row["retention_days"]
-    return row["table"], size(row["bytes"]), row["rows_estimated"], f"{days} days" if days else ""
+    a_day = None if row["bytes_per_day"] is None else size(row["bytes_per_day"])
+    return row["table"], size(row["bytes"]), row["rows_estimated"], a_day or "", f"{days} days" if days else ""
 
 
 def _fresh(row: Mapping[str, Any]) -> tuple[object, ...]:

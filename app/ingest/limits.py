@@ -34,6 +34,10 @@ class Ledger(Protocol):
         """Take a cost and return 0.0 or, where it is not to be had, the seconds until it may be."""
         ...
 
+    async def throttled(self, source: str) -> None:
+        """A source has answered that it is asked too often."""
+        ...
+
     async def pause(self, budget: str, seconds: float, period: timedelta) -> None:
         """Nobody spends of this budget for so long."""
         ...
@@ -194,10 +198,11 @@ class Limiter:
         self._until = max(self._until, self._clock() + seconds)
 
     async def tell_others(self) -> None:
-        """Other processes on the same account pause as well."""
-        if self.ledger is None or not self.paused:
+        """It is counted that we were throttled, and other processes on the same account pause as well."""
+        if self.ledger is None:
             return
-        for name, budget in self.budgets.items():
+        await self.ledger.throttled(self.source)
+        for name, budget in self.budgets.items() if self.paused else ():
             await self.ledger.pause(f"{self.source}:{name}", self.paused, budget.period)
 
     def answered(self, headers: Mapping[str, str], asked_at: float) -> None:

@@ -17,7 +17,7 @@ from app.models.imports import ImportBatch, ImportMade, ImportSpan
 from app.models.live import LiveEvent
 from app.models.metrics import Metric, MetricSeries, SourceAsset, SourceExchange, SourceProduct
 from app.models.minutes import Collector, Gap, Perpspec, Retention
-from app.models.operation import ApiKey, ErrorLog, Job, Pull, RawBody, Reject
+from app.models.operation import ApiKey, ErrorLog, Job, Pull, RawBody, Reject, Throttle
 from app.models.options import (
     DeliveryPrice,
     Depth,
@@ -83,4 +83,5 @@ __all__ = [
     "SourceAsset",
     "SourceExchange",
     "SourceProduct",
+    "Throttle",
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,6 +82,16 @@ class ErrorLog(Base):
     code: Mapped[str]
     message: Mapped[str]
     context: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class Throttle(Base):
+    """How often a source answered that it is asked too often (HTTP 429 and the like), and when it did last."""
+
+    __tablename__ = "throttle"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    answers: Mapped[int] = mapped_column(BigInteger)
+    last_at: Mapped[StoredAt]
 
 
 class Job(Base):

@@ -61,6 +61,8 @@ select source, dataset, status, count(*) as pulls, sum(inserted)::bigint as inse
 from pull group by source, dataset, status
 """
 
+REJECT_COUNTS = "select source, dataset, sum(count)::bigint as rejects from reject group by source, dataset"
+
 
 def exchanges() -> Query:
     """One row an exchange."""

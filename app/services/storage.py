@@ -1,10 +1,14 @@
-"""How much of what is stored: bytes, rows and partitions of each table, how long it is kept, what is compressed."""
+"""How much of what is stored: bytes, rows and partitions of each table, how fast it grows, how long it is kept."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from app.db import Database, Driver
-from app.services import partitions
+from app.db import Database
+from app.services import growth, partitions
+from app.services.growth import Forecast, settled
+from app.services.queries import sql
 
 TABLES = """
 select t.relname as table,
@@ -30,16 +34,18 @@ cross join lateral hypertable_detailed_size(t.name::regclass) s
 left join lateral hypertable_compression_stats(t.name::regclass) c on true
 """
 RETENTION = "select fact, removed_before from retention"
+DATABASE_BYTES = "select pg_database_size(current_database())"
 KEPT = ("retention_days", "removed_before")
-CUT = ("partitions", "first_partition", "last_partition")
+CUT = ("partitions", "first_partition", "last_partition", "bytes_per_day", "settles_at_bytes")
 COMPRESSED = ("compressed_partitions", "compressed_bytes", "bytes_before_compression")
 NOTHING: Mapping[str, Any] = dict.fromkeys((*KEPT, *CUT, *COMPRESSED))
 
 
-async def tables(db: Database, kept: Mapping[str, int]) -> list[dict[str, Any]]:
+async def tables(db: Database, kept: Mapping[str, int], now: datetime) -> list[dict[str, Any]]:
     """Each table, the largest first: bytes and rows (as the planner estimates), partitions and indexes included.
 
-    `kept`: for how many days facts are kept. Compressed partitions are TimescaleDB's; None: there is no such thing.
+    `kept`: for how many days facts are kept. Bytes a day are of the days that have ended by `now`. Compressed
+    partitions are TimescaleDB's; None: there is no such thing.
     """
     async with db.reads.acquire() as copy:
         found = {row["table"]: {**row, **NOTHING} for row in await copy.fetch(TABLES)}
@@ -47,13 +53,16 @@ async def tables(db: Database, kept: Mapping[str, int]) -> list[dict[str, Any]]:
             for row in await copy.fetch(HYPERTABLES):
                 found[row["table"]].update(dict(row))
         for fact in partitions.SPANS:
-            found[fact].update(await _cut(cast(Driver, copy), fact), retention_days=kept.get(fact) or None)
+            found[fact].update(retention_days=kept.get(fact) or None)
+        for row in await copy.fetch(sql("storage", "partitions"), now):
+            cut = {name: row[name] for name in CUT if name in row}
+            most = settled(row["bytes_per_day"], kept.get(row["table"]), row["span_days"])
+            found[row["table"]].update(cut, settles_at_bytes=most)
         for row in await copy.fetch(RETENTION):
             found[row["fact"]].update(removed_before=row["removed_before"])
     return sorted(found.values(), key=lambda row: (-row["bytes"], row["table"]))
 
 
-async def _cut(copy: Driver, fact: str) -> dict[str, Any]:
-    there = await partitions.listed(copy, fact)
-    ends = {"first_partition": there[0].start, "last_partition": there[-1].start} if there else {}
-    return {"partitions": len(there), **ends}
+async def forecast(db: Database, found: Sequence[Mapping[str, Any]], folder: Path | None) -> Forecast:
+    """How long the disk lasts on which `folder` and the database are (None: nobody said), by `tables` as found."""
+    return growth.forecast(found, await db.reads.fetchval(DATABASE_BYTES), growth.disk_of(folder))

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.db import Database
-from app.services import gaps, reference
+from app.services import gaps, reference, retention
 from app.services.gaps import Hole
 from app.services.holes import NOT_IN_THE_IMPORT
 from app.services.store import put
@@ -195,3 +195,21 @@ async def test_why_there_are_none(client: httpx.AsyncClient, clean_database: Dat
 
     assert "the ledger is empty" in await why("/quality/gaps")
     assert "nothing is stored" in await why("/quality/coverage")
+
+
+async def test_ticks_are_in_it_until_retention_removes_them(
+    client: httpx.AsyncClient, clean_database: Database, market: tuple[int, int]
+) -> None:
+    own, _ = market
+    for dataset in ("quotes", "trades", "book"):
+        await gaps.note(clean_database, [Hole(own, dataset, minute(0), minute(10))])
+    assert {row["dataset"] for row in await rows(client, "/quality/gaps")} == {"quotes", "trades", "book"}
+    assert [row["dataset"] for row in await rows(client, "/quality/gaps", dataset="Trades")] == ["trades"]
+    await clean_database.reads.execute(retention.NOTE, "perp_1m", minute(60))
+    await gaps.forget_removed(clean_database)
+    assert len(await rows(client, "/quality/gaps")) == 3
+    for fact, until in (("option_tick", 10), ("option_trade", 4)):
+        await clean_database.reads.execute(retention.NOTE, fact, minute(until))
+    await gaps.forget_removed(clean_database)
+    found = await rows(client, "/quality/gaps", dataset="quotes,trades,book")
+    assert {row["dataset"]: row["minutes"] for row in found} == {"trades": 6, "book": 10}

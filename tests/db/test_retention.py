@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import asyncpg
 import duckdb
@@ -15,11 +15,12 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from app.db import Database, connected, writing
+from app.db import Database, Driver, connected, writing
 from app.records import Liquidation, Position
-from app.services import archive, compression, reference, retention, storage
+from app.services import archive, compression, partitions, reference, retention, storage
 from app.services.batch import apart, columns
 from app.services.importing import import_files, options
+from app.services.partitions import Partition
 from app.services.store import WIDE_MINUTE, put
 from tests.db.facts import batch, series, without_days
 
@@ -310,7 +311,7 @@ async def test_the_names_of_the_archive_are_on_the_disk(
 async def test_storage_tells_of_partitions_and_what_is_gone(filled: Database) -> None:
     await retention.apply(filled, {"perp_1m": 10}, NOW)
     await filled.reads.execute("analyze perp_1m")
-    tables = {row["table"]: row for row in await storage.tables(filled, {"perp_1m": 10, "liquidation": 0})}
+    tables = {row["table"]: row for row in await storage.tables(filled, {"perp_1m": 10, "liquidation": 0}, NOW)}
     minute = tables["perp_1m"]
     assert minute["retention_days"] == 10
     assert minute["removed_before"] == minute["first_partition"] == MIDNIGHT - 10 * DAY
@@ -319,6 +320,29 @@ async def test_storage_tells_of_partitions_and_what_is_gone(filled: Database) ->
     assert minute["bytes"] > minute["index_bytes"] > 0
     assert (tables["liquidation"]["retention_days"], tables["liquidation"]["removed_before"]) == (None, None)
     assert (tables["entity"]["partitions"], tables["entity"]["compressed_bytes"]) == (None, None)
+    assert (tables["entity"]["bytes_per_day"], tables["liquidation"]["settles_at_bytes"]) == (None, None)
+
+
+async def test_what_a_day_adds_is_of_the_days_that_ended(filled: Database) -> None:
+    """Of those that ended three days ago, as they are compressed by then; of younger ones while there is no other."""
+    async with filled.reads.acquire() as copy:
+        listed = await partitions.listed(cast("Driver", copy), "perp_1m")
+
+    async def a_day(now: datetime) -> float | None:
+        found = {row["table"]: row for row in await storage.tables(filled, {"perp_1m": 10}, now)}["perp_1m"]
+        of_both = found["bytes_per_day"], found["settles_at_bytes"]
+        assert of_both[0] is None or of_both[1] == of_both[0] * 11
+        return of_both[0]
+
+    def mean(parts: list[Partition]) -> float:
+        return sum(part.bytes for part in parts) / ((parts[-1].end - parts[0].start) / DAY)
+
+    recent = [part for part in listed if NOW - 10 * DAY < part.end <= NOW - 3 * DAY]
+    assert await a_day(NOW) == mean(recent)
+    first = listed[0]
+    assert await a_day(first.end - DAY / 2) is None
+    assert await a_day(first.end + DAY / 2) == first.bytes
+    assert await a_day(listed[-1].end + 30 * DAY) == 0
 
 
 async def test_compression_where_the_server_can(filled: Database, tmp_path: Path) -> None:
@@ -332,12 +356,12 @@ async def test_compression_where_the_server_can(filled: Database, tmp_path: Path
     await filled.reads.execute(
         "select compress_chunk(c) from show_chunks('perp_1m', older_than => $1::timestamptz) c", NOW
     )
-    sizes = {row["table"]: row for row in await storage.tables(filled, {})}["perp_1m"]
+    sizes = {row["table"]: row for row in await storage.tables(filled, {}, NOW)}["perp_1m"]
     assert sizes["compressed_partitions"] == 5
     assert sizes["compressed_bytes"] > 0
     written = await put(filled, "perp_1m", [minutes(to, MIDNIGHT - 11 * DAY, 5, price=101.0)])
     assert (written.inserted, written.updated) == (2, 3)
-    sizes = {row["table"]: row for row in await storage.tables(filled, {})}["perp_1m"]
+    sizes = {row["table"]: row for row in await storage.tables(filled, {}, NOW)}["perp_1m"]
     assert sizes["compressed_partitions"] == 4
     assert await filled.reads.fetchval("select count(*) from perp_1m where close = 101.0") == 5
     assert await filled.reads.fetchval("select count(*) from revision") == 3

@@ -120,6 +120,7 @@ def test_beside_a_running_server(environment: Environment, rates: Path) -> None:
         assert found["database"]["bytes"] > 1_000_000
         assert "funding" in {row["table"] for row in found["tables"]}
         assert found["counts"]["instruments"] == 1
+        assert found["forecast"]["disk"]["total"] > found["forecast"]["disk"]["free"] > 0
         assert found["scheduler"]["running"] is False
         assert ("import", "funding") in {(row["source"], row["dataset"]) for row in found["freshness"]}
 
@@ -159,6 +160,7 @@ def test_pull_asks_the_upstream_and_status_tells_of_it(environment: Environment)
         pulls = document(run(there, "pull", *asked, "--json"))["pulls"]
         assert [(row["dataset"], row["status"]) for row in pulls] == [("funding", "succeeded")]
         assert pulls[0]["inserted"] in (24, 25)
+    assert " free of " in next(line for line in lines(run(environment, "status").stdout) if line.startswith("disk"))
     last = document(run(environment, "status", "--json"))["pulls"]
     assert [(row["dataset"], row["status"]) for row in last] == [("funding", "succeeded"), ("instruments", "succeeded")]
 

@@ -206,6 +206,35 @@ async def test_throttling_pauses_the_whole_source() -> None:
     assert line.requests == 1
 
 
+class Account:
+    """A ledger of one process that spends nothing and counts what it is told of answers and pauses."""
+
+    def __init__(self) -> None:
+        self.answers: list[str] = []
+        self.pauses: list[str] = []
+
+    async def spend(self, budget: str, cost: float, allowed: float, period: timedelta, aligned: bool) -> float:
+        return 0.0
+
+    async def throttled(self, source: str) -> None:
+        self.answers.append(source)
+
+    async def pause(self, budget: str, seconds: float, period: timedelta) -> None:
+        self.pauses.append(budget)
+
+
+async def test_each_answer_that_throttles_is_counted() -> None:
+    """Also where it may be asked again at once; not what is refused here, without asking."""
+    account = Account()
+    line = asking(always(b"", 429, **{"Retry-After": "0"}), ledger=account)
+    assert isinstance(await failure(line), Throttled)
+    assert (line.requests, account.answers, account.pauses) == (3, ["here"] * 3, [])
+    line = asking(always(b"", 429, **{"Retry-After": "900"}), ledger=account)
+    for _ in range(2):
+        assert isinstance(await failure(line), Throttled)
+    assert (line.requests, account.answers, account.pauses) == (1, ["here"] * 4, ["here:calls"])
+
+
 async def test_a_ban_pauses_for_long() -> None:
     line = asking(always(b"", 418))
     line.web.limiters["here"] = Limiter("here", SOURCE.budgets)
