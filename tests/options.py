@@ -7,7 +7,7 @@ from math import erfc, exp, log, pi, sqrt
 from typing import Any
 
 from app.db import Database, driver, writing
-from app.records import Instrument
+from app.records import Instrument, Kind
 from app.services import partitions, reference
 from app.services.store import put
 from tests.db.facts import batch
@@ -95,8 +95,8 @@ async def listing(
 ) -> Mapping[str, int]:
     """The ids of the series of these instruments, by symbol."""
     await reference.put_instruments(db, exchange, instruments)
-    kinds = {instrument.kind for instrument in instruments}
-    series = await reference.series_of(db, source, exchange, list(kinds))
+    kinds: set[Kind] = {instrument.kind for instrument in instruments}
+    series = await reference.series_of(db, source, exchange, kinds)
     return {symbol: ref.id for symbol, ref in series.items()}
 
 
