@@ -9,7 +9,19 @@ from pathlib import Path
 from app import embedded
 from app.db import connected, migrate
 from app.services.seed import put_seed
-from tests.bench import backtest, hours, importing, lookup, memory, minutes, predictions, serving, spreads, ticks
+from tests.bench import (
+    backtest,
+    hours,
+    importing,
+    lookup,
+    memory,
+    minutes,
+    options,
+    predictions,
+    serving,
+    spreads,
+    ticks,
+)
 from tests.bench.report import Line, show
 
 
@@ -27,6 +39,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines += await minutes.measure(db, dsn)
         lines += await ticks.measure(db, dsn)
         lines += await lookup.measure(db, dsn)
+        lines += await options.measure(db, dsn)
         lines += [await asyncio.to_thread(memory.candles, folder)]
     lines += await asyncio.to_thread(backtest.look_ups, folder)
     return lines
