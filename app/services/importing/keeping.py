@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.services.importing.values import EPOCH, MICROSECOND
+from app.services.together import tables
 
 CALLED: Mapping[str, str] = {
     "perp_1m": "minutes",
@@ -16,13 +17,17 @@ CALLED: Mapping[str, str] = {
     "predicted_funding": "predicted rates",
     "funding": "settled rates",
     "metric_value": "metrics",
+    "option_1m": "states of options",
+    "greeks": "greeks",
+    "index_price": "index prices",
 }
 
 
 def older(parts: Mapping[str, pa.RecordBatch], kept: Mapping[str, int], now: datetime) -> dict[str, int]:
     """How many rows of each fact are of before the days it is kept."""
-    days = {fact: kept.get(fact, 0) for fact in parts}
-    return {fact: _before(parts[fact], now - timedelta(days=count)) for fact, count in days.items() if count}
+    facts = {table: rows for fact, rows in parts.items() for table in tables(fact)}
+    days = {fact: kept.get(fact, 0) for fact in facts}
+    return {fact: _before(facts[fact], now - timedelta(days=count)) for fact, count in days.items() if count}
 
 
 def _before(rows: pa.RecordBatch, first: datetime) -> int:
