@@ -3,7 +3,7 @@
 Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes leaves its old version in `revision`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,8 +101,7 @@ async def put(
             if written.received:
                 await latest.put(copy, fact, holder)
         if written.received and batch is not None:
-            for table in together.tables(fact):
-                await copy.execute(sql("batches", "note_spans"), batch, table)
+            await _note_spans(copy, fact, batch)
         if written.received:
             await rollup.lower(copy, fact)
         if at_the_end:
@@ -112,6 +111,11 @@ async def put(
         if written.inserted + written.updated and not dry_run:
             await outbox.tell(copy, fact)
     return written
+
+
+async def _note_spans(copy: Driver, fact: str, batch: int) -> None:
+    for table in together.tables(fact):
+        await copy.execute(sql("batches", "note_spans"), batch, table)
 
 
 async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> Written | None:
@@ -158,12 +162,7 @@ async def _put_staged(
     if not received:
         return Written(), fact
     tables = await together.told(copy, fact)
-    for locked in minutes.locked(fact, batch) if fact in tables else tables:
-        await merge.lock(copy, locked)
-    for table in tables:
-        await partitions.provide(db, copy, table, touched)
-    if minutes.are_laid(fact, batch):
-        await partitions.provide(db, copy, minutes.FACT, await minutes.days(copy, fact))
+    await _claim(db, copy, fact, tables, touched, batch)
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
@@ -174,6 +173,18 @@ async def _put_staged(
     new, filled, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
     staged = once and new == received and latest.has_latest(fact, names)
     return Written(received, new + filled, updated), merge.STAGE if staged else fact
+
+
+async def _claim(
+    db: Database, copy: Driver, fact: str, tables: Sequence[str], touched: set[datetime], batch: int | None
+) -> None:
+    """The locks of all that is to be written, in the order of their names, and then its partitions."""
+    for locked in minutes.locked(fact, batch) if fact in tables else tables:
+        await merge.lock(copy, locked)
+    for table in tables:
+        await partitions.provide(db, copy, table, touched)
+    if minutes.are_laid(fact, batch):
+        await partitions.provide(db, copy, minutes.FACT, await minutes.days(copy, fact))
 
 
 async def _put_settlements(

@@ -20,6 +20,11 @@ def tables(fact: str) -> tuple[str, ...]:
     return tuple(PARTS.get(fact, (fact,)))
 
 
+def part_of(table: str) -> Sequence[str]:
+    """The columns of a row that a table has; none where all of the row is its own."""
+    return next((parts[table] for parts in PARTS.values() if table in parts), ())
+
+
 async def told(copy: Driver, fact: str) -> tuple[str, ...]:
     """Those of them that anything is staged for."""
     if fact not in PARTS:
@@ -30,7 +35,7 @@ async def told(copy: Driver, fact: str) -> tuple[str, ...]:
 
 
 async def put(copy: Driver, fact: str, to: Iterable[str], *, once: bool, batch: int | None) -> tuple[int, int]:
-    """Merge the staged rows into these of their tables. Returns how many rows are new and how many change what was told.
+    """Merge the staged rows into these of their tables. Returns how many are new and how many change what was told.
 
     New: nothing was known of all that the row tells. Of a part told twice the later row has the word; `once`: none is.
     What is not said when it became known became known in all tables at the same moment.

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-
 PERPETUALS = ("perp", "future")
 
 
@@ -156,8 +155,8 @@ OPTIONS = Dataset(
         **WHO,
         "time": _time("The instant it stood so, as exact as it is told.", required=True),
         "instrument": _word(
-            "Name of the option, such as `BTC-27DEC24-100000-C`, which says expiry, strike and side; one not seen before "
-            "is made.",
+            "Name of the option, such as `BTC-27DEC24-100000-C`, which says expiry, strike and side; "
+            "one not seen before is made.",
             required=True,
         ),
         "asset": _word("Canonical id, symbol or any source's id; default: the coin in the name."),

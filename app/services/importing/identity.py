@@ -22,7 +22,7 @@ PLURAL = {"perp": "perpetuals", "option": "options", "index": "indexes"}
 
 @dataclass(slots=True)
 class Directory:
-    """What is known, and what this import adds to it. `kinds`: of the contracts it is about; new ones are of the first."""
+    """What is known, and what this import adds to it. `kinds`: of contracts it is about; new ones are of the first."""
 
     matcher: Matcher
     create_assets: bool = False

@@ -69,8 +69,8 @@ def index(frame: Frame) -> Facts:
     close = _volatility(frame, "price", of_volatility)
     frame.judge.refuse(np.isnan(close), "no_value", lambda _: "`price` is missing")
     candle = {name: frame.quantity(name) for name in ("open", "high", "low")}
-    absent = np.array([np.isnan(column) for column in candle.values()])
-    in_part = absent.any(axis=0) & ~absent.all(axis=0)
+    absent: Mask = np.array([np.isnan(column) for column in candle.values()])
+    in_part = (absent[0] ^ absent[1]) | (absent[0] ^ absent[2])
     frame.judge.refuse(in_part, "no_value", lambda _: "of `open`, `high` and `low` all have to be told, or none")
     enclosed(frame, candle["open"], candle["high"], candle["low"], close)
     columns: dict[str, Column] = {
