@@ -35,6 +35,7 @@ TAGS = [
     {"name": "Open interest", "description": "One-sided open interest in coins and USD."},
     {"name": "Candles", "description": "Prices and volumes, and wicks."},
     {"name": "Positions", "description": "Long/short ratio, what takers bought and sold, liquidations."},
+    {"name": "Options", "description": "Chains, surfaces, greeks and ticks of options; indexes; order books."},
     {"name": "Minutes", "description": "The minute warehouse: slices of minutes, their changes, all assets at once."},
     {"name": "Fundamentals", "description": "Metrics of entities, by source and side by side."},
     {"name": "Live", "description": "What becomes known, as it is stored."},

@@ -66,7 +66,10 @@ class Instrument(Base):
     """One contract on one exchange, with its facts as they stand now."""
 
     __tablename__ = "instrument"
-    __table_args__ = (UniqueConstraint("exchange_id", "kind", "symbol"),)
+    __table_args__ = (
+        UniqueConstraint("exchange_id", "kind", "symbol"),
+        Index("ix_instrument_expires_at", "entity_id", "expires_at", postgresql_where=text("expires_at is not null")),
+    )
 
     id: Mapped[Id]
     exchange_id: Mapped[int] = mapped_column(ForeignKey("exchange.id"))
