@@ -69,7 +69,6 @@ def instants(told: Told) -> list[datetime]:
     return [
         times[0],
         times[1] - MS,
-        times[5],
         times[LATE] - MS,
         times[LATE] + timedelta(hours=1),
         times[12].replace(hour=8, minute=0, second=0, microsecond=0) - MS,
@@ -123,7 +122,7 @@ async def test_the_chain_at_any_instant_with_its_greeks(api: httpx.AsyncClient, 
                 wrong = [g for g in GREEKS if not near(found[name][g], getattr(greeks, g))]
                 assert wrong == [], (name, at, found[name], greeks)
             compared += len(found)
-    assert compared > 12_000
+    assert compared > 10_000
     fresh, stale = (len(chain(told["BTC"], at)) for at in instants(told)[-2:])
     assert fresh > 0 == stale
 
@@ -131,7 +130,7 @@ async def test_the_chain_at_any_instant_with_its_greeks(api: httpx.AsyncClient, 
 async def test_what_each_expiry_is(api: httpx.AsyncClient, told: Told) -> None:
     skews = 0
     for coin, states in told.items():
-        for at in instants(told)[:8]:
+        for at in instants(told)[:-1]:
             rows = {datetime.fromisoformat(r["expiry"]): r for r in await ask(api, f"/options/{coin}/expiries", at=at)}
             options = by_expiry(chain(states, at))
             assert rows.keys() == options.keys()
@@ -145,7 +144,7 @@ async def test_what_each_expiry_is(api: httpx.AsyncClient, told: Told) -> None:
 
 
 async def test_the_surface_at_an_instant(api: httpx.AsyncClient, told: Told) -> None:
-    at = instants(told)[4]
+    at = instants(told)[3]
     rows = await ask(api, "/options/BTC/surface", at=at)
     found = {(datetime.fromisoformat(row["expiry"]), row["strike"]): row for row in rows}
     options = by_expiry(chain(told["BTC"], at))
@@ -180,10 +179,8 @@ async def test_a_snapshot_that_came_late_is_there_as_of_when_it_was_known(api: h
     for at in (late - MS, late, times[LATE + 1] - MS, times[LATE + 1]):
         for known in (late - MS, late):
             found, expected = await sides(api, "ETH", at=at, known_at=known), chain(states, at, known)
-            assert {name: side["as_of"] for name, side in found.items()} == {
-                name: side.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-                for name, side in expected.items()
-            }, (at, known)
+            as_of = {name: datetime.fromisoformat(side["as_of"]) for name, side in found.items()}
+            assert as_of == {name: state.time for name, state in expected.items()}, (at, known)
     newest = {datetime.fromisoformat(side["as_of"]) for side in (await sides(api, "ETH", at=late)).values()}
     assert max(newest) == late
 

@@ -153,7 +153,7 @@ OPTIONS = Dataset(
     "options",
     {
         **WHO,
-        "time": _time("The instant it stood so, as exact as it is told.", required=True),
+        "time": _time("RFC 3339, or epoch seconds or milliseconds: the very instant it stood so.", required=True),
         "instrument": _word(
             "Name of the option, such as `BTC-27DEC24-100000-C`, which says expiry, strike and side; "
             "one not seen before is made.",
@@ -174,7 +174,7 @@ OPTIONS = Dataset(
         "open_interest": _number("In coins."),
         "volume": _number("Traded in 24 hours, in coins."),
     },
-    silent=frozenset({"expiry", "strike", "option_type"}),
+    silent=frozenset({"expiry", "strike", "option_type", "model", "as_of"}),
     needed=("time", "exchange", "instrument"),
     kinds=("option",),
 )
@@ -183,7 +183,7 @@ INDEX = Dataset(
     "index",
     {
         **WHO,
-        "time": _time("The instant, or the start of the candle where `open` is told.", required=True),
+        "time": _time("RFC 3339, or epoch seconds or milliseconds; of a candle its start.", required=True),
         "instrument": _word(
             "Name of the index, such as `btc_usd` or `BTC-DVOL`; one not seen before is made.", required=True
         ),

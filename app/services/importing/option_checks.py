@@ -65,7 +65,7 @@ def index(frame: Frame) -> Facts:
     """Values of indexes, of an instant or of a candle. Those of a volatility index are fractions."""
     _named(frame)
     names = frame.words("instrument")
-    of_volatility = np.array([word.upper().endswith("-DVOL") for word in names.words] + [False])[names.codes]
+    of_volatility = np.array(["dvol" in word.lower() for word in names.words] + [False])[names.codes]
     close = _volatility(frame, "price", of_volatility)
     frame.judge.refuse(np.isnan(close), "no_value", lambda _: "`price` is missing")
     candle = {name: frame.quantity(name) for name in ("open", "high", "low")}
