@@ -54,8 +54,8 @@ class QuoteCandle(Row):
     ask_low: float | None = column("Lowest.", AS_QUOTED)
     ask_close: float | None = column("Last.", AS_QUOTED)
     quotes: int = column("How many quotes were told.")
-    made_of: Literal["quotes", "hours"] = column(
-        "What it is made of: quotes, or the hours kept of those that are gone."
+    made_of: Literal["quotes", "hours", "hours,quotes"] = column(
+        "What it is made of: quotes, the hours kept of those that are gone, or both."
     )
     source: str = column("Who told them.")
 

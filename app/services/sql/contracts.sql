@@ -75,8 +75,8 @@ where s.instrument_id = $1 and case when $3::text is null then not o.on_request 
 order by t.ts desc, s.preference, s.id limit 1
 
 -- name: quote_candles
--- One row a bucket of $4 in [$2, $3) of instrument $1: its best bid and ask as candles. Whole hours of quotes that are gone
--- are made of the hours kept of them.
+-- One row a bucket of $4 in [$2, $3) of instrument $1: its best bid and ask as candles. Of an hour whose quotes are gone
+-- (or were not told) the hour kept of them counts, in buckets of hours.
 with teller as materialized (
   select s.id, o.slug from series s join source o on o.id = s.source_id
   where s.instrument_id = $1 and case when $5::text is null then not o.on_request else o.slug = $5 end
@@ -85,32 +85,37 @@ with teller as materialized (
   order by s.preference, s.id limit 1
 ), span as materialized (
   select date_bin($4::interval, $3::timestamptz - interval '1 microsecond', '2000-01-01Z') + $4::interval as until
-), quote as (
-  select date_bin($4::interval, t.ts, '2000-01-01Z') as time, (array_agg(bid order by t.ts) filter (where bid is not null))[1] as bid_open,
-    max(bid) as bid_high, min(bid) as bid_low,
-    (array_agg(bid order by t.ts desc) filter (where bid is not null))[1] as bid_close,
-    (array_agg(ask order by t.ts) filter (where ask is not null))[1] as ask_open, max(ask) as ask_high, min(ask) as ask_low,
-    (array_agg(ask order by t.ts desc) filter (where ask is not null))[1] as ask_close, count(*) as quotes,
-    'quotes' as made_of
+), quote as materialized (
+  select date_bin(least($4::interval, interval '1 hour'), t.ts, '2000-01-01Z') as ts,
+    (array_agg(bid order by t.ts) filter (where bid is not null))[1] as bid_open, max(bid) as bid_high,
+    min(bid) as bid_low, (array_agg(bid order by t.ts desc) filter (where bid is not null))[1] as bid_close,
+    (array_agg(ask order by t.ts) filter (where ask is not null))[1] as ask_open, max(ask) as ask_high,
+    min(ask) as ask_low, (array_agg(ask order by t.ts desc) filter (where ask is not null))[1] as ask_close,
+    count(*) as quotes, 'quotes' as made_of
   from span, option_tick t
   where t.series_id = (select id from teller) and t.ts >= $2 and t.ts < span.until
     and ($6::timestamptz is null or t.known_at <= $6)
   group by 1
-), hour as (
-  select date_bin($4::interval, h.ts, '2000-01-01Z') as time,
-    (array_agg(bid_open order by h.ts) filter (where bid_open is not null))[1], max(bid_high), min(bid_low),
-    (array_agg(bid_close order by h.ts desc) filter (where bid_close is not null))[1],
-    (array_agg(ask_open order by h.ts) filter (where ask_open is not null))[1], max(ask_high), min(ask_low),
-    (array_agg(ask_close order by h.ts desc) filter (where ask_close is not null))[1], sum(quotes)::bigint, 'hours'
+), part as (
+  select * from quote
+  union all
+  select h.ts, h.bid_open, h.bid_high, h.bid_low, h.bid_close, h.ask_open, h.ask_high, h.ask_low, h.ask_close, h.quotes,
+    'hours'
   from span, option_tick_1h h
-  where h.series_id = (select id from teller) and h.ts >= $2 and h.ts < span.until and $4::interval >= interval '1 hour'
-    and $6::timestamptz is null
-  group by 1
-), bucket as (
-  select * from quote union all select * from hour where not exists (select from quote where quote.time = hour.time)
+  where h.series_id = (select id from teller) and h.ts >= $2 and h.ts < span.until
+    and $4::interval >= interval '1 hour' and $6::timestamptz is null
+    and not exists (select from quote q where q.ts = h.ts)
 )
-select $7::text as exchange, $8::text as instrument, (select slug from teller) as source, bucket.*
-from bucket where time >= $2
+select date_bin($4::interval, ts, '2000-01-01Z') as time, $7::text as exchange, $8::text as instrument,
+  (array_agg(bid_open order by ts) filter (where bid_open is not null))[1] as bid_open, max(bid_high) as bid_high,
+  min(bid_low) as bid_low, (array_agg(bid_close order by ts desc) filter (where bid_close is not null))[1] as bid_close,
+  (array_agg(ask_open order by ts) filter (where ask_open is not null))[1] as ask_open, max(ask_high) as ask_high,
+  min(ask_low) as ask_low, (array_agg(ask_close order by ts desc) filter (where ask_close is not null))[1] as ask_close,
+  sum(quotes)::bigint as quotes, string_agg(distinct made_of, ',' order by made_of) as made_of,
+  (select slug from teller) as source
+from part
+where date_bin($4::interval, ts, '2000-01-01Z') >= $2
+group by 1
 
 -- name: trades
 -- One row a trade in [$2, $3) of instrument $1, of the preferred source that tells any.
