@@ -101,7 +101,7 @@ async def test_index_prices_of_instants_and_candles(clean_database: Database) ->
     again = await bring(db, "index", *rows)
     assert (again.unchanged, again.notices) == (4, ())
     await batches.take_back(db, number)
-    assert await db.reads.fetchval("select count(*) from index_price") == 4
+    assert len(await stored(db, "index_price")) == 4
 
 
 REFUSED: list[tuple[str, dict[str, object]]] = [
