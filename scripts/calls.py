@@ -140,6 +140,14 @@ CALLS = (
     Call("Bring your own metrics; one of these has no value", "/fundamentals", {}, "POST",
          [{"time": "2026-03-04", "asset": "UNI", "metric": "Active wallets", "unit": "wallets", "value": value}
           for value in (1250, None)]),
+    Call("Bring your own options; of one of these the volatility is percent", "/options", {}, "POST",
+         [{"time": "2026-03-04T00:00:00.250Z", "exchange": "deribit", "instrument": "BTC-25DEC26-100000-C",
+           "bid": 0.0715, "ask": 0.0725, "mark": 0.07211, "mark_iv": iv, "underlying": 91250.5, "delta": 0.39,
+           "open_interest": 1520.5}
+          for iv in (0.4782, 47.82)]),
+    Call("Bring your own index prices", "/index", {}, "POST",
+         [{"time": "2026-03-04T00:00:00Z", "exchange": "deribit", "instrument": name, "price": price}
+          for name, price in (("btc_usd", 90010.25), ("BTC-DVOL", 0.4725))]),
     Call("An error", "/funding/BTK"),
     Call("Sources", "/sources"),
     Call("Datasets and the units of their fields", "/datasets"),

@@ -151,6 +151,21 @@ async def write_perp_data(request: Request, db: DatabaseDep, told: ToldDep, key:
     return await _write("perp-data", request, db, told, key)
 
 
+@router.post("/options", **writes("options"))
+async def write_options(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
+    """Store how options stand at an instant, with their greeks where these are told.
+
+    Expiry, strike and side come from the name. Prices as they are quoted: coins a coin of an inverse option.
+    """
+    return await _write("options", request, db, told, key)
+
+
+@router.post("/index", **writes("index"))
+async def write_index(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
+    """Store prices of indexes, and of volatility indexes (fractions), at an instant or as candles."""
+    return await _write("index", request, db, told, key)
+
+
 @router.post("/fundamentals", **writes("fundamentals"))
 async def write_fundamentals(request: Request, db: DatabaseDep, told: ToldDep, key: WriterDep) -> Response:
     """Store values of metrics of assets. A metric the catalogue does not have is added to it at once."""

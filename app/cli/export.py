@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from app.services.export import Exported, Facts, Wanted
 
 SLUGS = {"exchange": "select slug from exchange order by slug", "source": "select slug from source order by slug"}
-DATASETS_ARE = "funding, open-interest, candles, liquidations, long-short, taker-volume or fundamentals."
+DATASETS_ARE = (
+    "funding, open-interest, candles, liquidations, long-short, taker-volume, options, index or fundamentals."
+)
 NOTHING = "No rows: nothing is stored of that; no file was written"
 
 Parquet = Annotated[Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write Parquet under this folder.")]

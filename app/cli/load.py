@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 DATASETS_ARE = (
-    "funding, open-interest, candles, liquidations, long-short, taker-volume, fundamentals, "
+    "funding, open-interest, candles, liquidations, long-short, taker-volume, options, index, fundamentals, "
     "or perp-data: columns of your own perpspecs."
 )
 
@@ -44,6 +44,7 @@ def load(
       perpstore import funding rates.csv --map ts=time --set exchange=okx
       perpstore import candles 2025/*.parquet --set exchange=binance --json
       perpstore import taker-volume tv.csv --map buy_vol=buy_volume_base --map sell_vol=sell_volume_base
+      perpstore import options chain.csv --map ts=time --map iv=mark_iv --set exchange=deribit
       perpstore import perp-data vwap.csv --map ts=time --set exchange=binance
       perpstore import funding export/funding        a folder that `export` wrote
     """

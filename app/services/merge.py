@@ -98,14 +98,14 @@ async def lock(copy: Driver, fact: str) -> None:
 
 
 async def merge(
-    copy: Driver, fact: str, columns: Sequence[str], *, once: bool, batch: int | None = None
+    copy: Driver, fact: str, columns: Sequence[str], *, once: bool, batch: int | None = None, rows: str = STAGE
 ) -> tuple[int, int, int]:
     """Merge the staged rows; `once`: none of them is told twice. Returns how many own are new, filled in and updated.
 
     Filled in: of a wide row that was there, but of which nothing was told in any of these columns. `batch`: the import
-    that tells them; None: a pull.
+    that tells them; None: a pull. `rows`: those of the stage that are told once, as a query, where they are not all.
     """
-    staged = STAGE if once else LAST_TOLD
+    staged = rows if once else LAST_TOLD
     if await is_later(copy, fact) or await _is_news(copy, fact):
         return await _insert(copy, fact, columns, staged, batch, known=False), 0, 0
     await copy.execute(f"analyze {STAGE}")
@@ -156,7 +156,7 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
     stays = _first_stays(fact, batch)
     kept = _kept(await all_values(copy, fact), values, stays)
     new = ", ".join(f"{n} = coalesce({f'f.{n}, c.{n}' if n in stays else f'c.{n}, f.{n}'})" for n in values)
-    within = await _within(copy)
+    staged_span = await within(copy)
     done = await copy.fetchrow(
         f"""with changed as materialized (
           select s.*, f.known_at as old_known_at, f.batch_id as old_batch_id, {said("f")} as said,
@@ -169,17 +169,17 @@ async def _replace(copy: Driver, fact: str, columns: Sequence[str], staged: str,
           from changed where not only_adds or $1::int is not null or old_batch_id is not null
         ), replaced as (
           update {fact} f set {new}, known_at = coalesce(c.known_at, c.moment), batch_id = $1::int from changed c
-          where f.series_id = c.series_id and f.ts = c.ts and {within} returning c.own, c.fills
+          where f.series_id = c.series_id and f.ts = c.ts and {staged_span} returning c.own, c.fills
         ) select count(*) filter (where own and fills), count(*) filter (where own and not fills) from replaced""",
         batch,
     )
     return (done[0], done[1]) if done else (0, 0)
 
 
-async def _within(copy: Driver) -> str:
+async def within(copy: Driver, row: str = "f") -> str:
     """The time of what is staged, in words: no other partition is looked at, and no other chunk unpacked."""
     first, last = (await copy.fetch("select min(first), max(last) from touched"))[0]
-    return f"f.ts between '{first.isoformat()}' and '{last.isoformat()}'"
+    return f"{row}.ts between '{first.isoformat()}' and '{last.isoformat()}'"
 
 
 def _first_stays(fact: str, batch: int | None) -> frozenset[str]:

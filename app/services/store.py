@@ -3,7 +3,7 @@
 Rows are Arrow record batches in the shape of `SCHEMAS`. A value that changes leaves its old version in `revision`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,16 +11,14 @@ import pyarrow as pa
 
 from app.db import Database, Driver, driver, writing
 from app.records import HOUR_COLUMNS, MINUTE_COLUMNS
-from app.services import latest, merge, minutes, outbox, partitions, rollup, settlements
+from app.services import latest, merge, minutes, outbox, partitions, rollup, settlements, together
 from app.services.copying import Batches as Batches
 from app.services.copying import copy_into, days, each, goes_on, one_each
 from app.services.queries import sql
+from app.services.together import GREEKS, STATE
 
 TIME = pa.timestamp("us", "UTC")
-OPTION_MINUTE = (
-    *("open", "high", "low", "close", "volume_base", "volume_quote"),
-    *("bid", "ask", "mark_price", "mark_iv", "underlying_price", "index_price", "open_interest", "volume_24h"),
-)
+OPTION_MINUTE = ("open", "high", "low", "close", "volume_base", "volume_quote", *STATE)
 CANDLE = ("open", "high", "low", "close", "volume_base", "volume_usd", "buy_volume_base", "trades")
 
 
@@ -38,11 +36,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "liquidation": _schema("price", "quantity", side=pa.int16()),
     "metric_value": _schema("value"),
     "option_1m": _schema(*OPTION_MINUTE),
-    "greeks": _schema("delta", "gamma", "vega", "theta", "rho"),
+    "greeks": _schema(*GREEKS),
     "index_price": _schema("open", "high", "low", "close"),
     "delivery_price": _schema("price"),
 }
 """Columns of each fact. Times are UTC microseconds; null means not known; `known_at` null means now."""
+OPTION = _schema(*STATE, *GREEKS)
+"""How an option stands with its greeks: `option`, a fact that goes into several tables (`together`)."""
 WIDE_HOUR = _schema(*HOUR_COLUMNS)
 """All columns of `perp_1h`, for those who tell more of an hour than its candle."""
 WIDE_MINUTE = _schema(*MINUTE_COLUMNS)
@@ -101,7 +101,7 @@ async def put(
             if written.received:
                 await latest.put(copy, fact, holder)
         if written.received and batch is not None:
-            await copy.execute(sql("batches", "note_spans"), batch, fact)
+            await _note_spans(copy, fact, batch)
         if written.received:
             await rollup.lower(copy, fact)
         if at_the_end:
@@ -111,6 +111,11 @@ async def put(
         if written.inserted + written.updated and not dry_run:
             await outbox.tell(copy, fact)
     return written
+
+
+async def _note_spans(copy: Driver, fact: str, batch: int) -> None:
+    for table in together.tables(fact):
+        await copy.execute(sql("batches", "note_spans"), batch, table)
 
 
 async def _put_poll(db: Database, copy: Driver, fact: str, batches: Batches) -> Written | None:
@@ -156,18 +161,30 @@ async def _put_staged(
         await copy_into(copy, merge.STAGE, pa.Table.from_batches([rows]))
     if not received:
         return Written(), fact
-    for locked in minutes.locked(fact, batch):
-        await merge.lock(copy, locked)
-    await partitions.provide(db, copy, fact, touched)
-    if minutes.are_laid(fact, batch):
-        await partitions.provide(db, copy, minutes.FACT, await minutes.days(copy, fact))
+    tables = await together.told(copy, fact)
+    await _claim(db, copy, fact, tables, touched, batch)
     if moved := await make(copy):
         await copy.execute(merge.RENUMBER, list(moved), list(moved.values()))
     await copy.execute(merge.TOUCHED_FROM_STAGE)
-    await partitions.unpack(copy, fact)
+    for table in tables:
+        await partitions.unpack(copy, table)
+    if fact not in tables:
+        return Written(received, *await together.put(copy, fact, tables, once=once, batch=batch)), fact
     new, filled, updated = await merge.merge(copy, fact, names, once=once, batch=batch)
     staged = once and new == received and latest.has_latest(fact, names)
     return Written(received, new + filled, updated), merge.STAGE if staged else fact
+
+
+async def _claim(
+    db: Database, copy: Driver, fact: str, tables: Sequence[str], touched: set[datetime], batch: int | None
+) -> None:
+    """The locks of all that is to be written, in the order of their names, and then its partitions."""
+    for locked in minutes.locked(fact, batch) if fact in tables else tables:
+        await merge.lock(copy, locked)
+    for table in tables:
+        await partitions.provide(db, copy, table, touched)
+    if minutes.are_laid(fact, batch):
+        await partitions.provide(db, copy, minutes.FACT, await minutes.days(copy, fact))
 
 
 async def _put_settlements(

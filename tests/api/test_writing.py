@@ -210,7 +210,10 @@ async def test_a_query_that_cannot_be_followed(
     assert problem["type"] == f"urn:perpstore:problem:{problem['code']}"
 
 
-WRITTEN = ["funding", "open-interest", "candles", "liquidations", "long-short", "taker-volume", "perp-data"]
+WRITTEN = [
+    *("funding", "open-interest", "candles", "liquidations", "long-short", "taker-volume", "perp-data"),
+    *("options", "index"),
+]
 
 
 @pytest.mark.parametrize("path", [f"/{dataset}" for dataset in WRITTEN])

@@ -78,3 +78,14 @@ async def stored(db: Database, table: str, *columns: str) -> list[tuple[object, 
         join source o on o.id = s.source_id order by f.ts, i.symbol, o.slug"""
     )
     return [tuple(row) for row in rows]
+
+
+OPTION = "BTC-27DEC24-100000-C"
+
+
+def option(**fields: object) -> Row:
+    """How one option stood, without greeks, unless told otherwise; None leaves a field out."""
+    row = {"time": "2024-12-01T00:00:01.25Z", "exchange": "deribit", "instrument": OPTION, "bid": 0.02, "ask": 0.021,
+           "mark": 0.0205, "mark_iv": 0.61, "underlying": 96500.5, "index_price": 96400.0, "open_interest": 120.5,
+           "volume": 3.1, **fields}  # fmt: skip
+    return {name: value for name, value in row.items() if value is not None}

@@ -1,6 +1,7 @@
 """Migrations: up, down and up again, by several processes at once, and equal to the models."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -47,7 +48,8 @@ async def test_several_at_once(empty_dsn: str) -> None:
 async def test_models_equal_migrations(database: Database, table: str) -> None:
     async with database.engine.connect() as connection:
         found = await connection.run_sync(difference)
-    assert not [change for change in found if f"'{table}'" in repr(change)]
+    of_table = re.compile(rf"(?<!Column\()'{table}'")  # a column may be called like a table
+    assert not [change for change in found if of_table.search(repr(change))]
 
 
 async def test_tables_of_the_minute_are_cut_by_time(database: Database) -> None:

@@ -225,3 +225,13 @@ async def test_an_import_whose_process_ended_has_failed(clean_database: Database
 async def test_a_number_nobody_has(clean_database: Database) -> None:
     with pytest.raises(batches.UnknownBatch):
         await batches.take_back(clean_database, 999)
+
+
+NO_FACTS = {"revision", "import_span", "gap", "metric_value"}
+"""Tables about series that a series may leave behind; series of metrics are others."""
+
+
+def test_a_series_that_holds_facts_of_any_kind_is_looked_for_before_it_goes() -> None:
+    holding = {name for name, table in Base.metadata.tables.items() if "series_id" in table.columns} - NO_FACTS
+    looked_for = sql("batches", "remove_series")
+    assert {name for name in holding if f"from {name} " not in looked_for} == set()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.services.importing.options import SLUG
+from app.services.option_names import Terms
 
 PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
@@ -35,6 +36,7 @@ class Named:
 class Contract:
     """An instrument, stored or to be made (`key` None). `series`: source → id. `entity` below 0: to be made.
 
+    `terms`: those of an option or index to be made.
     `is_hearsay`: only a source that is heard on request tells of it, so that an asset alone does not mean it.
     """
 
@@ -46,6 +48,7 @@ class Contract:
     base: str | None = None
     key: int | None = None
     is_hearsay: bool = False
+    terms: Terms | None = None
     series: dict[str, int] = field(default_factory=dict[str, int])
 
 

@@ -11,7 +11,7 @@ from app.records import LARGEST_RATE, LARGEST_VALUE
 from app.services.importing import values
 from app.services.importing.frame import NO_TIME, Floats, Frame, Times
 from app.services.intervals import IntervalKnown
-from app.services.store import SCHEMAS, WIDE_HOUR, WIDE_MINUTE
+from app.services.store import OPTION, SCHEMAS, WIDE_HOUR, WIDE_MINUTE
 
 HOUR_US = 3_600_000_000
 PREDICTED_AHEAD_US = 31 * 24 * HOUR_US
@@ -19,6 +19,7 @@ NOT_SAID = -9
 KINDS = {"settled": 0, "predicted": 1}
 KNOWN = {known.name.lower(): int(known) for known in IntervalKnown}
 CANDLE_US = {"1m": HOUR_US // 60, "1h": HOUR_US}
+WHOLE: Mapping[str, pa.Schema] = {**SCHEMAS, "perp_1m": WIDE_MINUTE, "perp_1h": WIDE_HOUR, "option": OPTION}
 PRICES = ("open", "high", "low", "close")
 OTHERS = ("volume_base", "volume_usd", "buy_volume_base", "trades")
 
@@ -27,7 +28,7 @@ Column = Floats | Times | NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Columns by the names of `store.SCHEMAS`, and the rows that go to each fact."""
+    """Columns by the names of `WHOLE`, and the rows that go to each fact."""
 
     columns: Mapping[str, Column]
     rows: Mapping[str, NDArray[np.bool_]]
@@ -86,7 +87,7 @@ def candles(frame: Frame) -> Facts:
         **{name: frame.quantity(name) for name in OTHERS},
         "known_at": frame.times("known_at"),
     }
-    _enclosed(frame, *(columns[name] for name in PRICES))
+    enclosed(frame, *(columns[name] for name in PRICES))
     return Facts(columns, rows)
 
 
@@ -107,7 +108,8 @@ def _opens(frame: Frame, length: Times) -> Times:
     return opens
 
 
-def _enclosed(frame: Frame, first: Column, high: Column, low: Column, last: Column) -> None:
+def enclosed(frame: Frame, first: Column, high: Column, low: Column, last: Column) -> None:
+    """Refuse rows whose highest and lowest price are not."""
     open_ended = (high < np.maximum(first, last)) | (low > np.minimum(first, last))
     reason = "do not enclose open and close"
     frame.judge.refuse(open_ended, "high_low", lambda row: f"high {high[row]} and low {low[row]} {reason}")
@@ -152,7 +154,7 @@ def _batch(
 
 def _kinds(fact: str, columns: Mapping[str, Column]) -> dict[str, pa.DataType]:
     """The columns that go to a fact. Those that users added to minutes are of no schema, and are floats."""
-    schema = {"perp_1m": WIDE_MINUTE, "perp_1h": WIDE_HOUR}.get(fact, SCHEMAS[fact])
+    schema = WHOLE[fact]
     told: dict[str, pa.DataType] = {name: schema.field(name).type for name in schema.names if name in columns}
     return told | {name: pa.float64() for name in columns if fact == "perp_1m" and name not in told}
 

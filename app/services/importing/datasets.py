@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+PERPETUALS = ("perp", "future")
+
 
 class Kind(Enum):
     """What a field holds: a time, a number or a word."""
@@ -26,7 +28,8 @@ class Field:
 class Dataset:
     """Fields by name; `needed`: those no row can do without. `silent`: of `GET` too, but not stored.
 
-    `open`: has the columns of minutes that users added too; only the database knows these (`own_columns`).
+    `open`: has the columns of minutes that users added too; only the database knows these (`own_columns`). `kinds`: of
+    the contracts its rows are about; one not seen before is made as the first.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Dataset:
     silent: frozenset[str] = frozenset()
     needed: tuple[str, ...] = ("time", "exchange")
     open: bool = False
+    kinds: tuple[str, ...] = PERPETUALS
 
 
 def _time(about: str, *, required: bool = False) -> Field:
@@ -145,6 +149,54 @@ TAKER_VOLUME = Dataset(
 
 PERP_DATA = Dataset("perp-data", WHO, open=True)
 
+OPTIONS = Dataset(
+    "options",
+    {
+        **WHO,
+        "time": _time("RFC 3339, or epoch seconds or milliseconds: the very instant it stood so.", required=True),
+        "instrument": _word(
+            "Name of the option, such as `BTC-27DEC24-100000-C`, which says expiry, strike and side; "
+            "one not seen before is made.",
+            required=True,
+        ),
+        "asset": _word("Canonical id, symbol or any source's id; default: the coin in the name."),
+        "bid": _number("Best bid as it is quoted: coins a coin, USDC of a linear option; 0 is none."),
+        "ask": _number("Best ask as it is quoted; 0 is none."),
+        "mark": _number("Mark price as it is quoted."),
+        "mark_iv": _number("Implied volatility at the mark, a fraction: 0.6157 = 61.57 %; 0 is none."),
+        "underlying": _number("Price of the forward it is valued by, in USD."),
+        "index_price": _number("Price of the index, in USD."),
+        "delta": _number("Of one coin, not adjusted by the premium, from -1 to 1."),
+        "gamma": _number("Change of delta a USD."),
+        "vega": _number("USD a percentage point of volatility."),
+        "theta": _number("USD a day."),
+        "rho": _number("USD a percentage point of interest."),
+        "open_interest": _number("In coins."),
+        "volume": _number("Traded in 24 hours, in coins."),
+    },
+    silent=frozenset({"expiry", "strike", "option_type", "model", "as_of"}),
+    needed=("time", "exchange", "instrument"),
+    kinds=("option",),
+)
+
+INDEX = Dataset(
+    "index",
+    {
+        **WHO,
+        "time": _time("RFC 3339, or epoch seconds or milliseconds; of a candle its start.", required=True),
+        "instrument": _word(
+            "Name of the index, such as `btc_usd` or `BTC-DVOL`; one not seen before is made.", required=True
+        ),
+        "asset": _word("Canonical id, symbol or any source's id; default: the coin in the name."),
+        "price": _number("Price in its currency, of a volatility index a fraction: 0.475 = 47.5 %.", required=True),
+        "open": _number("Of a candle: the first price; `price` is the last. With `high` and `low`, or without all."),
+        "high": _number("Of a candle: the highest price."),
+        "low": _number("Of a candle: the lowest price."),
+    },
+    needed=("time", "exchange", "instrument", "price"),
+    kinds=("index",),
+)
+
 DATASETS: Mapping[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -155,6 +207,8 @@ DATASETS: Mapping[str, Dataset] = {
         LONG_SHORT,
         TAKER_VOLUME,
         PERP_DATA,
+        OPTIONS,
+        INDEX,
         FUNDAMENTALS,
     )
 }
@@ -162,7 +216,9 @@ DATASETS: Mapping[str, Dataset] = {
 USUAL_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("ts", "timestamp", "date", "datetime", "open_time", "fundingtime", "funding_time"), "time"),
     **dict.fromkeys(("venue", "exch", "market"), "exchange"),
-    **dict.fromkeys(("symbol", "venue_symbol", "ticker", "contract", "pair", "instid"), "instrument"),
+    **dict.fromkeys(
+        ("symbol", "venue_symbol", "ticker", "contract", "pair", "instid", "instrument_name"), "instrument"
+    ),
     **dict.fromkeys(("coin", "base", "currency"), "asset"),
     **dict.fromkeys(("funding_rate", "fundingrate", "rate_raw", "funding"), "rate"),
     **dict.fromkeys(("vol", "volume"), "volume_base"),
@@ -172,6 +228,11 @@ USUAL_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("short_account", "shortaccount"), "short_share"),
     **dict.fromkeys(("buy_vol", "buyvol", "tbv", "buy_volume"), "buy_volume_base"),
     **dict.fromkeys(("sell_vol", "sellvol", "tsv", "sell_volume"), "sell_volume_base"),
+    **dict.fromkeys(("implied_volatility", "iv", "sigma"), "mark_iv"),
+    **dict.fromkeys(("underlying_price", "forward"), "underlying"),
+    **dict.fromkeys(("bid_price", "best_bid_price"), "bid"),
+    **dict.fromkeys(("ask_price", "best_ask_price"), "ask"),
+    **dict.fromkeys(("mark_price",), "mark"),
     **dict.fromkeys(("qty", "size", "amount"), "quantity"),
     **dict.fromkeys(("o",), "open"),
     **dict.fromkeys(("h",), "high"),

@@ -5,22 +5,28 @@ Everything here happens in memory. What rows make new (entities, contracts, seri
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.services.entity_match import Matcher
 from app.services.importing.book import Book, Contract, Named, Refusal, check_words, listed
+from app.services.importing.datasets import PERPETUALS
 from app.services.importing.metric_book import Measured, MetricBook, check_metric_words
 from app.services.names import base_of, split_multiplier
+from app.services.option_names import Terms, index_of, option_of
 
 NAMED = 20
+OPTIONS_ARE = "such as BTC-27DEC24-100000-C or XRP_USDC-2OCT26-1d325-P: the day is not padded, `d` is a decimal point"
+PLURAL = {"perp": "perpetuals", "option": "options", "index": "indexes"}
 
 
 @dataclass(slots=True)
 class Directory:
-    """What is known, and what this import adds to it."""
+    """What is known, and what this import adds to it. `kinds`: of contracts it is about; new ones are of the first."""
 
     matcher: Matcher
     create_assets: bool = False
+    kinds: Sequence[str] = PERPETUALS
     books: dict[str, Book] = field(default_factory=dict[str, Book])
     new_entities: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     adopted: list[Contract] = field(default_factory=list[Contract])
@@ -31,6 +37,8 @@ class Directory:
         """The contract a row means, and how many coins one unit of its values stands for. Raises Refusal."""
         check_words(named)
         book = self.books[named.exchange]
+        if self.kinds != PERPETUALS:
+            return self._of_terms(book, named), 1.0
         if not named.instrument:
             return self._perpetual(book, named.asset)
         contract = book.find(named.instrument)
@@ -57,7 +65,8 @@ class Directory:
         told = [f"new exchange `{slug}`" for slug in sorted(exchanges)]
         told += [f"new asset `{name}`" for name, _ in self.new_names()]
         told += _some("new metrics", {f"{m.source} {m.name}" for m in self.metrics.new if m.key is None})
-        return told + _some("new perpetuals", {f"{c.exchange} {c.symbol}" for c in made})
+        kind = PLURAL[self.kinds[0]]
+        return told + _some(f"new {kind}", {f"{c.exchange} {c.symbol}" for c in made})
 
     def new_exchanges(self) -> set[str]:
         """Where new contracts are, and new series of values."""
@@ -115,6 +124,19 @@ class Directory:
             entity, unit = seeded.entity_id if seeded else self._spelled(book, named.instrument, base), 1.0
         multiplier = seeded.multiplier if seeded else spelled if unit == 1 else unit
         return book.add(Contract(book.exchange, named.instrument, "perp", entity, multiplier, base)), unit
+
+    def _of_terms(self, book: Book, named: Named) -> Contract:
+        """The option or index a row names, made of the terms its name says if nobody has told of it."""
+        contract = book.find(named.instrument)
+        if contract is not None:
+            self._agree(book, contract, named.asset)
+            return contract
+        terms = _terms(self.kinds[0], book.exchange, named.instrument)
+        if named.asset:
+            entity, _ = self._entity(book, named.asset)
+        else:
+            entity = self._spelled(book, terms.symbol, terms.base)
+        return book.add(Contract(book.exchange, terms.symbol, terms.kind, entity, 1.0, terms.base, terms=terms))
 
     def _spelled(self, book: Book, symbol: str, base: str) -> int:
         found, _ = self.matcher.of_asset(base)
@@ -191,6 +213,16 @@ class Directory:
         if entity in self.matcher.by_id:
             return f"`{self.matcher.by_id[entity].canonical_id}`"
         return next((f"`{name}`" for name, (key, _) in self.new_entities.items() if key == entity), "another asset")
+
+
+def _terms(kind: str, exchange: str, name: str) -> Terms:
+    """Raises Refusal for a name that is no option's. An index may be called anything."""
+    if kind == "index":
+        return index_of(name) or Terms(name, "index", base_of(exchange, name))
+    terms = option_of(name)
+    if terms is None:
+        raise Refusal("bad_instrument", f"`{name}` is no option's name; {OPTIONS_ARE}")
+    return terms
 
 
 def _some(what: str, names: set[str]) -> list[str]:

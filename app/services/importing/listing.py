@@ -15,12 +15,13 @@ from app.services.queries import sql
 from app.services.reference import AGGREGATOR, EXCHANGE_ITSELF, IMPORT
 
 Place = tuple[int, float] | Refusal
+TERMS = ("quote", "margin", "expires_at", "strike", "option_type", "price_index")
 
 
-async def load(db: Database, *, create_assets: bool) -> Directory:
-    """A directory that knows all entities, and no exchange yet."""
+async def load(db: Database, kinds: Sequence[str], *, create_assets: bool) -> Directory:
+    """A directory of contracts of these kinds that knows all entities, and no exchange yet."""
     async with writing(db) as connection:
-        return Directory(await Matcher.load(connection), create_assets)
+        return Directory(await Matcher.load(connection), create_assets, kinds)
 
 
 async def places(db: Database, directory: Directory, named: Sequence[Named]) -> list[Place]:
@@ -56,8 +57,8 @@ async def _open_books(db: Database, directory: Directory, exchanges: Iterable[st
     async with writing(db) as connection:
         copy = await driver(connection)
         stored = {row["slug"] for row in await copy.fetch(sql("importing", "exchanges"), wanted)}
-        contracts = await copy.fetch(sql("importing", "contracts"), wanted)
-        series = await copy.fetch(sql("importing", "series"), wanted)
+        contracts = await copy.fetch(sql("importing", "contracts"), wanted, directory.kinds)
+        series = await copy.fetch(sql("importing", "series"), wanted, directory.kinds)
     for exchange in wanted:
         directory.books[exchange] = Book(exchange, exchange in stored)
     by_key = {row["key"]: Contract(**dict(row)) for row in contracts}
@@ -102,12 +103,16 @@ async def make(copy: Driver, directory: Directory, batch: int | None = None) -> 
 
 
 async def _make_contracts(making: Making, directory: Directory, new: Iterable[Contract]) -> None:
-    rows = [(c.exchange, c.symbol, *directory.stored(c.entity), c.base, c.multiplier) for c in new]
-    await making.made("instrument", "make_contracts", *_columns(rows, 6))
+    rows = [(c.exchange, c.symbol, c.kind, *directory.stored(c.entity), c.base, c.multiplier, *_terms(c)) for c in new]
+    await making.made("instrument", "make_contracts", *_columns(rows, 7 + len(TERMS)))
     adopted = [(c.key, *directory.stored(c.entity)) for c in directory.adopted if c.key is not None]
     if adopted:
         await making.made("adoption", "adopt", *_columns(adopted, 3))
         await making.copy.execute(sql("importing", "adopted_due"), [key for key, *_ in adopted])
+
+
+def _terms(contract: Contract) -> list[object]:
+    return [contract.terms and getattr(contract.terms, name) for name in TERMS]
 
 
 async def _make_series(making: Making, directory: Directory) -> Mapping[int, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from app.services.importing import checks, minute_checks
+from app.services.importing import checks, minute_checks, option_checks
 from app.services.importing.checks import Facts
 from app.services.importing.frame import Frame
 
@@ -14,5 +14,7 @@ CHECKS: Mapping[str, Callable[[Frame], Facts]] = {
     "long-short": minute_checks.long_short,
     "taker-volume": minute_checks.taker_volume,
     "perp-data": minute_checks.perp_data,
+    "options": option_checks.options,
+    "index": option_checks.index,
     "fundamentals": checks.fundamentals,
 }

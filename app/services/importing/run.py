@@ -148,7 +148,7 @@ async def _placed(run: Run, part: Judged) -> Parts:
 async def _directory(run: Run) -> Directory:
     """Loaded while the next part is being read."""
     if run.directory is None:
-        run.directory = await listing.load(run.db, create_assets=run.options.create_assets)
+        run.directory = await listing.load(run.db, run.dataset.kinds, create_assets=run.options.create_assets)
     return run.directory
 
 

@@ -96,6 +96,14 @@ with gone as (
     and not exists (select from perp_1m f where f.series_id = s.id)
     and not exists (select from liquidation f where f.series_id = s.id)
     and not exists (select from perp_1h f where f.series_id = s.id)
+    and not exists (select from option_1m f where f.series_id = s.id)
+    and not exists (select from greeks f where f.series_id = s.id)
+    and not exists (select from index_price f where f.series_id = s.id)
+    and not exists (select from delivery_price f where f.series_id = s.id)
+    and not exists (select from option_tick f where f.series_id = s.id)
+    and not exists (select from option_tick_1h f where f.series_id = s.id)
+    and not exists (select from option_trade f where f.series_id = s.id)
+    and not exists (select from depth f where f.series_id = s.id)
   returning s.id
 )
 delete from import_made m using gone where m.kind = 'series' and m.made_id = gone.id

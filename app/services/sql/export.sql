@@ -287,6 +287,89 @@ from (
 ) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
 order by told.exchange, month
 
+-- name: option
+-- One row an instant an option was told of of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it, prices as they are quoted. Greeks that became known at another
+-- moment than the rest have a row of their own.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  f.bid, f.ask, f.mark_price as mark, f.mark_iv, f.underlying_price as underlying, f.index_price, f.delta, f.gamma, f.vega, f.theta,
+  f.rho, f.open_interest, f.volume_24h as volume, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (
+  select *
+  from (
+    select * from option_1m
+    where series_id = s.id and ts >= $2 and ts < $3
+      and num_nonnulls(bid, ask, mark_price, mark_iv, underlying_price, index_price, open_interest, volume_24h) > 0
+  ) told
+  full join (select * from greeks where series_id = s.id and ts >= $2 and ts < $3) g using (ts, known_at)
+  order by ts
+) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: option_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last
+    from (
+      select ts from option_1m
+      where series_id = s.id and ts >= $2 and ts < $3
+        and num_nonnulls(bid, ask, mark_price, mark_iv, underlying_price, index_price, open_interest, volume_24h) > 0
+      union all
+      select ts from greeks where series_id = s.id and ts >= $2 and ts < $3
+    ) told
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
+-- name: index_price
+-- One row a value of an index of an exchange ($1) from $2 until before $3, of these entities ($4) and sources ($5; null: of all), series
+-- after series: as an import takes it.
+select f.ts as time, x.slug as exchange, i.symbol as instrument, e.canonical_id as asset, o.slug as source,
+  f.close as price, f.open, f.high, f.low, f.known_at
+from series s
+join source o on o.id = s.source_id
+join instrument i on i.id = s.instrument_id
+join exchange x on x.id = i.exchange_id
+left join entity e on e.id = i.entity_id
+cross join lateral (
+  select * from index_price where series_id = s.id and ts >= $2 and ts < $3 and close is not null order by ts
+) f
+where x.slug = $1 and ($4::int[] is null or i.entity_id = any($4)) and ($5::text[] is null or o.slug = any($5))
+
+-- name: index_price_months
+-- One row an exchange ($1; null: any) and month from the first to the last such row there.
+select told.exchange, month
+from (
+  select x.slug as exchange, min(f.first) as first, max(f.last) as last
+  from series s
+  join source o on o.id = s.source_id
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
+  cross join lateral (
+    select min(ts) as first, max(ts) as last from index_price
+    where series_id = s.id and ts >= $2 and ts < $3 and close is not null
+  ) f
+  where ($1::text[] is null or x.slug = any($1)) and ($4::int[] is null or i.entity_id = any($4))
+    and ($5::text[] is null or o.slug = any($5))
+  group by x.slug
+) told, generate_series(date_trunc('month', first, 'UTC'), last, interval '1 month') as month
+order by told.exchange, month
+
 -- name: metric_value
 -- One row a value of a metric told of an exchange ($1; of none in particular: as partitioned folders spell null) from $2
 -- until before $3, of these entities ($4) and sources ($5; null: of all), series after series.

@@ -3,11 +3,11 @@
 select slug from exchange where slug = any($1::text[])
 
 -- name: contracts
--- One row a perpetual or future of these exchanges, as an import sees it.
+-- One row a contract of these exchanges ($1) and kinds ($2), as an import sees it.
 select e.slug as exchange, i.symbol, i.kind, i.entity_id as entity, i.multiplier, i.base, i.id as key,
   only_on_request(i.id) as is_hearsay
 from instrument i join exchange e on e.id = i.exchange_id
-where e.slug = any($1::text[]) and i.kind in ('perp', 'future')
+where e.slug = any($1::text[]) and i.kind = any($2::text[])
 order by i.kind <> 'perp', i.id
 
 -- name: series
@@ -17,7 +17,7 @@ from series s
 join source o on o.id = s.source_id
 join instrument i on i.id = s.instrument_id
 join exchange e on e.id = i.exchange_id
-where e.slug = any($1::text[]) and i.kind in ('perp', 'future')
+where e.slug = any($1::text[]) and i.kind = any($2::text[])
 
 -- name: reserve
 -- One row an id of a series to be made.
@@ -45,11 +45,15 @@ order by canonical_id on conflict do nothing
 returning id
 
 -- name: make_contracts
--- Perpetuals of an entity that is there ($3) or was just made ($4).
-insert into instrument (exchange_id, symbol, kind, entity_id, base, multiplier)
-select e.id, new.symbol, 'perp', coalesce(new.entity_id, t.id), new.base, new.multiplier
-from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::float8[])
-  as new(exchange, symbol, entity_id, canonical_id, base, multiplier)
+-- Contracts of an entity that is there ($4) or was just made ($5); what expired is not active.
+insert into instrument (exchange_id, symbol, kind, entity_id, base, multiplier, quote, margin, expires_at, strike, option_type,
+  price_index, active)
+select e.id, new.symbol, new.kind, coalesce(new.entity_id, t.id), new.base, new.multiplier, new.quote, new.margin,
+  new.expires_at, new.strike, new.option_type, new.price_index, coalesce(new.expires_at > clock_timestamp(), true)
+from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::text[],
+    $10::timestamptz[], $11::float8[], $12::text[], $13::text[])
+  as new(exchange, symbol, kind, entity_id, canonical_id, base, multiplier, quote, margin, expires_at, strike, option_type,
+    price_index)
 join exchange e on e.slug = new.exchange
 left join entity t on t.canonical_id = new.canonical_id
 order by e.id, new.symbol

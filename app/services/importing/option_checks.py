@@ -1,0 +1,82 @@
+"""The rules of options and of indexes, as those of `checks`."""
+
+import numpy as np
+
+from app.services.importing.checks import Column, Facts, enclosed
+from app.services.importing.frame import Floats, Frame
+from app.services.importing.judge import Mask
+
+LARGEST_FRACTION = 10.0
+"""Volatilities past this are percent: exchanges quote none past 1,000 %, and none of a coin is below 10 %."""
+QUANTITIES = {
+    "mark_price": "mark",
+    "underlying_price": "underlying",
+    "index_price": "index_price",
+    "open_interest": "open_interest",
+    "volume_24h": "volume",
+    "gamma": "gamma",
+    "vega": "vega",
+}
+"""Columns of facts that are never negative, and the fields they are told in."""
+
+
+def options(frame: Frame) -> Facts:
+    """How options stand, with their greeks where these are told: of the instant itself, not of its minute."""
+    _named(frame)
+    columns: dict[str, Column] = {
+        "ts": frame.times("time", required=True),
+        **{name: _none_if_zero(frame.quantity(name)) for name in ("bid", "ask")},
+        **{name: frame.quantity(field) for name, field in QUANTITIES.items()},
+        "mark_iv": _none_if_zero(_volatility(frame, "mark_iv", frame.everywhere)),
+        "delta": _delta(frame),
+        **{name: frame.numbers(name) for name in ("theta", "rho")},
+        "known_at": frame.times("known_at"),
+    }
+    told = [~np.isnan(column) for name, column in columns.items() if name not in ("ts", "known_at")]
+    frame.judge.refuse(~np.logical_or.reduce(told), "no_value", lambda _: "nothing is told but when and of what")
+    return Facts(columns, {"option": frame.everywhere})
+
+
+def _named(frame: Frame) -> None:
+    frame.judge.refuse(frame.words("instrument").codes < 0, "no_instrument", lambda _: "`instrument` is missing")
+
+
+def _none_if_zero(told: Floats) -> Floats:
+    """Exchanges spell an empty side and a volatility that is not known 0."""
+    return np.where(told == 0, np.nan, told)
+
+
+def _volatility(frame: Frame, field: str, rows: Mask) -> Floats:
+    """Quantities that are a fraction in these rows."""
+    found = frame.quantity(field)
+    reason = "which looks like percent: a fraction is expected, 0.6157 for 61.57 %"
+    percent = rows & (found > LARGEST_FRACTION)
+    frame.judge.refuse(percent, "looks_like_percent", lambda row: f"{frame.shown(field, row)}, {reason}")
+    return found
+
+
+def _delta(frame: Frame) -> Floats:
+    found = frame.numbers("delta")
+    frame.judge.refuse(np.abs(found) > 1, "bad_delta", lambda row: f"{frame.shown('delta', row)}, not from -1 to 1")
+    return found
+
+
+def index(frame: Frame) -> Facts:
+    """Values of indexes, of an instant or of a candle. Those of a volatility index are fractions."""
+    _named(frame)
+    names = frame.words("instrument")
+    of_volatility = np.array(["dvol" in word.lower() for word in names.words] + [False])[names.codes]
+    close = _volatility(frame, "price", of_volatility)
+    frame.judge.refuse(np.isnan(close), "no_value", lambda _: "`price` is missing")
+    candle = {name: frame.quantity(name) for name in ("open", "high", "low")}
+    absent: Mask = np.array([np.isnan(column) for column in candle.values()])
+    in_part = (absent[0] ^ absent[1]) | (absent[0] ^ absent[2])
+    frame.judge.refuse(in_part, "no_value", lambda _: "of `open`, `high` and `low` all have to be told, or none")
+    enclosed(frame, candle["open"], candle["high"], candle["low"], close)
+    columns: dict[str, Column] = {
+        "ts": frame.times("time", required=True),
+        **candle,
+        "close": close,
+        "known_at": frame.times("known_at"),
+    }
+    return Facts(columns, {"index_price": frame.everywhere})
