@@ -71,11 +71,15 @@ async def fill(db: Database, quotes: int = QUOTES) -> list[int]:
         await db.reads.execute("truncate option_tick, option_tick_1h, option_tick_late")
         await partitions.make(db, FACT, [START + n * DAY for n in range(DAYS)])
         each = quotes // len(series)
-        for first in range(0, each, A_STATEMENT):
-            bounds = first, min(first + A_STATEMENT, each), START, DAYS * DAY / each
-            await db.reads.execute(FILL, series, *bounds)
+        days = [range(day * each // DAYS, (day + 1) * each // DAYS) for day in range(DAYS)]
+        await asyncio.gather(*(_fill(db, series, day, DAYS * DAY / each) for day in days))
         await db.reads.execute("vacuum analyze option_tick", timeout=600)
     return series
+
+
+async def _fill(db: Database, series: list[int], numbers: range, step: timedelta) -> None:
+    for first in range(numbers.start, numbers.stop, A_STATEMENT):
+        await db.reads.execute(FILL, series, first, min(first + A_STATEMENT, numbers.stop), START, step)
 
 
 def _quotes(dice: random.Random, start: datetime) -> list[ticks.Row]:
