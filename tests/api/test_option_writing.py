@@ -62,10 +62,11 @@ async def test_every_media_type_says_the_same(writer: httpx.AsyncClient) -> None
         ("/index", [index(), index("eth_usd")]),
     ):
         for number, (media, write) in enumerate(MEDIA):
-            for body, headers in ((write(rows), {}), (gzip.compress(write(rows)), {"Content-Encoding": "gzip"})):
-                answer = await post(writer, body, path, media, headers=headers)
-                assert (answer["received"], answer["rejected"]) == (2, [])
-                assert answer["inserted"] == (0 if number or headers else 2), media
+            packed = media == "text/csv"
+            body, headers = (gzip.compress(write(rows)), {"Content-Encoding": "gzip"}) if packed else (write(rows), {})
+            answer = await post(writer, body, path, media, headers=headers)
+            assert (answer["received"], answer["rejected"]) == (2, [])
+            assert answer["inserted"] == (0 if number else 2), media
 
 
 async def test_what_is_written_is_read(writer: httpx.AsyncClient) -> None:
