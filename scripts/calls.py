@@ -32,6 +32,7 @@ from app.services import (
     store,
 )
 from app.settings import Settings
+from scripts import options_examples
 
 Operations = list[tuple[re.Pattern[str], str, str]]
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -66,6 +67,7 @@ class Answered:
 
 
 WINDOW = {"start": "2026-03-02T00:00:00Z", "end": "2026-03-02T03:00:00Z"}
+OPTION, OPTIONS_AT = "BTC-27MAR26-90000-C", "2026-03-02T02:30:00Z"
 HISTORY = {"source": "binance", "datasets": ["funding", "candles_1h"], "assets": ["BTC"], "days": 7}
 CALLS = (
     Call("OI-weighted funding of BTC", "/funding/BTC", {"weighted": "oi", **WINDOW}),
@@ -95,6 +97,24 @@ CALLS = (
     Call("Liquidations, each as told", "/liquidations/BTC", WINDOW),
     Call("Liquidations of long positions, by the hour", "/liquidations/BTC",
          {"side": "long", "interval": "1h", **WINDOW}),
+    Call("The options of an asset at an instant", "/options/BTC/chain", {"at": OPTIONS_AT, "expiry": "2026-03-27"}),
+    Call("Its expiries", "/options/BTC/expiries", {"at": OPTIONS_AT}),
+    Call("Implied volatility by strike", "/options/BTC/surface", {"at": OPTIONS_AT}),
+    Call("Implied volatility by delta", "/options/BTC/surface", {"at": OPTIONS_AT, "by": "delta"}),
+    Call("Term structure and skew, by the hour", "/options/BTC/term-structure", WINDOW),
+    Call("Greeks as they were told", "/options/BTC/greeks", WINDOW),
+    Call("Greeks by Black-76", "/options/BTC/greeks", {"at": OPTIONS_AT, "model": "black76"}),
+    Call("What options were delivered at", "/options/BTC/deliveries", {**WINDOW, "end": "2026-03-03"}),
+    Call("Candles of one option, of its trades", f"/options/instruments/{OPTION}/candles",
+         {"interval": "1h", **WINDOW}),
+    Call("Its quotes", f"/options/instruments/{OPTION}/quotes", WINDOW),
+    Call("Its quotes as candles", f"/options/instruments/{OPTION}/quotes", {"interval": "1h", **WINDOW}),
+    Call("Its trades", f"/options/instruments/{OPTION}/trades", WINDOW),
+    Call("Its order book", f"/options/instruments/{OPTION}/depth", {"at": OPTIONS_AT, "levels": "2"}),
+    Call("Its greeks", f"/options/instruments/{OPTION}/greeks", WINDOW),
+    Call("The order book of any contract", f"/depth/deribit/{OPTION}", {"at": OPTIONS_AT}),
+    Call("A price index", "/index/BTC", WINDOW),
+    Call("A volatility index, a fraction", "/volatility-index/BTC", WINDOW),
     Call("Metrics of entities", "/metrics-catalog", {"source": "defillama"}),
     Call("Daily values of an asset", "/fundamentals/UNI",
          {"metric": "TVL", "start": "2026-03-01", "end": "2026-03-03"}),
@@ -220,6 +240,7 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     for dataset, rows in {**told, "fundamentals": _fundamentals()}.items():
         (await client.post(f"/{dataset}", json=rows, params={"create_assets": "false"})).raise_for_status()
     await _minutes(db)
+    await options_examples.fill(db, DAY + 24 * HOUR)
     await rollup.refresh(db)
     await _unmapped(db)
     await _pulled(db)

@@ -82,6 +82,25 @@ create function interpolate(xs float8[], ys float8[], x float8) returns float8 l
       group by p.x order by p.x limit 1) high
 $$
 """
+STATE = ("bid", "ask", "mark_price", "mark_iv", "underlying_price", "index_price", "open_interest", "volume_24h")
+GREEKS = ("delta", "gamma", "vega", "theta", "rho")
+NEWEST = """
+create function {fact}_newest(series int, instant timestamptz, moment timestamptz)
+returns table (ts timestamptz, {typed}) language sql stable parallel safe as $$
+  -- what was told last in the day before; of what is stored and of what stood then each one row is read, whatever there is
+  select * from (
+    (select f.ts, {plain} from {fact} f
+      where f.series_id = series and f.ts > instant - interval '1 day' and f.ts <= instant
+        and (moment is null or f.known_at <= moment) and num_nonnulls({plain}) > 0
+      order by f.ts desc limit 1)
+    union all
+    (select r.ts, {said} from revision r
+      where moment is not null and r.fact = '{fact}' and r.series_id = series and r.ts > instant - interval '1 day'
+        and r.ts <= instant and r.known_at <= moment and r.replaced_at > moment and num_nonnulls({said}) > 0
+      order by r.ts desc limit 1)
+  ) told order by ts desc limit 1
+$$
+"""
 OPTION_STATE = """
 create function option_state(
   entity int, instant timestamptz, exchanges text[], teller text, moment timestamptz, day timestamptz)
@@ -97,12 +116,7 @@ language sql stable parallel safe as $$
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
   join source o on o.id = s.source_id
-  cross join lateral (
-    select * from option_1m_known(moment) f
-    where f.series_id = s.id and f.ts > instant - interval '1 day' and f.ts <= instant
-      and num_nonnulls(f.bid, f.ask, f.mark_price, f.mark_iv, f.underlying_price, f.open_interest) > 0
-    order by f.ts desc limit 1
-  ) k
+  cross join lateral option_1m_newest(s.id, instant, moment) k
   where i.entity_id = entity and i.kind = 'option' and i.expires_at > instant
     and (i.listed_at is null or i.listed_at <= instant) and (i.delisted_at is null or i.delisted_at > instant)
     and (day is null or i.expires_at >= day and i.expires_at < day + interval '1 day')
@@ -140,10 +154,19 @@ $$
 """
 
 
+def create_newest(fact: str, columns: tuple[str, ...]) -> None:
+    typed = ", ".join(f"{name} float8" for name in columns)
+    plain = ", ".join(f"f.{name}" for name in columns)
+    said = ", ".join(f"(r.said->>'{name}')::float8" for name in columns)
+    op.execute(NEWEST.format(fact=fact, typed=typed, plain=plain, said=said))
+
+
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     lives = sa.text("expires_at is not null")
     op.create_index("ix_instrument_expires_at", "instrument", ["entity_id", "expires_at"], postgresql_where=lives)
+    create_newest("option_1m", STATE)
+    create_newest("greeks", GREEKS)
     for function in (NORMAL_CDF, BLACK76, INTERPOLATE, OPTION_STATE, OPTION_SMILE):
         op.execute(function)
 
@@ -152,6 +175,8 @@ def downgrade() -> None:
     same = "(int, timestamptz, text[], text, timestamptz, timestamptz)"
     op.execute(f"drop function option_smile{same}")
     op.execute(f"drop function option_state{same}")
+    for fact in ("option_1m", "greeks"):
+        op.execute(f"drop function {fact}_newest(int, timestamptz, timestamptz)")
     op.execute("drop function interpolate(float8[], float8[], float8)")
     op.execute("drop function black76(text, float8, float8, float8, float8)")
     op.execute("drop function normal_cdf(float8)")

@@ -30,8 +30,8 @@ WHOLE = (
     "from unnest($1::int[]) s, generate_series(0, $4::int - 1) n"
 )
 STATES = (
-    "insert into option_1m (series_id, ts, bid, ask, mark_price, mark_iv, underlying_price, index_price, open_interest) "
-    "select s, $2::timestamptz + n * interval '5 minutes', 0.01, 0.02, 0.015, 0.5, 90000, 90000, 10 "
+    "insert into option_1m (series_id, ts, bid, ask, mark_price, mark_iv, underlying_price, index_price) "
+    "select s, $2::timestamptz + n * interval '5 minutes', 0.01, 0.02, 0.015, 0.5, 90000, 90000 "
     "from unnest($1::int[]) s, generate_series(0, 287) n"
 )
 
@@ -54,8 +54,8 @@ async def measure(db: Database, dsn: str, quotes: int = QUOTES) -> list[Line]:
 async def fill(db: Database, quotes: int = QUOTES) -> None:
     """Options of ten expiries, their quotes over five days, how they stood every five minutes."""
     listed = [
-        Instrument(f"BTC-{n}-{strike}-{kind[0]}".upper(), "BTC", "BTC", kind="option", margin="coin", strike=float(strike),
-                   expires_at=START + (DAYS + 7 * n) * DAY, option_type=kind)
+        Instrument(f"BTC-{n}-{strike}-{kind[0]}".upper(), "BTC", "BTC", kind="option", margin="coin",
+                   strike=float(strike), expires_at=START + (DAYS + 7 * n) * DAY, option_type=kind)
         for n in range(1, EXPIRIES + 1)
         for strike in range(50_000, 50_000 + 2_000 * STRIKES, 2_000)
         for kind in ("call", "put")

@@ -13,23 +13,14 @@ with told as materialized (
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
   join source o on o.id = s.source_id
-  left join lateral (
-    select * from option_1m_known($5) f
-    where f.series_id = s.id and f.ts > $2::timestamptz - interval '1 day' and f.ts <= $2
-      and num_nonnulls(f.bid, f.ask, f.mark_price, f.mark_iv, f.underlying_price, f.open_interest) > 0
-    order by f.ts desc limit 1
-  ) k on true
+  left join lateral option_1m_newest(s.id, $2, $5) k on true
   left join lateral (
     select t.ts, t.bid, t.ask from option_tick t
     where t.series_id = s.id and t.ts > $2::timestamptz - interval '1 day' and t.ts <= $2
       and ($5::timestamptz is null or t.known_at <= $5)
     order by t.ts desc limit 1
   ) q on true
-  left join lateral (
-    select * from greeks_known($5) f
-    where f.series_id = s.id and f.ts > $2::timestamptz - interval '1 day' and f.ts <= $2
-    order by f.ts desc limit 1
-  ) g on true
+  left join lateral greeks_newest(s.id, $2, $5) g on true
   where i.entity_id = $1 and i.kind = 'option' and i.expires_at > $2
     and (i.listed_at is null or i.listed_at <= $2) and (i.delisted_at is null or i.delisted_at > $2)
     and ($6::timestamptz is null or i.expires_at >= $6 and i.expires_at < $6::timestamptz + interval '1 day')
@@ -164,11 +155,7 @@ from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
 join source o on o.id = s.source_id
-cross join lateral (
-  select * from greeks_known($5) f
-  where f.series_id = s.id and f.ts > $2::timestamptz - interval '1 day' and f.ts <= $2
-  order by f.ts desc limit 1
-) g
+cross join lateral greeks_newest(s.id, $2, $5) g
 where i.entity_id = $1 and i.kind = 'option' and i.expires_at > $2 and ($7::int is null or i.id = $7)
   and ($6::timestamptz is null or i.expires_at >= $6 and i.expires_at < $6::timestamptz + interval '1 day')
   and ($3::text[] is null or e.slug = any($3))
