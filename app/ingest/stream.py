@@ -19,7 +19,7 @@ from app.ingest.line import Line
 from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
 from app.ingest.topics import Subscriptions
-from app.ingest.waiting import back_off
+from app.ingest.waiting import Over, Throttled, back_off
 from app.settings import socket_url
 
 NEW_MINUTE = timedelta(seconds=2)
@@ -38,14 +38,6 @@ LOST = (OSError, WebSocketException, ImportError)
 logger = logging.getLogger(__name__)
 frames = logging.getLogger(f"{__name__}.frames")
 frames.setLevel(logging.INFO)  # below, whole frames are logged, and our key in them
-
-
-class Over(Exception):
-    """A connection is over: open it anew. The message says why."""
-
-
-class Throttled(Over):
-    """It is over because we ask too much."""
 
 
 @dataclass(slots=True, eq=False)
