@@ -173,7 +173,7 @@ class Session:
         for key in keys:
             self.line.health.error = f"{key} is refused or not answered"
             logger.error("%s: %s", self.line.id, self.line.health.error)
-            self.line.listener.gave_up(self.line, key)
+            self.line.gave_up(key)
 
     def _retire(self) -> None:
         self.retiring = True

@@ -13,22 +13,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from tests.replay_sockets import Fast
-from tests.replayed.deribit_world import INTERVALS, Happened, World, family, kind, last_trades, ms
+from tests.replayed.deribit_world import INTERVALS, Happened, World, asked_over_http, family, kind, ms
 
-PATH, TRADES = "/ws/api/v2", "/api/v2/public/get_last_trades_by_instrument"
+PATH = "/ws/api/v2"
 KEY = ("reader", "a-word-nobody-may-see")
 PATIENCE, IDLE = timedelta(seconds=10), timedelta(seconds=60)
 """So long a `test_request` may stay unanswered, and so long a connection may have no use."""
 CALLS, REFILL = 10, 10 / 3
 """Subscriptions at once, and a second."""
 QUIET = logging.getLogger(__name__)
-QUIET.setLevel(logging.WARNING)  # what was said is looked for in the log
+QUIET.setLevel(logging.WARNING)  # a key must be in no log, but here it is said
 
 
 class Wrong(Exception):
@@ -99,12 +98,12 @@ class Deribit:
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """What is asked over HTTP; a socket is opened."""
-        path, _, query = request.path.partition("?")
-        if path == PATH:
+        if request.path == PATH:
             return None
-        status, body = last_trades(self.world, dict(parse_qsl(query))) if path == TRADES else (404, {"error": path})
+        status, body = asked_over_http(self.world, request.path)
         response = connection.respond(HTTPStatus(status), json.dumps(body))
-        response.headers["Content-Type"] = "application/json"  # the first one stays beside it
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
         return response
 
     async def hear(self, connection: ServerConnection) -> None:
@@ -222,9 +221,8 @@ class Deribit:
 
     async def _push(self, peer: Peer, channel: str, data: Any) -> None:
         self.told[channel] += 1
-        await self._send(
-            peer, {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}
-        )
+        params = {"channel": channel, "data": data}
+        await self._send(peer, {"jsonrpc": "2.0", "method": "subscription", "params": params})
 
     async def _send(self, peer: Peer, frame: Any) -> None:
         with suppress(ConnectionClosed):

@@ -22,15 +22,19 @@ class Ear:
     """Who listens."""
 
     found_again: list[Mapping[str, datetime]] = field(default_factory=list)
+    lost_keys: list[set[str]] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
 
     def hear(self, line: Line, message: Message, heard: Heard) -> None: ...
 
-    def lost(self, line: Line, keys: Iterable[str]) -> None: ...
+    def lost(self, line: Line, keys: Iterable[str]) -> None:
+        self.lost_keys.append(set(keys))
 
     def found(self, line: Line, broken: Mapping[str, datetime]) -> None:
         self.found_again.append(broken)
 
-    def gave_up(self, line: Line, key: str) -> None: ...
+    def gave_up(self, line: Line, key: str) -> None:
+        self.given_up.append(key)
 
 
 @dataclass
@@ -136,6 +140,20 @@ def test_topics_are_renewed_on_every_connection() -> None:
     made.line.sessions += [here, there]
     made.line.renew([key_of("book.A")])
     assert here.renewed == there.renewed == [key_of("book.A")]
+
+
+def test_what_was_told_and_is_given_up_is_lost_from_when_it_was_last_heard() -> None:
+    made, key = Listening(), key_of("quote.A")
+    made.tell("quote.A")
+    made.now += MINUTE
+    made.tell("quote.B")
+    made.line.gave_up(key)
+    made.line.gave_up(key_of("quote.D"))
+    assert made.ear.lost_keys == [{key}]
+    assert made.ear.given_up == [key, key_of("quote.D")]
+    assert made.line.broken == {key: START}
+    assert not made.line.covers(("quotes", "A"), START, made.now)
+    assert made.line.covers(("quotes", "B"), START, made.now)
 
 
 def test_a_key_is_not_shown() -> None:

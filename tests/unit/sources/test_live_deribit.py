@@ -10,8 +10,8 @@ from app.ingest.socket import Known
 from app.ingest.sources.deribit import live
 from app.ingest.spec import Answer, Bad, Said
 from app.ingest.topics import key_of, topics_of
-from app.records import BookChange, Instrument, OptionTrade, Quote
-from tests.unit.test_sockets import RUBBISH, changes
+from app.records import BookChange, Instrument, Quote
+from tests.unit.test_sockets import RUBBISH
 
 [BTC] = live.sockets(["btc"], keyed=False)
 PERPETUAL = Instrument("BTC-PERPETUAL", "BTC", "USD", "perp", "coin")
@@ -49,9 +49,6 @@ TRADE = {
     "starbase_match_id": 230_000_000_000_000_003,
     "starbase_timestamp": 1_790_133_840_887_123_457,
 }
-BARE = {name: value for name, value in TRADE.items() if name not in ("index_price", "mark_price")}
-BARE |= {"trade_id": "ETH-284830839"}
-"""Without what old trades lack."""
 
 
 def frame(channel: str, data: Any) -> dict[str, Any]:
@@ -65,7 +62,7 @@ def rows(channel: str, data: Any, known: Known = KNOWN) -> list[Any]:
 TELLING = (
     frame("quote.BTC-PERPETUAL", QUOTE),
     frame("book.BTC-PERPETUAL.100ms", BOOK),
-    frame("trades.future.BTC.100ms", [BARE, BARE | {"trade_seq": 271252855}]),
+    frame("trades.future.BTC.100ms", [TRADE]),
 )
 
 
@@ -204,19 +201,3 @@ def test_rubbish_is_nothing() -> None:
     for one in (*RUBBISH, {"error": None}, {"error": {}}, {"id": "subscribe a"}, {"method": "subscription"}):
         assert BTC.said(one) is Said.NOTHING, one
         assert list(BTC.rows(one, KNOWN)) == []
-
-
-@pytest.mark.parametrize("telling", TELLING, ids=["quote", "book", "trades"])
-def test_a_broken_value_never_becomes_a_record_and_is_told(telling: dict[str, Any]) -> None:
-    untouched = list(BTC.rows(telling, KNOWN))
-    for broken in changes(telling):
-        items = list(BTC.rows(broken, KNOWN))
-        left = [item for item in items if not isinstance(item, Bad | None)]
-        assert all(item in untouched for item in left), broken
-        told = len(items) > len(left)
-        assert len(left) == len(untouched) or told or BTC.said(broken) is Said.NOTHING, broken
-
-
-def test_records_are_read() -> None:
-    [quote, book, trades] = [list(BTC.rows(one, KNOWN)) for one in TELLING]
-    assert [type(one) for one in (*quote, *book, *trades)] == [Quote, BookChange, OptionTrade, OptionTrade]
