@@ -16,9 +16,10 @@ from typing import Any
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from tests.replay_sockets import Fast
-from tests.replayed.deribit_world import INTERVALS, Happened, World, asked_over_http, family, kind, ms
+from tests.replayed.deribit_world import Happened, World, asked_over_http, ms
 
 PATH = "/ws/api/v2"
 KEY = ("reader", "a-word-nobody-may-see")
@@ -113,7 +114,8 @@ class Deribit:
         self.peers.append(peer)
         with suppress(ConnectionClosed):
             async for said in connection:
-                await self._take(peer, json.loads(said))
+                if connection.state is State.OPEN:  # what was said meanwhile is to nobody
+                    await self._take(peer, json.loads(said))
         self.peers.remove(peer)
         self.closed.append(f"{connection.close_code} {connection.close_reason}")
 
@@ -201,11 +203,8 @@ class Deribit:
         return self.silent
 
     async def _tell(self, one: Happened) -> None:
-        ends = ("",) if one.kind == "quote" else tuple(f".{interval}" for interval in INTERVALS)
-        subjects = [one.symbol, f"{kind(one.symbol)}.{family(one.symbol)}"][: 2 if one.kind == "trades" else 1]
-        channels = {f"{one.kind}.{subject}{end}" for subject in subjects for end in ends}
         for peer in [*self.peers]:
-            for channel in channels & peer.channels:
+            for channel in one.channels & peer.channels:
                 await self._push(peer, channel, one.data)
 
     async def _beat(self, peer: Peer, now: datetime) -> None:
