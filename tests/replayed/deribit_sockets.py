@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from tests.replay_sockets import Fast
-from tests.replayed.deribit_world import Happened, World, asked_over_http, ms
+from tests.replayed.deribit_world import INTERVALS, Happened, World, asked_over_http, family, kind, ms
 
 PATH = "/ws/api/v2"
 KEY = ("reader", "a-word-nobody-may-see")
@@ -49,14 +49,6 @@ class Peer:
     calls: float = CALLS
     called: datetime | None = None
 
-    async def send(self, **frame: Any) -> None:
-        with suppress(ConnectionClosed):
-            await self.connection.send(json.dumps({"jsonrpc": "2.0", **frame}))
-
-    async def turn_away(self, number: Any = None) -> None:
-        await self.send(id=number, error={"code": 10028, "message": "too_many_requests"}, testnet=False)
-        await self.connection.close()
-
 
 @dataclass(slots=True)
 class Deribit:
@@ -77,7 +69,8 @@ class Deribit:
     _turned_away: int = 0
 
     @property
-    def channels(self) -> set[str]:  # what anybody listens to
+    def channels(self) -> set[str]:
+        """What anybody listens to."""
         return set().union(*(peer.channels for peer in self.peers))
 
     def silently_unsubscribe(self, channel: str) -> None:
@@ -102,7 +95,7 @@ class Deribit:
         """End all connections with an error, and the next ones at what they say first."""
         self._turned_away = times - 1
         for peer in [*self.peers]:
-            await peer.turn_away()
+            await _throttle(peer, None)
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """What is asked over HTTP; a socket is opened."""
@@ -129,7 +122,7 @@ class Deribit:
     async def _take(self, peer: Peer, frame: Any) -> None:
         if self._turned_away:
             self._turned_away -= 1
-            await peer.turn_away(frame.get("id"))
+            await _throttle(peer, frame.get("id"))
             return
         new: list[str] = []
         try:
@@ -138,7 +131,7 @@ class Deribit:
             code, message = wrong.args
             told = {"error": {"code": code, "message": message}}
         stamps = dict.fromkeys(("usIn", "usOut"), ms(self.now()) * 1000)
-        await peer.send(id=frame.get("id"), **told, **stamps, testnet=False)
+        await self._send(peer, {"jsonrpc": "2.0", "id": frame.get("id"), **told, **stamps, "testnet": False})
         for channel in new:
             await self._begin(peer, channel)
 
@@ -210,8 +203,11 @@ class Deribit:
         return self.silent
 
     async def _tell(self, one: Happened) -> None:
+        ends = ("",) if one.kind == "quote" else tuple(f".{interval}" for interval in INTERVALS)
+        subjects = [one.symbol, f"{kind(one.symbol)}.{family(one.symbol)}"][: 2 if one.kind == "trades" else 1]
+        channels = {f"{one.kind}.{subject}{end}" for subject in subjects for end in ends}
         for peer in [*self.peers]:
-            for channel in one.channels & peer.channels:
+            for channel in channels & peer.channels:
                 await self._push(peer, channel, one.data)
 
     async def _beat(self, peer: Peer, now: datetime) -> None:
@@ -223,11 +219,23 @@ class Deribit:
         elif peer.beaten and now - peer.beaten >= peer.interval and not self.silent:
             peer.beaten, peer.tested = now, peer.tested or now
             for what in ("heartbeat", "test_request"):
-                await peer.send(method="heartbeat", params={"type": what})
+                await self._send(peer, {"params": {"type": what}, "method": "heartbeat", "jsonrpc": "2.0"})
 
     async def _push(self, peer: Peer, channel: str, data: Any) -> None:
         self.told[channel] += 1
-        await peer.send(method="subscription", params={"channel": channel, "data": data})
+        params = {"channel": channel, "data": data}
+        await self._send(peer, {"jsonrpc": "2.0", "method": "subscription", "params": params})
+
+    async def _send(self, peer: Peer, frame: Any) -> None:
+        with suppress(ConnectionClosed):
+            await peer.connection.send(json.dumps(frame))
+
+
+async def _throttle(peer: Peer, number: Any) -> None:
+    error = {"code": 10028, "message": "too_many_requests"}
+    with suppress(ConnectionClosed):
+        await peer.connection.send(json.dumps({"jsonrpc": "2.0", "id": number, "error": error, "testnet": False}))
+        await peer.connection.close(1000, "")
 
 
 @asynccontextmanager

@@ -26,13 +26,6 @@ class Happened:
     symbol: str
     data: Any
 
-    @property
-    def channels(self) -> set[str]:
-        """All that tell of it."""
-        ends = ("",) if self.kind == "quote" else tuple(f".{interval}" for interval in INTERVALS)
-        subjects = [self.symbol, f"{kind(self.symbol)}.{family(self.symbol)}"][: 2 if self.kind == "trades" else 1]
-        return {f"{self.kind}.{subject}{end}" for subject in subjects for end in ends}
-
 
 def family(symbol: str) -> str:
     """The currency it is listed under: BTC, ETH or, of all that is settled in it, USDC."""
