@@ -145,7 +145,7 @@ language sql stable parallel safe as $$
   from (
     select o.*, b.delta, o.open_interest * coalesce(o.index_price, o.underlying_price) as usd,
       first_value(o.underlying_price) over (partition by o.exchange, o.quote, o.expires_at
-        order by o.underlying_price is null, o.ts desc, o.instrument) as forward
+        order by o.underlying_price is null, o.ts desc, o.instrument collate "C") as forward
     from option_state(entity, instant, exchanges, teller, moment, day) o
     cross join lateral black76(o.option_type, o.underlying_price, o.strike, o.mark_iv, o.years) b
   ) held

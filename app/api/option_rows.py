@@ -22,7 +22,9 @@ class OptionSide(Row):
     vega: float | None = column("Change of value by a percentage point of IV.", f"USD, {OF_ONE}")
     theta: float | None = column("Change of value by a day, or by the life that remains.", f"USD a day, {OF_ONE}")
     rho: float | None = column("Change of value by a percentage point of interest.", f"USD, {OF_ONE}")
-    greeks: Literal["told", "black76"] | None = column("Whether greeks were told, or are Black-76 of mark_iv.")
+    greeks: Literal["told", "black76", "told and black76"] | None = column(
+        "Whether greeks were told, or are Black-76 of mark_iv; both, where some were told."
+    )
     open_interest: float | None = column("Open interest.", COINS)
     volume: float | None = column("Traded in 24 hours.", COINS)
     underlying: float | None = column("The forward it is priced on.", USD)

@@ -110,9 +110,12 @@ async def test_greeks_told_since_the_state_stand_before_black76(
     assert (await chain(client, 0.95))[0]["call"]["delta"] == 0.1
     assert (await chain(client, 2))[0]["call"]["greeks"] == "black76"
     await tell(clean_database, "greeks", {"series_id": call, "ts": at(1.2), **told})
+    computed = (await chain(client, 1.1))[0]["call"]["rho"]
     (row,) = await chain(client, 2)
-    assert row["call"]["greeks"] == "told"
-    assert {name: row["call"][name] for name in told} == told
+    assert row["call"]["greeks"] == "told and black76"
+    assert {name: row["call"][name] for name in told} == {**told, "rho": computed}
+    await tell(clean_database, "greeks", {"series_id": call, "ts": at(1.3), **told, "rho": 7.0})
+    assert [(one["call"]["greeks"], one["call"]["rho"]) for one in await chain(client, 2)] == [("told", 7.0)]
 
 
 async def test_only_options_that_live(client: httpx.AsyncClient, clean_database: Database) -> None:

@@ -1,7 +1,8 @@
 -- name: chain
 -- One row an expiry and strike of an asset's options that live at $2, by exchange and the currency they are quoted in:
 -- its call and its put, each as whoever told of it last in the day before has it ($7: their times as milliseconds).
--- Bid and ask are the newest of a quote and of how the option stood; greeks those told since it stood so, else Black-76.
+-- Bid and ask are the newest of a quote and of how the option stood; greeks those told since it stood so, and those not
+-- told are Black-76.
 with told as materialized (
   select distinct on (i.id) e.slug as exchange, i.symbol as instrument, o.slug as source, i.quote, i.margin, i.expires_at,
     i.strike, i.option_type, k.ts as stood_at, q.ts as quoted_at, coalesce(greatest(k.ts, q.ts), g.ts) as as_of,
@@ -34,13 +35,21 @@ select $2::timestamptz as time, expires_at as expiry, strike, exchange, quote,
   (array_agg(v.side) filter (where option_type = 'call'))[1] as call,
   (array_agg(v.side) filter (where option_type = 'put'))[1] as put
 from told t
-cross join lateral black76(t.option_type, t.underlying_price, t.strike, case when t.is_told then null else t.mark_iv end,
+cross join lateral black76(t.option_type, t.underlying_price, t.strike, t.mark_iv,
   extract(epoch from t.expires_at - t.stood_at)::float8 / 31536000) b
 cross join lateral (
+  select case when t.is_told then coalesce(t.delta, b.delta) else coalesce(b.delta, t.delta) end as delta,
+    case when t.is_told then coalesce(t.gamma, b.gamma) else coalesce(b.gamma, t.gamma) end as gamma,
+    case when t.is_told then coalesce(t.vega, b.vega) else coalesce(b.vega, t.vega) end as vega,
+    case when t.is_told then coalesce(t.theta, b.theta) else coalesce(b.theta, t.theta) end as theta,
+    case when t.is_told then coalesce(t.rho, b.rho) else coalesce(b.rho, t.rho) end as rho,
+    case when t.is_told and b.delta is not null and num_nulls(t.delta, t.gamma, t.vega, t.theta, t.rho) > 0
+      then 'told and black76' when t.is_told or b.delta is null and num_nonnulls(t.delta, t.gamma, t.vega) > 0 then 'told'
+      when b.delta is not null then 'black76' end as model
+) g
+cross join lateral (
   select json_build_object('instrument', instrument, 'bid', bid, 'ask', ask, 'mark', mark_price, 'mark_iv', mark_iv,
-    'delta', coalesce(b.delta, t.delta), 'gamma', coalesce(b.gamma, t.gamma), 'vega', coalesce(b.vega, t.vega),
-    'theta', coalesce(b.theta, t.theta), 'rho', coalesce(b.rho, t.rho),
-    'greeks', case when is_told then 'told' when b.delta is not null then 'black76' end,
+    'delta', g.delta, 'gamma', g.gamma, 'vega', g.vega, 'theta', g.theta, 'rho', g.rho, 'greeks', g.model,
     'open_interest', open_interest, 'volume', volume_24h, 'underlying', underlying_price, 'index_price', index_price,
     'as_of', case when $7::boolean then to_json(floor(extract(epoch from as_of) * 1000)::bigint)
       else to_json(iso(as_of)) end,
@@ -67,7 +76,7 @@ from (
     extract(epoch from expires_at - $2::timestamptz)::float8 / 86400 as days
   from (
     select o.*, first_value(o.underlying_price) over (partition by o.exchange, o.quote, o.expires_at
-      order by o.underlying_price is null, o.ts desc, o.instrument) as forward
+      order by o.underlying_price is null, o.ts desc, o.instrument collate "C") as forward
     from option_state($1, $2, $3, $4, $5, $6) o
   ) held
   where mark_iv is not null and forward > 0 and strike > 0
@@ -80,7 +89,7 @@ cross join lateral black76('call', forward, h.strike, h.iv, days / 365) b
 -- options out of the money on both sides of that delta; at the money where the strike is the forward.
 with held as materialized (
   select o.*, b.delta, first_value(o.underlying_price) over (partition by o.exchange, o.quote, o.expires_at
-    order by o.underlying_price is null, o.ts desc, o.instrument) as forward
+    order by o.underlying_price is null, o.ts desc, o.instrument collate "C") as forward
   from option_state($1, $2, $3, $4, $5, $6) o
   cross join lateral black76(o.option_type, o.underlying_price, o.strike, o.mark_iv, o.years) b
 ), side as materialized (
