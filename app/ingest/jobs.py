@@ -15,11 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from app.db import Database
 from app.ingest.engine import Engine, started
 from app.ingest.keep import Keeper
+from app.ingest.listing import list_contracts
 from app.ingest.pages import Line
 from app.ingest.rounds import pull_fundamentals, pull_hours
 from app.ingest.snapshots import list_venues, pull_snapshots
 from app.ingest.spec import Source
-from app.ingest.work import Job, Order, Progress, list_contracts, pull_facts
+from app.ingest.work import Job, Order, Progress, pull_facts
 from app.logs import redact
 from app.services import error_log, log, reference
 

@@ -43,7 +43,7 @@ from app.ingest.wire import marked as marked
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Kind, Metric, Record
+from app.records import Instrument, Kind, Metric, Record
 
 Dataset = Literal[
     "instruments",
@@ -107,6 +107,10 @@ def always(request: Request) -> Callable[[Window], Request]:
     return same
 
 
+def _of_all(contract: Instrument) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """How one dataset is asked for and read.
@@ -117,7 +121,8 @@ class Feed:
     `step` is the usual spacing of rows, `limit` how many one answer holds at most (None: all). `history`: a window in
     the past can be asked for; `keeps` says how far back (None: since listing). `every` is how often the schedule asks,
     `ready_after` how long after a full period the upstream is ready. `next_cursor` gives the token of the next page
-    where the upstream pages by token. `needs_key`: not to be asked without one. `kinds`: of which instruments it tells.
+    where the upstream pages by token. `needs_key`: not to be asked without one. `kinds`: of which instruments it tells,
+    `tells_of`: of which of those, where it is not of all.
     """
 
     dataset: Dataset
@@ -136,6 +141,11 @@ class Feed:
     pieces: Callable[[Aim], Iterable[Window]] | None = None
     needs_key: bool = False
     kinds: tuple[Kind, ...] = ("perp",)
+    tells_of: Callable[[Instrument], bool] = _of_all
+
+    def is_about(self, contract: Instrument) -> bool:
+        """Whether it tells of an instrument."""
+        return contract.kind in self.kinds and self.tells_of(contract)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -214,3 +224,8 @@ class Source:
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:
         """The feed of a dataset (of that scope, if one is asked for), or None."""
         return next((f for f in self.feeds if f.dataset == dataset and scope in (None, f.scope)), None)
+
+    def kinds(self, dataset: str | None = None) -> tuple[Kind, ...]:
+        """Of which instruments a dataset is (without one: all it tells)."""
+        told: list[Kind] = [kind for f in self.feeds if dataset in (None, f.dataset) for kind in f.kinds]
+        return tuple(dict.fromkeys(told))
