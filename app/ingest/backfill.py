@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 from app.db import DATABASE_ERRORS, Database, Driver, is_gone
 from app.ingest import places
+from app.ingest.chunks import Gone, restored
 from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper, Places
 from app.ingest.pages import Fetched, Line, fetch
-from app.ingest.restoring import Gone, restored
 from app.ingest.spec import Feed, Source, Window
 from app.logs import redact, tell_of_death
 from app.records import Instrument

@@ -9,8 +9,7 @@ from typing import Any
 
 from app.db import Database
 from app.ingest.limits import HISTORY_SHARE
-from app.ingest.plan import ends, page, spacing
-from app.ingest.restoring import name_of
+from app.ingest.plan import Stretch, ends, page, spacing, windows
 from app.ingest.runner import key_of
 from app.ingest.spec import Aim, Feed, Source, Window
 from app.records import Instrument
@@ -22,6 +21,10 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PAGES_A_CHUNK = 8
 MOST_CHUNKS = 50_000  # of a back-fill; before that many, chunks grow
 MOST_ROWS = 50_000  # of a chunk of several pages, since it is stored at once
+
+
+class Gone(LookupError):
+    """What a chunk is about is not there any more: its feed, or its contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +41,22 @@ class Wish:
 
 def datasets_with_history(source: Source) -> tuple[str, ...]:
     """What of a source can be asked for in the past."""
-    return tuple(dict.fromkeys(feed.dataset for feed in source.feeds if _has_history(source, feed)))
+    return tuple(dict.fromkeys(feed.dataset for feed in source.feeds if _has_history(feed)))
 
 
-def _has_history(source: Source, feed: Feed) -> bool:
-    """Of all markets at once only what cannot be asked for contract by contract."""
-    if not feed.history or (feed.step is None and feed.scope != "batch"):
-        return False
-    return feed.scope != "market" or source.feed(feed.dataset, "instrument") is None
+def _has_history(feed: Feed) -> bool:
+    return feed.history and (feed.scope == "batch" or (feed.scope == "instrument" and feed.step is not None))
 
 
 async def plan(db: Database, wish: Wish) -> Plan:
     """The chunks of a wish, the most wanted first. Raises NothingToAsk."""
     wanted, found = datasets_of(wish), list[tuple[int, Feed, Sequence[Window | Aim]]]()
     for number, feed in enumerate(wish.source.feeds):
-        if not _has_history(wish.source, feed) or feed.dataset not in wanted or _is_locked(wish.source, feed):
+        if not _has_history(feed) or feed.dataset not in wanted or (feed.needs_key and not key_of(wish.source)):
             continue
-        asked = _by_batch(db, wish, feed) if feed.scope == "batch" else _by_contract(db, wish, feed)
+        asked = _by_contract(db, wish, feed) if feed.scope == "instrument" else _by_batch(db, wish, feed)
         found.append((number, feed, await asked))
     return await asyncio.to_thread(_planned, wish, found)
-
-
-def _is_locked(source: Source, feed: Feed) -> bool:
-    return feed.needs_key and key_of(source) is None
 
 
 def _planned(wish: Wish, found: Iterable[tuple[int, Feed, Sequence[Window | Aim]]]) -> Plan:
@@ -106,21 +102,19 @@ def datasets_of(wish: Wish) -> tuple[str, ...]:
 
 
 async def _by_contract(db: Database, wish: Wish, feed: Feed) -> list[Window]:
-    """The time of each contract in which it traded; of a feed about all markets, all of the time."""
+    """The time of each contract in which it traded."""
     if wish.exchanges is not None and wish.source.id not in wish.exchanges:
         raise NothingToAsk(f"{wish.source.id} tells of no exchange but itself")
     known = await reference.instruments(db, wish.source.id, feed.kinds)
     mine = None if wish.entities is None else await reference.symbols_of(db, wish.source.id, wish.entities)
     chosen = [one for one in known.values() if feed.is_about(one) and (mine is None or one.symbol in mine)]
-    if feed.scope == "market":
-        return [_whole(feed, wish)] if chosen else []
-    return [_whole(feed, wish, one) for one in chosen]
+    return [_whole(feed, one, wish) for one in chosen]
 
 
-def _whole(feed: Feed, wish: Wish, contract: Instrument | None = None) -> Window:
+def _whole(feed: Feed, contract: Instrument, wish: Wish) -> Window:
     floor = wish.end - feed.keeps if feed.keeps else wish.start
-    start = max(bound for bound in (wish.start, floor, contract and contract.listed_at) if bound)
-    end = ends(contract, wish.end) if contract else wish.end
+    start = max(bound for bound in (wish.start, floor, contract.listed_at) if bound)
+    end = ends(contract, wish.end)
     return Window(min(start, end), end, contract)
 
 
@@ -190,7 +184,7 @@ def chunked(number: int, feed: Feed, asked: Iterable[Window], pages: int = PAGES
 def _lengths(feed: Feed, window: Window, pages: int) -> tuple[timedelta, timedelta]:
     """How long a page and a chunk of a window are: so many pages, or as many as can be stored at once."""
     one, apart = page(feed, window.instrument), spacing(feed, window.instrument)
-    if feed.scope == "batch" or one is None or apart is None:
+    if window.instrument is None or one is None or apart is None:
         return window.end - window.start, window.end - window.start
     return one, one * min(pages, max(MOST_ROWS * apart // one, 1))
 
@@ -202,7 +196,7 @@ def _times(length: timedelta, window: Window) -> int:
 
 def _piece(number: int, feed: Feed, window: Window, requests: int) -> Piece:
     told: dict[str, Any] = {
-        "feed": name_of(feed),
+        "feed": _name(feed),
         "number": number,
         "start": window.start.isoformat(),
         "end": window.end.isoformat(),
@@ -214,6 +208,32 @@ def _piece(number: int, feed: Feed, window: Window, requests: int) -> Piece:
     apart = spacing(feed, window.instrument) or DAY
     things = max(len(window.subjects), 1) * max(len(window.exchanges), 1)
     return Piece(feed.dataset, told, requests, things * -((window.start - window.end) // apart))
+
+
+def _name(feed: Feed) -> str:
+    """What a feed is called in a chunk, which later versions read: not its place, which changes."""
+    return f"{feed.dataset} {feed.scope} {feed.request.__qualname__}"
+
+
+def restored(source: Source, told: Mapping[str, Any], known: Mapping[str, Instrument]) -> tuple[Feed, list[Window]]:
+    """The feed and windows of a chunk. Raises Gone for a feed or a contract that is not known any more."""
+    feed = _feed(source, told)
+    start, end = (datetime.fromisoformat(told[name]) for name in ("start", "end"))
+    if not told["symbol"]:
+        batch = {name: tuple(told[name]) for name in ("subjects", "exchanges", "columns")}
+        return feed, [replace(Window(start, end), **batch)]
+    if (contract := known.get(told["symbol"])) is None:
+        raise Gone(f"{source.id} lists no contract {told['symbol']} any more")
+    return feed, list(windows(Stretch(feed, start, end, contract, live=False), known))
+
+
+def _feed(source: Source, told: Mapping[str, Any]) -> Feed:
+    """The feed of that name; of several the one in its old place, for nothing else tells them apart."""
+    alike = {number: feed for number, feed in enumerate(source.feeds) if _name(feed) == told["feed"]}
+    number = next(iter(alike)) if len(alike) == 1 else told.get("number")
+    if number not in alike:
+        raise Gone(f"{source.id} is not asked any more the way this window was planned ({told['feed']}): order it anew")
+    return alike[number]
 
 
 def _seconds(source: Source, asked: Iterable[tuple[Feed, Window]]) -> float:

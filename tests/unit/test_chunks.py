@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.ingest.chunks import MOST_ROWS, chunked
+from app.ingest.chunks import MOST_ROWS, Gone, chunked, restored
 from app.ingest.plan import Stretch, windows
-from app.ingest.restoring import Gone, restored
 from app.ingest.sources import load
 from app.ingest.spec import Feed, Source, Window
 from app.records import Instrument
