@@ -43,7 +43,7 @@ from app.ingest.wire import marked as marked
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Instrument, Kind, Metric, Record
+from app.records import Instrument, Kind, Metric, OptionTrade, Record
 
 Dataset = Literal[
     "instruments",
@@ -192,6 +192,20 @@ def _unsigned(request: Request, key: str | None) -> Request:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedTrades:
+    """Trades of an instrument by their numbers, which grow by one with each.
+
+    `request` asks for those from one number to another, both included, of which an answer holds the first `most`;
+    `rows` reads one, and raises ValueError where it is none.
+    """
+
+    request: Callable[[str, int, int], Request]
+    rows: Callable[[Json], Iterable[OptionTrade | Bad]]
+    most: int
+    docs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One upstream: facts, budgets and feeds. `problem` recognises errors the upstream sends as ordinary answers.
 
@@ -201,6 +215,7 @@ class Source:
     out of answers that do not ask for it by name. `sockets` tell the minute as it passes; `polls`
     tell what no socket does, and are asked for the contracts whose minutes are collected. `configured` is the source as
     its own settings have it: the words of `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case.
+    `trades` fill what a socket left out.
     """
 
     id: str
@@ -220,6 +235,7 @@ class Source:
     polls: tuple[Feed, ...] = ()
     problem: Callable[[int, Json], Problem | None] = _no_problem
     configured: Callable[["Source", Mapping[str, str]], "Source"] = _as_it_is
+    trades: NumberedTrades | None = None
 
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:
         """The feed of a dataset (of that scope, if one is asked for), or None."""
