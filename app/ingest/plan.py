@@ -16,6 +16,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MARGIN = timedelta(hours=1)
 LIVE_PAGES = 2
+CANDLES = frozenset({"candles_1m", "candles_1h", "volatility_index"})
+"""Datasets whose rows are of the step that begins with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _is_due(feed: Feed, contract: Instrument, span: Span, now: datetime) -> bool
     step = _apart(feed, contract)
     if feed.dataset == "funding":
         return span.last + step <= now
-    return _floor(span.last, step) + (2 * step if feed.dataset.startswith("candles") else step) <= now
+    return _floor(span.last, step) + (2 * step if feed.dataset in CANDLES else step) <= now
 
 
 def _covers(market: Feed, single: Feed, contract: Instrument, span: Span, now: datetime) -> bool:

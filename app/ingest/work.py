@@ -5,7 +5,7 @@ pull_facts ── plan ── _work_off ── _stretch ── _asked ── pag
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,6 +28,7 @@ FACTS = {
     "delivery_prices": "delivery_price",
 }
 """The table that a dataset is kept in, where it bears another name."""
+EXPIRING = frozenset({"future", "option"})
 IN_FLIGHT = 8
 MOST_MISSES = 16
 
@@ -57,8 +58,9 @@ class Order:
 class Job:
     """One dataset of one source being pulled.
 
-    `later` holds the newest rows of instruments until what lies before them is stored. `misses` counts questions
-    without an answer in a row; too many, or an answer that asking is no use, and the job has `stopped`.
+    `list_again` brings the list of instruments up to now. `later` holds the newest rows of instruments until what lies
+    before them is stored. `misses` counts questions without an answer in a row; too many, or an answer that asking is
+    no use, and the job has `stopped`.
     """
 
     engine: Engine
@@ -68,6 +70,7 @@ class Job:
     line: Line
     keeper: Keeper
     asked: dict[str, Span]
+    list_again: Callable[[], Awaitable[None]]
     number: int = 0
     known: Mapping[str, Instrument] = field(default_factory=dict[str, Instrument])
     later: dict[str, list[Record]] = field(default_factory=dict[str, list[Record]])
@@ -101,9 +104,7 @@ class Job:
 
 async def pull_facts(job: Job) -> None:
     """Everything that is due of a dataset: of all markets first, then instrument by instrument, history last."""
-    job.known, job.keeper.places = await places.of_contracts(
-        job.engine.db, job.source, job.dataset, expired=job.order.symbols is not None
-    )
+    await _know(job)
     if not job.known:
         job.troubles["no instruments are known yet"] += 1
         return
@@ -118,6 +119,13 @@ async def pull_facts(job: Job) -> None:
         await _work_off(job, [one for one in stretches if one.live is live])
         await job.keeper.flush()
         job.tell()
+
+
+async def _know(job: Job) -> None:
+    """Which instruments there are, and where what is told of them goes."""
+    expired = job.order.symbols is not None
+    found = await places.of_contracts(job.engine.db, job.source, job.dataset, expired=expired)
+    job.known, job.keeper.places = found
 
 
 def _is_wanted(job: Job, contract: Instrument) -> bool:
@@ -163,10 +171,19 @@ async def _stretch(job: Job, stretch: Stretch) -> None:
         found = None if job.stopped or late else await asked(job, stretch.feed, window, live=stretch.live)
         if found is None:
             return
+        await _know_newcomers(job, found)
         await job.keeper.keep(_of_its_time(job, stretch, found))
         _remember(job, stretch, window)
     if stretch.instrument and not stretch.newest_first:
         await job.keeper.keep(job.later.pop(stretch.instrument.symbol, []))
+
+
+async def _know_newcomers(job: Job, found: Fetched) -> None:
+    """Where contracts expire others come, between two lists: those that are told of are listed before that is kept."""
+    if EXPIRING.isdisjoint(job.source.kinds(job.dataset)) or all(map(job.keeper.places.know, found.records)):
+        return
+    await job.list_again()
+    await _know(job)
 
 
 def _of_its_time(job: Job, stretch: Stretch, found: Fetched) -> list[Record]:

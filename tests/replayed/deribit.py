@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.replayed import deribit_world as ours
+from tests.replayed import deribit_contracts as ours
 from tests.replayed import markets as world
 from tests.replayed.bodies import Answer, Query
-from tests.replayed.deribit_world import DAY, MINUTE, Contract
+from tests.replayed.deribit_contracts import DAY, MINUTE, Contract
 from tests.replayed.markets import HOUR, ms, time_of
 
 NEVER = 32_503_708_800_000

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import erf, log, sqrt
+from zlib import crc32
 
 from tests.replayed import markets as world
 from tests.replayed.markets import HOUR, Market
@@ -112,9 +113,14 @@ def interest(contract: Contract, now: datetime) -> float:
     return world.coins(market, now)
 
 
+def drawn(market: Market, what: object, now: datetime) -> float:
+    """Between -1 and 1, always the same."""
+    return crc32(f"{market.symbol}/{what}/{world.ms(now)}".encode()) / 2**31 - 1
+
+
 def volatility(market: Market, what: object, now: datetime) -> float:
     """In percent, with two digits."""
-    return round(45 + 5 * world._draw(market, f"volatility {what}", now), 2)
+    return round(45 + 5 * drawn(market, what, now), 2)
 
 
 def _share(value: float) -> float:

@@ -1,0 +1,264 @@
+"""Deribit over real sockets: all it tells by REST, from its answers to ours, beside another exchange."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db import Database
+from app.ingest import jobs
+from app.ingest.engine import Engine
+from app.ingest.sources import load
+from app.ingest.spec import Source
+from app.ingest.work import Order
+from tests.e2e.rounds import HISTORY_DAYS, MINUTE, Clock, first_wanted, pull_round, stored
+from tests.e2e.test_round import told
+from tests.plain import Contract as Told
+from tests.plain import weighted
+from tests.replay import HTML, Replay, broken
+from tests.replayed import deribit
+from tests.replayed import deribit_contracts as ours
+from tests.replayed import markets as world
+from tests.replayed.deribit_contracts import BTC, ETH, SOL, Contract
+from tests.replayed.markets import HOUR, Market
+
+ENDLESS = {"credits": (5e9, 1e9, 500.0), "instruments": (5e9, 1e9, 10_000.0)}
+
+
+@pytest.fixture(autouse=True)
+def calm() -> None:
+    """Credits without end, but where a test says so."""
+    deribit.calm(**ENDLESS)
+
+
+def source(currencies: str = "BTC,ETH") -> Source:
+    """Deribit as the settings have it, which may be asked as often as the test likes."""
+    found = load(["deribit"], lambda _: {"currencies": currencies})["deribit"]
+    return replace(found, budgets={key: replace(one, limit=one.limit * 10_000) for key, one in found.budgets.items()})
+
+
+async def pulled(engine: Engine, of: Source, *datasets: str) -> list[jobs.Pulled]:
+    done = await jobs.pull_all(engine, of, datasets or jobs.datasets(of), Order())
+    assert {(one.status, one.error, one.counts.rejected) for one in done} == {("succeeded", None, 0)}
+    return done
+
+
+async def read(client: httpx.AsyncClient, path: str, **asked: Any) -> list[dict[str, Any]]:
+    answer = await client.get(path, params={"limit": 10_000, **asked})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+def iso(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def listed(now: datetime, *coins: str) -> list[Contract]:
+    """What trades of these coins: BTC and ETH in the coin, others in USDC."""
+    return [one for one in ours.contracts(now) if one.of.base in coins and one.of in (BTC, ETH, SOL)]
+
+
+def interest(market: Market, now: datetime) -> tuple[float, float]:
+    """Open interest in coins and in USD: an inverse contract's is told in USD."""
+    amount, price = ours.interest(Contract(market.symbol, market), now), world.price(market, now)
+    return (amount / price, amount) if market.inverse else (amount, amount * price)
+
+
+async def test_perpetuals_stand_beside_those_of_other_exchanges(
+    engine: Engine, client: httpx.AsyncClient, clock: Clock
+) -> None:
+    await pulled(engine, source())
+    await pull_round(engine, ["binance"])
+    since, now = first_wanted(clock.now, MINUTE), clock.now
+    window = {"start": iso(since), "end": iso(now)}
+    for market in (BTC, ETH):
+        settled = await read(client, f"/funding/{market.base}", per="1h", **window)
+        own = [row for row in settled if row["exchange"] == "deribit"]
+        assert {row["exchange"] for row in settled} == {"binance", "deribit"}
+        assert {(row["instrument"], row["interval_hours"]) for row in own} == {(market.symbol, 1)}
+        paid = [(iso(hour), world.rate(market, hour)) for hour in world.settlements(market, since, now)]
+        assert [(row["time"], row["rate"]) for row in own] == paid
+        (estimate,) = await read(
+            client, f"/funding/{market.base}", kind="predicted", at=iso(now), per="1h", exchanges="deribit"
+        )
+        assert estimate["rate"] == pytest.approx(world.rate(market, now), rel=1e-12)
+        samples = await read(client, f"/open-interest/{market.base}", exchanges="deribit", end=iso(now + HOUR))
+        assert [row["instrument"] for row in samples] == [market.symbol]
+        held = [samples[0][name] for name in ("oi_base", "oi_usd")]
+        assert held == pytest.approx(interest(market, now), rel=1e-9)
+        bars = await read(client, f"/candles/{market.base}", interval="1m", exchanges="deribit", **window)
+        expected = list(ours.bars(Contract(market.symbol, market), since, now - MINUTE, MINUTE))
+        assert {row["instrument"] for row in bars} == {market.symbol}
+        assert [row["time"] for row in bars] == [iso(world.time_of(int(bar["ticks"]))) for bar in expected]
+        for ours_is, name in (("close", "close"), ("volume_base", "volume"), ("volume_usd", "cost")):
+            assert [row[ours_is] for row in bars] == pytest.approx([bar[name] for bar in expected], rel=1e-9)
+
+
+async def test_the_weighted_mean_has_its_perpetuals_only(
+    engine: Engine, client: httpx.AsyncClient, clock: Clock
+) -> None:
+    await pulled(engine, source())
+    await pull_round(engine, ["binance"])
+    hours = world.settlements(BTC, clock.now - timedelta(hours=HISTORY_DAYS * 24), clock.now)
+    rates = {hour: (world.rate(BTC, hour), 1.0) for hour in hours}
+    own = Told("deribit", rates, {clock.now: interest(BTC, clock.now)[1]})
+    other = next(market for market in world.of("binance") if market.base == "BTC")
+    (row,) = await read(client, "/funding/BTC", weighted="oi", at=iso(clock.now))
+    expected = weighted([own, told(other, clock.now)], clock.now)
+    assert (row["instruments"], row["present"]) == (2, ["binance", "deribit"])
+    for name in ("rate", "mean", "median", "min", "max", "coverage"):
+        assert row[name] == pytest.approx(expected[name], rel=1e-9, abs=1e-15), name
+
+
+async def test_futures_and_options_leak_nowhere(
+    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock
+) -> None:
+    await pulled(engine, source())
+    names = {one.kind if one.expires else "perp": one for one in listed(clock.now, "BTC")}
+    minutes = await stored(clean_database, "perp_1m", "close, volume_base, volume_usd")
+    bars = list(ours.bars(names["future"], first_wanted(clock.now, MINUTE), clock.now - MINUTE, MINUTE))
+    found = [row[1:] for row in minutes["deribit", names["future"].name]]
+    assert found == [(bar["close"], pytest.approx(bar["volume"]), pytest.approx(bar["cost"])) for bar in bars]
+    for path in ("/candles/BTC", "/rolling/BTC", "/open-interest/BTC", "/funding/BTC"):
+        rows = await read(client, path, start=iso(clock.now - 2 * HOUR), end=iso(clock.now + MINUTE))
+        assert {row["instrument"] for row in rows} == {"BTC-PERPETUAL"}, path
+    asked = {"time": iso(clock.now), "exchange": "deribit", "asset": "BTC"}
+    answer = await client.post("/lookup/funding", json={"rows": [asked], "per": "1h"})
+    assert answer.json()["data"]["rate"] == [world.rate(BTC, clock.now.replace(minute=0, second=0))]
+    kinds = Counter(row["kind"] for row in await read(client, "/instruments", exchange="deribit"))
+    assert kinds == {"perp": 2, "future": 4, "option": 36, "index": 4}
+
+
+async def test_the_chain_greeks_indexes_and_books_are_stored_once(
+    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock
+) -> None:
+    await pulled(engine, source())
+    again = await pulled(engine, source())
+    assert {one.dataset: one.counts.inserted + one.counts.updated for one in again} == dict.fromkeys(
+        jobs.datasets(source()), 0
+    )
+    options = [one for one in listed(clock.now, "BTC", "ETH") if one.kind == "option"]
+    chain = await stored(clean_database, "option_1m", "bid, mark_price, mark_iv, underlying_price, open_interest")
+    assert chain.keys() == {("deribit", one.name) for one in options}
+    for one in options:
+        ((time, bid, mark, iv, forward, amount),) = chain["deribit", one.name]
+        assert clock.now - timedelta(milliseconds=10) <= time <= clock.now
+        assert (mark, forward, amount) == (
+            ours.mark(one, clock.now),
+            world.price(one.of, clock.now),
+            ours.interest(one, clock.now),
+        )
+        assert iv == pytest.approx(ours.volatility(one.of, one.name, clock.now) / 100)
+        assert bid is None or bid <= mark
+    assert any(rows[0][1] is None for rows in chain.values())
+    deltas = await stored(clean_database, "greeks", "delta")
+    assert all((rows[0][1] > 0) == name.endswith("C") for (_, name), rows in deltas.items())
+    indexes = await stored(clean_database, "index_price", "open, close")
+    assert indexes["deribit", "btc_usd"] == [(clock.now, None, ours.index(BTC, clock.now))]
+    grid = list(world.grid(first_wanted(clock.now, MINUTE), clock.now - MINUTE, MINUTE))
+    values = [(time, pytest.approx(ours.volatility(BTC, "index", time) / 100)) for time in grid]
+    assert [(time, close) for time, _, close in indexes["deribit", "BTC-DVOL"]] == values
+    delivered = await stored(clean_database, "delivery_price", "price")
+    eight = ours.expiries(clock.now)[0] - timedelta(days=1)
+    assert delivered["deribit", "eth_usd"][-1] == (eight, ours.index(ETH, eight))
+    books = await stored(clean_database, "depth", "bid_prices, ask_prices, change_id")
+    assert {len(rows) for rows in books.values()} == {1}
+    assert books.keys() == {("deribit", one.name) for one in listed(clock.now, "BTC", "ETH") if one.kind == "future"}
+    ((_, bids, asks, _),) = books["deribit", "BTC-PERPETUAL"]
+    assert bids == sorted(bids, reverse=True)
+    assert (len(bids), len(asks), bids[0] < asks[0]) == (20, 20, True)
+
+
+async def test_another_coin_is_one_setting(
+    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock, replay: Replay
+) -> None:
+    tables = "select count(*) from pg_class where relkind in ('r', 'p') and not relispartition"
+    await pulled(engine, source())
+    before = await clean_database.reads.fetchval(tables)
+    assert {row["asset"] for row in await read(client, "/instruments", exchange="deribit")} == {"BTC", "ETH"}
+    clock.now += 2 * HOUR
+    await pulled(engine, source("BTC,ETH,SOL"))
+    assert await clean_database.reads.fetchval(tables) == before
+    found = {row["symbol"]: row for row in await read(client, "/instruments", exchange="deribit", asset="SOL")}
+    assert found.keys() == {one.name for one in listed(clock.now, "SOL")} | {"sol_usdc"}
+    assert {row["margin"] for row in found.values() if row["kind"] != "index"} == {"stable"}
+    chain = await stored(clean_database, "option_1m", "mark_price")
+    options = [one for one in listed(clock.now, "SOL") if one.kind == "option"]
+    assert {one.name: ours.mark(one, clock.now) for one in options} == {
+        name: rows[-1][1] for (_, name), rows in chain.items() if name.startswith("SOL")
+    }
+    (sample,) = await read(client, "/open-interest/SOL", exchanges="deribit", end=iso(clock.now + HOUR))
+    assert [sample["oi_base"], sample["oi_usd"]] == pytest.approx(interest(SOL, clock.now), rel=1e-9)
+    assert {asked.query["currency"] for asked in replay.asked if "currency" in asked.query} == {"BTC", "ETH", "USDC"}
+
+
+async def test_what_expires_is_gone_and_its_last_minutes_are_kept(
+    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock
+) -> None:
+    tomorrow = ours.expiries(clock.now)[1]
+    clock.now = tomorrow - timedelta(minutes=3, seconds=20)
+    gone = [one for one in listed(clock.now, "BTC", "ETH") if one.expires == tomorrow]
+    assert {one.kind for one in gone} == {"option"}
+    clock.now -= timedelta(days=1)
+    future = next(one for one in listed(clock.now, "BTC") if one.kind == "future" and one.expires == tomorrow)
+    await pulled(engine, source(), "instruments")
+    clock.now += timedelta(days=1)
+    await pulled(engine, source(), "candles_1m")
+    clock.now = tomorrow + timedelta(minutes=1, seconds=30)
+    await pulled(engine, source(), "candles_1m", "depth", "option_chain")
+    await pulled(engine, source(), "instruments")
+    found = {row["symbol"]: row for row in await read(client, "/instruments", exchange="deribit")}
+    for one in (future, *gone):
+        assert (found[one.name]["active"], found[one.name]["delisted_at"]) == (False, iso(tomorrow)), one
+    minutes = (await stored(clean_database, "perp_1m", "close"))["deribit", future.name]
+    assert minutes[-1][0] == tomorrow - MINUTE
+    assert all(found[one.name]["active"] for one in listed(clock.now, "BTC", "ETH"))
+
+
+async def test_one_list_that_does_not_come_retires_nobody(
+    engine: Engine, replay: Replay, clean_database: Database, clock: Clock
+) -> None:
+    await pulled(engine, source("BTC,ETH,SOL"), "instruments")
+    for fault in (broken(404), HTML):
+        replay.misbehave(fault, to="currency=ETH")
+        (done,) = await jobs.pull_all(engine, source("BTC,ETH,SOL"), ["instruments"], Order())
+        assert done.status == "partial"
+    active = (
+        "select count(*) from instrument i join exchange e on e.id = i.exchange_id where slug = 'deribit' and active"
+    )
+    assert await clean_database.reads.fetchval(active) == len(listed(clock.now, "BTC", "ETH", "SOL")) + 5
+
+
+async def test_a_long_window_loses_no_bar(engine: Engine, clean_database: Database, clock: Clock) -> None:
+    await pulled(engine, source("BTC"), "instruments")
+    order = Order(days=5, symbols=frozenset({"BTC-PERPETUAL"}))
+    (_, done) = await jobs.pull_all(engine, source("BTC"), ["instruments", "candles_1m"], order)
+    assert done.status == "succeeded"
+    rows = (await stored(clean_database, "perp_1m", "close"))["deribit", "BTC-PERPETUAL"]
+    first = (clock.now - timedelta(days=5)).replace(second=0)
+    assert [row[0] for row in rows] == list(world.grid(first, clock.now - MINUTE, MINUTE))
+
+
+def in_a_hurry() -> Source:
+    """With its own budgets, at twenty times the speed."""
+    found = load(["deribit"])["deribit"]
+    return replace(found, budgets={key: replace(one, period=one.period / 20) for key, one in found.budgets.items()})
+
+
+async def test_no_more_is_asked_than_is_paid_for(engine: Engine) -> None:
+    """By an exchange that gives as little as our budgets assume, as much faster."""
+    deribit.calm(credits=(5_000.0, 40_000.0, 500.0), instruments=(50_000.0, 80_000.0, 10_000.0))
+    await pulled(engine, in_a_hurry())
+    assert [pool.refused for pool in deribit.pools.values()] == [0, 0]
+    assert deribit.pools["credits"].paid > 30
+
+
+async def test_credits_that_are_spent_and_settlements_are_waited_for(engine: Engine) -> None:
+    deribit.calm(credits=(2_000.0, 30_000.0, 500.0), instruments=ENDLESS["instruments"])
+    deribit.mood.settling = 3
+    await pulled(engine, in_a_hurry(), "instruments", "depth", "open_interest", "candles_1m")
+    assert deribit.pools["credits"].refused
+    assert deribit.mood.settling == 0
