@@ -1,8 +1,9 @@
 """Deribit over real sockets: all it tells by REST, from its answers to ours, beside another exchange."""
 
+import time
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -68,68 +69,72 @@ def interest(market: Market, now: datetime) -> tuple[float, float]:
 
 
 async def test_perpetuals_stand_beside_those_of_other_exchanges(
-    engine: Engine, client: httpx.AsyncClient, clock: Clock
+    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock
 ) -> None:
     await pulled(engine, source())
     await pull_round(engine, ["binance"])
-    since, now = first_wanted(clock.now, MINUTE), clock.now
-    window = {"start": iso(since), "end": iso(now)}
     for market in (BTC, ETH):
-        settled = await read(client, f"/funding/{market.base}", per="1h", **window)
-        own = [row for row in settled if row["exchange"] == "deribit"]
-        assert {row["exchange"] for row in settled} == {"binance", "deribit"}
-        assert {(row["instrument"], row["interval_hours"]) for row in own} == {(market.symbol, 1)}
-        paid = [(iso(hour), world.rate(market, hour)) for hour in world.settlements(market, since, now)]
-        assert [(row["time"], row["rate"]) for row in own] == paid
-        (estimate,) = await read(
-            client, f"/funding/{market.base}", kind="predicted", at=iso(now), per="1h", exchanges="deribit"
-        )
-        assert estimate["rate"] == pytest.approx(world.rate(market, now), rel=1e-12)
-        samples = await read(client, f"/open-interest/{market.base}", exchanges="deribit", end=iso(now + HOUR))
+        await check_funding(client, market, clock.now)
+        await check_candles(client, market, clock.now)
+        samples = await read(client, f"/open-interest/{market.base}", end=iso(clock.now + HOUR), exchanges="deribit")
         assert [row["instrument"] for row in samples] == [market.symbol]
         held = [samples[0][name] for name in ("oi_base", "oi_usd")]
-        assert held == pytest.approx(interest(market, now), rel=1e-9)
-        bars = await read(client, f"/candles/{market.base}", interval="1m", exchanges="deribit", **window)
-        expected = list(ours.bars(Contract(market.symbol, market), since, now - MINUTE, MINUTE))
-        assert {row["instrument"] for row in bars} == {market.symbol}
-        assert [row["time"] for row in bars] == [iso(world.time_of(int(bar["ticks"]))) for bar in expected]
-        for ours_is, name in (("close", "close"), ("volume_base", "volume"), ("volume_usd", "cost")):
-            assert [row[ours_is] for row in bars] == pytest.approx([bar[name] for bar in expected], rel=1e-9)
+        assert held == pytest.approx(interest(market, clock.now), rel=1e-9)
+    await check_weighted(client, clock.now)
+    await check_no_leak(client, clock.now)
+    future = next(one for one in listed(clock.now, "BTC") if one.kind == "future" and one.expires)
+    minutes = await stored(clean_database, "perp_1m", "close, volume_base, volume_usd")
+    bars = ours.bars(future, first_wanted(clock.now, MINUTE), clock.now - MINUTE, MINUTE)
+    expected = [(bar["close"], pytest.approx(bar["volume"]), pytest.approx(bar["cost"])) for bar in bars]
+    assert [row[1:] for row in minutes["deribit", future.name]] == expected
 
 
-async def test_the_weighted_mean_has_its_perpetuals_only(
-    engine: Engine, client: httpx.AsyncClient, clock: Clock
-) -> None:
-    await pulled(engine, source())
-    await pull_round(engine, ["binance"])
-    hours = world.settlements(BTC, clock.now - timedelta(hours=HISTORY_DAYS * 24), clock.now)
-    rates = {hour: (world.rate(BTC, hour), 1.0) for hour in hours}
-    own = Told("deribit", rates, {clock.now: interest(BTC, clock.now)[1]})
+async def check_funding(client: httpx.AsyncClient, market: Market, now: datetime) -> None:
+    """Settled hour by hour; what is told of now as the eighth part of eight hours."""
+    since, path = first_wanted(now, HOUR), f"/funding/{market.base}"
+    settled = await read(client, path, per="1h", start=iso(since), end=iso(now))
+    own = [row for row in settled if row["exchange"] == "deribit"]
+    assert {row["exchange"] for row in settled} == {"binance", "deribit"}
+    assert {(row["instrument"], row["interval_hours"]) for row in own} == {(market.symbol, 1)}
+    paid = [(iso(hour), world.rate(market, hour)) for hour in world.settlements(market, since, now)]
+    assert [(row["time"], row["rate"]) for row in own] == paid
+    (estimate,) = await read(client, path, kind="predicted", at=iso(now), per="1h", exchanges="deribit")
+    assert estimate["rate"] == pytest.approx(world.rate(market, now), rel=1e-12)
+
+
+async def check_candles(client: httpx.AsyncClient, market: Market, now: datetime) -> None:
+    """Volume in coins and in USD; minutes without a trade have one of 0."""
+    since, name = first_wanted(now, MINUTE), f"/candles/{market.base}"
+    bars = await read(client, name, interval="1m", exchanges="deribit", start=iso(since), end=iso(now))
+    expected = list(ours.bars(Contract(market.symbol, market), since, now - MINUTE, MINUTE))
+    assert {row["instrument"] for row in bars} == {market.symbol}
+    assert [row["time"] for row in bars] == [iso(world.time_of(int(bar["ticks"]))) for bar in expected]
+    for column, told_as in (("close", "close"), ("volume_base", "volume"), ("volume_usd", "cost")):
+        assert [row[column] for row in bars] == pytest.approx([bar[told_as] for bar in expected], rel=1e-9)
+
+
+async def check_weighted(client: httpx.AsyncClient, now: datetime) -> None:
+    """One contract of each of the two exchanges is in the mean, by its open interest in USD."""
+    hours = world.settlements(BTC, now - timedelta(days=HISTORY_DAYS), now)
+    own = Told("deribit", {hour: (world.rate(BTC, hour), 1.0) for hour in hours}, {now: interest(BTC, now)[1]})
     other = next(market for market in world.of("binance") if market.base == "BTC")
-    (row,) = await read(client, "/funding/BTC", weighted="oi", at=iso(clock.now))
-    expected = weighted([own, told(other, clock.now)], clock.now)
+    (row,) = await read(client, "/funding/BTC", weighted="oi", at=iso(now))
+    expected = weighted([own, told(other, now)], now)
     assert (row["instruments"], row["present"]) == (2, ["binance", "deribit"])
     for name in ("rate", "mean", "median", "min", "max", "coverage"):
         assert row[name] == pytest.approx(expected[name], rel=1e-9, abs=1e-15), name
 
 
-async def test_futures_and_options_leak_nowhere(
-    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock
-) -> None:
-    await pulled(engine, source())
-    names = {one.kind if one.expires else "perp": one for one in listed(clock.now, "BTC")}
-    minutes = await stored(clean_database, "perp_1m", "close, volume_base, volume_usd")
-    bars = list(ours.bars(names["future"], first_wanted(clock.now, MINUTE), clock.now - MINUTE, MINUTE))
-    found = [row[1:] for row in minutes["deribit", names["future"].name]]
-    assert found == [(bar["close"], pytest.approx(bar["volume"]), pytest.approx(bar["cost"])) for bar in bars]
-    for path in ("/candles/BTC", "/rolling/BTC", "/open-interest/BTC", "/funding/BTC"):
-        rows = await read(client, path, start=iso(clock.now - 2 * HOUR), end=iso(clock.now + MINUTE))
-        assert {row["instrument"] for row in rows} == {"BTC-PERPETUAL"}, path
-    asked = {"time": iso(clock.now), "exchange": "deribit", "asset": "BTC"}
-    answer = await client.post("/lookup/funding", json={"rows": [asked], "per": "1h"})
-    assert answer.json()["data"]["rate"] == [world.rate(BTC, clock.now.replace(minute=0, second=0))]
+async def check_no_leak(client: httpx.AsyncClient, now: datetime) -> None:
+    """Where perpetuals are answered there are no futures, options or indexes."""
     kinds = Counter(row["kind"] for row in await read(client, "/instruments", exchange="deribit"))
     assert kinds == {"perp": 2, "future": 4, "option": 36, "index": 4}
+    for path in ("/candles/BTC", "/rolling/BTC", "/open-interest/BTC", "/funding/BTC"):
+        rows = await read(client, path, exchanges="deribit", start=iso(now - 2 * HOUR), end=iso(now + MINUTE))
+        assert {row["instrument"] for row in rows} == {"BTC-PERPETUAL"}, path
+    asked = {"time": iso(now), "exchange": "deribit", "asset": "BTC"}
+    answer = await client.post("/lookup", json={"dataset": "funding", "rows": [asked], "per": "1h"})
+    assert answer.json()["data"]["rate"] == [world.rate(BTC, now.replace(minute=0, second=0))]
 
 
 async def test_the_chain_greeks_indexes_and_books_are_stored_once(
@@ -170,6 +175,22 @@ async def test_the_chain_greeks_indexes_and_books_are_stored_once(
     ((_, bids, asks, _),) = books["deribit", "BTC-PERPETUAL"]
     assert bids == sorted(bids, reverse=True)
     assert (len(bids), len(asks), bids[0] < asks[0]) == (20, 20, True)
+
+
+async def test_how_old_it_is(engine: Engine, client: httpx.AsyncClient, clock: Clock) -> None:
+    clock.now = datetime.now(UTC)
+    await pulled(engine, source())
+    rows = {row["dataset"]: row for row in await read(client, "/quality/freshness", source="deribit")}
+    assert {name: rows[name]["series"] for name in rows if name != "instruments"} == {
+        **dict.fromkeys(("funding", "predicted_funding", "open_interest", "index_price", "volatility_index"), 2),
+        **dict.fromkeys(("option_chain", "greeks"), 36),
+        **dict.fromkeys(("candles_1m", "candles_1h", "depth"), 6),
+        "delivery_prices": 2,
+    }
+    assert {name: row["late"] for name, row in rows.items() if row["late"]} == {}
+    assert all(row["age_s"] < 120 for name, row in rows.items() if name in ("option_chain", "index_price", "depth"))
+    first, second = (row["newest"] for row in (rows["index_price"], rows["volatility_index"]))
+    assert first > second
 
 
 async def test_another_coin_is_one_setting(
@@ -242,23 +263,32 @@ async def test_a_long_window_loses_no_bar(engine: Engine, clean_database: Databa
     assert [row[0] for row in rows] == list(world.grid(first, clock.now - MINUTE, MINUTE))
 
 
-def in_a_hurry() -> Source:
-    """With its own budgets, at twenty times the speed."""
+async def test_no_more_is_asked_than_the_budget_has(engine: Engine, replay: Replay) -> None:
+    """At twenty times the speed of its own budgets: ten calls at once, then eighty a second."""
     found = load(["deribit"])["deribit"]
-    return replace(found, budgets={key: replace(one, period=one.period / 20) for key, one in found.budgets.items()})
-
-
-async def test_no_more_is_asked_than_is_paid_for(engine: Engine) -> None:
-    """By an exchange that gives as little as our budgets assume, as much faster."""
-    deribit.calm(credits=(5_000.0, 40_000.0, 500.0), instruments=(50_000.0, 80_000.0, 10_000.0))
-    await pulled(engine, in_a_hurry())
-    assert [pool.refused for pool in deribit.pools.values()] == [0, 0]
-    assert deribit.pools["credits"].paid > 30
+    quick = {key: replace(one, period=one.period / 20) for key, one in found.budgets.items()}
+    begun = time.monotonic()
+    await pulled(engine, replace(found, budgets=quick))
+    calls = {path.rpartition("/")[2]: number for path, number in replay.counted().items()}
+    assert calls == {
+        **dict.fromkeys(("get_instruments", "get_funding_rate_history", "get_index_price"), 2),
+        **dict.fromkeys(("get_volatility_index_data", "get_delivery_prices"), 2),
+        **dict.fromkeys(("get_book_summary_by_currency",), 8),
+        "get_order_book": 6,
+        "get_tradingview_chart_data": 12,
+    }
+    assert time.monotonic() - begun > (deribit.pools["credits"].paid - 10) / 80
 
 
 async def test_credits_that_are_spent_and_settlements_are_waited_for(engine: Engine) -> None:
-    deribit.calm(credits=(2_000.0, 30_000.0, 500.0), instruments=ENDLESS["instruments"])
-    deribit.mood.settling = 3
-    await pulled(engine, in_a_hurry(), "instruments", "depth", "open_interest", "candles_1m")
-    assert deribit.pools["credits"].refused
-    assert deribit.mood.settling == 0
+    deribit.mood.spent = deribit.mood.settling = 3
+    await pulled(engine, source(), "instruments", "depth", "open_interest")
+    assert (deribit.mood.spent, deribit.mood.settling) == (0, 0)
+
+
+async def test_an_exchange_without_credits_is_left_alone(engine: Engine) -> None:
+    deribit.calm(credits=(0.0, 0.0, 500.0), instruments=ENDLESS["instruments"])
+    _, done = await jobs.pull_all(engine, source(), ["instruments", "depth"], Order())
+    assert (done.status, done.counts.received) == ("failed", 0)
+    assert "too_many_requests (10028)" in (done.error or "")
+    assert deribit.pools["credits"].refused < 100

@@ -20,19 +20,18 @@ RESOLUTIONS = {"1": MINUTE, "60": HOUR}
 
 @dataclass
 class Pool:
-    """Credits that come back with time; `least` is how few were ever left, `refused` how often there were none."""
+    """Credits that come back with time; `refused` is how often there were not enough, `paid` how often there were."""
 
     most: float
     a_second: float
     cost: float
     left: float = 0.0
     at: float = 0.0
-    least: float = 0.0
     refused: int = 0
     paid: int = 0
 
     def fill(self) -> None:
-        self.left = self.least = self.most
+        self.left = self.most
         self.at, self.refused, self.paid = time.monotonic(), 0, 0
 
     def pays(self) -> bool:
@@ -43,16 +42,22 @@ class Pool:
             self.refused += 1
             return False
         self.left -= self.cost
-        self.least, self.paid = min(self.least, self.left), self.paid + 1
+        self.paid += 1
         return True
 
 
 @dataclass
 class Mood:
-    """What tests may change. The next `settling` calls are answered that a settlement is in progress."""
+    """What tests may change: so many of the next calls find no credits, or a settlement in progress."""
 
+    spent: int = 0
     settling: int = 0
-    asked: int = 0
+
+    def takes(self, name: str) -> bool:
+        """Whether this call is one of those."""
+        left = getattr(self, name)
+        setattr(self, name, max(left - 1, 0))
+        return left > 0
 
 
 POOLS = {"credits": (50_000.0, 10_000.0, 500.0), "instruments": (500_000.0, 10_000.0, 10_000.0)}
@@ -74,12 +79,11 @@ class Refusal(ValueError):
 
 def answer(path: str, query: Query, body: Any, now: datetime) -> Answer:
     """Paid for first, then what was asked for, in the envelope."""
-    method, mood.asked = path.removeprefix("/api/v2/public/"), mood.asked + 1
+    method = path.removeprefix("/api/v2/public/")
     try:
-        if not pools["instruments" if method == "get_instruments" else "credits"].pays():
+        if not pools["instruments" if method == "get_instruments" else "credits"].pays() or mood.takes("spent"):
             raise Refusal(10028, "too_many_requests")
-        if mood.settling > 0:
-            mood.settling -= 1
+        if mood.takes("settling"):
             raise Refusal(10041, "settlement_in_progress")
         if method not in METHODS:
             raise Refusal(-32601, "Method not found")
