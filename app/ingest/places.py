@@ -17,13 +17,15 @@ async def of_contracts(
 
     Who has expired and is gone is only among them if it is wanted.
     """
-    known = await listed(db, source, expired=expired)
+    known = await listed(db, source, dataset, expired=expired)
     return known, Places(await reference.series_of(db, source.id, source.id, source.kinds(dataset), expired=expired))
 
 
-async def listed(db: Database, source: Source, *, expired: bool = False) -> Mapping[str, Instrument]:
-    """The contracts of an exchange of which it tells anything, by native symbol; dated ones anyway."""
-    kinds: set[Kind] = {"perp", "future", *source.kinds()}
+async def listed(
+    db: Database, source: Source, dataset: str | None = None, *, expired: bool = False
+) -> Mapping[str, Instrument]:
+    """The contracts of an exchange that a dataset is of (None: anything it tells), by native symbol; futures anyway."""
+    kinds: set[Kind] = {"perp", "future", *source.kinds(dataset)}
     return await reference.instruments(db, source.id, kinds, expired=expired)
 
 

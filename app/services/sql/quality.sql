@@ -13,6 +13,11 @@ where x.slug = $1 and lower(i.symbol) = lower($2)
 with expected as (
   select source, dataset, min(every_s) as every_s
   from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s) group by source, dataset
+), living as materialized (
+  select o.slug as source, s.id, i.kind, i.symbol
+  from source o join series s on s.source_id = o.id join instrument i on i.id = s.instrument_id
+  where i.active and o.slug in (select source from expected where dataset in ('option_chain', 'greeks', 'depth',
+    'index_price', 'volatility_index', 'delivery_prices'))
 ), told as (
   select o.slug as source, v.dataset, max(v.ts) as newest, count(*) as series
   from latest l
@@ -54,29 +59,42 @@ with expected as (
   where e.dataset = 'liquidations' group by e.source, e.dataset
   union all
   select e.source, e.dataset, max(n.ts), count(*)
-  from expected e
-  join (values ('option_chain', 'option'), ('greeks', 'option'), ('index_price', 'index'), ('volatility_index', 'index'),
-    ('delivery_prices', 'index'), ('depth', 'perp'), ('depth', 'future')) as k(dataset, kind) using (dataset)
-  join source o on o.slug = e.source
-  join series s on s.source_id = o.id
-  join instrument i on i.id = s.instrument_id and i.kind = k.kind and i.active
+  from expected e join living l on l.source = e.source and l.kind = 'option'
   cross join lateral (
-    (select ts from option_1m where e.dataset = 'option_chain' and series_id = s.id and underlying_price is not null
-      and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1)
-    union all
-    (select ts from greeks where e.dataset = 'greeks' and series_id = s.id
-      and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1)
-    union all
-    (select ts from index_price where e.dataset in ('index_price', 'volatility_index') and series_id = s.id
-      and (i.symbol like '%-DVOL') = (e.dataset = 'volatility_index')
-      and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1)
-    union all
-    (select ts from delivery_price where e.dataset = 'delivery_prices' and series_id = s.id order by ts desc limit 1)
-    union all
-    (select ts from depth where e.dataset = 'depth' and series_id = s.id
-      and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1)
+    select ts from option_1m
+    where series_id = l.id and underlying_price is not null and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
   ) n
-  group by e.source, e.dataset
+  where e.dataset = 'option_chain' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'option'
+  cross join lateral (
+    select ts from greeks
+    where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset = 'greeks' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind in ('perp', 'future')
+  cross join lateral (
+    select ts from depth
+    where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset = 'depth' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'index'
+    and (l.symbol like '%-DVOL') = (e.dataset = 'volatility_index')
+  cross join lateral (
+    select ts from index_price
+    where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset in ('index_price', 'volatility_index') group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'index'
+  cross join lateral (select ts from delivery_price where series_id = l.id order by ts desc limit 1) n
+  where e.dataset = 'delivery_prices' group by e.source, e.dataset
 ), pulled as (
   select source, dataset, max(finished_at) filter (where status in ('succeeded', 'partial')) as pulled_at
   from pull group by source, dataset
