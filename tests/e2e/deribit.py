@@ -11,15 +11,17 @@ from app.ingest.engine import Engine
 from app.ingest.sources import load
 from app.ingest.spec import Source
 from app.ingest.work import Order
+from app.settings import words_of
 from tests.replayed import deribit_contracts as ours
 from tests.replayed.deribit_contracts import BTC, ETH, SOL, Contract
 
 ENDLESS = {"credits": (5e9, 1e9, 500.0), "instruments": (5e9, 1e9, 10_000.0)}
 
 
-def source(currencies: str = "BTC,ETH") -> Source:
-    """Deribit as the settings have it, which may be asked as often as the test likes."""
-    found = load(["deribit"], lambda _: {"currencies": currencies})["deribit"]
+def source(currencies: str | None = "BTC,ETH") -> Source:
+    """Deribit of these currencies (None: of those in the environment), which may be asked as often as tests like."""
+    words = words_of if currencies is None else lambda _: {"currencies": currencies}
+    found = load(["deribit"], words)["deribit"]
     return replace(found, budgets={key: replace(one, limit=one.limit * 10_000) for key, one in found.budgets.items()})
 
 

@@ -14,14 +14,15 @@ from app.ingest.engine import Engine
 from app.ingest.runner import Patience
 from app.ingest.sources import load
 from app.ingest.work import Order
+from app.settings import environment
 from tests.e2e.deribit import ENDLESS, iso, listed, pulled, read, source
 from tests.e2e.rounds import HISTORY_DAYS, MINUTE, Clock, first_wanted, pull_round, stored
 from tests.e2e.test_round import told
 from tests.plain import Contract as Told
 from tests.plain import weighted
 from tests.replay import HTML, Replay, broken
-from tests.replayed import deribit
 from tests.replayed import deribit_contracts as ours
+from tests.replayed import deribit_credits
 from tests.replayed import markets as world
 from tests.replayed.deribit_contracts import BTC, ETH, SOL, Contract
 from tests.replayed.markets import HOUR, Market
@@ -30,7 +31,7 @@ from tests.replayed.markets import HOUR, Market
 @pytest.fixture(autouse=True)
 def calm() -> None:
     """Credits without end, but where a test says so."""
-    deribit.calm(**ENDLESS)
+    deribit_credits.calm(**ENDLESS)
 
 
 def interest(market: Market, now: datetime) -> tuple[float, float]:
@@ -99,7 +100,8 @@ async def check_weighted(client: httpx.AsyncClient, now: datetime) -> None:
 async def check_no_leak(client: httpx.AsyncClient, now: datetime) -> None:
     """Where perpetuals are answered there are no futures, options or indexes."""
     kinds = Counter(row["kind"] for row in await read(client, "/instruments", exchange="deribit"))
-    assert kinds == {"perp": 2, "future": 4, "option": 36, "index": 4}
+    days = len(ours.expiries(now))
+    assert kinds == {"perp": 2, "future": 2 * days, "option": 2 * days * 6, "index": 4}
     for path in ("/candles/BTC", "/rolling/BTC", "/open-interest/BTC", "/funding/BTC"):
         rows = await read(client, path, exchanges="deribit", start=iso(now - 2 * HOUR), end=iso(now + MINUTE))
         assert {row["instrument"] for row in rows} == {"BTC-PERPETUAL"}, path
@@ -109,14 +111,21 @@ async def check_no_leak(client: httpx.AsyncClient, now: datetime) -> None:
 
 
 async def test_another_coin_is_one_setting(
-    engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock, replay: Replay
+    engine: Engine,
+    client: httpx.AsyncClient,
+    clean_database: Database,
+    clock: Clock,
+    replay: Replay,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tables = "select count(*) from pg_class where relkind in ('r', 'p') and not relispartition"
     await pulled(engine, source(), "instruments", "option_chain")
     before = await clean_database.reads.fetchval(tables)
     assert {row["asset"] for row in await read(client, "/instruments", exchange="deribit")} == {"BTC", "ETH"}
     clock.now += 2 * HOUR
-    await pulled(engine, source("BTC,ETH,SOL"), "instruments", "option_chain", "open_interest", "depth", "greeks")
+    monkeypatch.setenv("PERPSTORE_DERIBIT_CURRENCIES", "BTC,ETH,SOL")
+    environment.cache_clear()
+    await pulled(engine, source(None), "instruments", "option_chain", "open_interest", "depth", "greeks")
     assert await clean_database.reads.fetchval(tables) == before
     found = {row["symbol"]: row for row in await read(client, "/instruments", exchange="deribit", asset="SOL")}
     assert found.keys() == {one.name for one in listed(clock.now, "SOL")} | {"sol_usdc"}
@@ -134,24 +143,26 @@ async def test_another_coin_is_one_setting(
 async def test_what_expires_is_gone_and_its_last_minutes_are_kept(
     engine: Engine, client: httpx.AsyncClient, clean_database: Database, clock: Clock
 ) -> None:
-    tomorrow = ours.expiries(clock.now)[1]
-    clock.now = tomorrow - timedelta(minutes=3, seconds=20)
-    gone = [one for one in listed(clock.now, "BTC", "ETH") if one.expires == tomorrow]
-    assert {one.kind for one in gone} == {"option"}
-    clock.now -= timedelta(days=1)
-    future = next(one for one in listed(clock.now, "BTC") if one.kind == "future" and one.expires == tomorrow)
-    await pulled(engine, source(), "instruments")
-    clock.now += timedelta(days=1)
-    await pulled(engine, source(), "candles_1m")
-    clock.now = tomorrow + timedelta(minutes=1, seconds=30)
+    """Beside it come others, before the list is asked for again: what is told of them is not lost."""
+    eight = next(day for day in ours.expiries(clock.now) if day.weekday() != 2)  # then Thursday and Friday are listed
+    clock.now = eight - timedelta(minutes=3, seconds=20)
+    before = listed(clock.now, "BTC", "ETH")
+    await pulled(engine, source(), "instruments", "candles_1m")
+    clock.now = eight + timedelta(minutes=1, seconds=30)
     await pulled(engine, source(), "candles_1m", "depth", "option_chain")
-    await pulled(engine, source(), "instruments")
+    gone = [one for one in before if one.expires == eight]
+    now = listed(clock.now, "BTC", "ETH")
     found = {row["symbol"]: row for row in await read(client, "/instruments", exchange="deribit")}
-    for one in (future, *gone):
-        assert (found[one.name]["active"], found[one.name]["delisted_at"]) == (False, iso(tomorrow)), one
-    minutes = (await stored(clean_database, "perp_1m", "close"))["deribit", future.name]
-    assert minutes[-1][0] == tomorrow - MINUTE
-    assert all(found[one.name]["active"] for one in listed(clock.now, "BTC", "ETH"))
+    assert {one.kind for one in gone} == {"future", "option"}
+    for one in gone:
+        assert (found[one.name]["active"], found[one.name]["delisted_at"]) == (False, iso(eight)), one
+    assert all(found[one.name]["active"] for one in now)
+    minutes = await stored(clean_database, "perp_1m", "close")
+    for one in gone:
+        if one.kind == "future":
+            assert minutes["deribit", one.name][-1][0] == eight - MINUTE
+    chain = await stored(clean_database, "option_1m", "mark_price")
+    assert chain.keys() == {("deribit", one.name) for one in now if one.kind == "option"}
 
 
 async def test_one_list_that_does_not_come_retires_nobody(
@@ -178,33 +189,33 @@ async def test_a_long_window_loses_no_bar(engine: Engine, clean_database: Databa
     assert [row[0] for row in rows] == list(world.grid(first, clock.now - MINUTE, MINUTE))
 
 
-async def test_no_more_is_asked_than_the_budget_has(engine: Engine, replay: Replay) -> None:
+async def test_no_more_is_asked_than_the_budget_has(engine: Engine, replay: Replay, clock: Clock) -> None:
     """At twenty times the speed of its own budgets: ten calls at once, then eighty a second."""
     found = load(["deribit"])["deribit"]
     quick = {key: replace(one, period=one.period / 20) for key, one in found.budgets.items()}
-    begun = time.monotonic()
+    begun, contracts = time.monotonic(), 2 + 2 * len(ours.expiries(clock.now))
     await pulled(engine, replace(found, budgets=quick))
     calls = {path.rpartition("/")[2]: number for path, number in replay.counted().items()}
     assert calls == {
         **dict.fromkeys(("get_instruments", "get_funding_rate_history", "get_index_price"), 2),
         **dict.fromkeys(("get_volatility_index_data", "get_delivery_prices"), 2),
-        **dict.fromkeys(("get_book_summary_by_currency",), 8),
-        "get_order_book": 6,
-        "get_tradingview_chart_data": 12,
+        "get_book_summary_by_currency": 8,
+        "get_order_book": contracts,
+        "get_tradingview_chart_data": 2 * contracts,
     }
-    assert time.monotonic() - begun > (deribit.pools["credits"].paid - 10) / 80
+    assert time.monotonic() - begun > (deribit_credits.pools["credits"].paid - 10) / 80
 
 
 async def test_credits_that_are_spent_and_settlements_are_waited_for(engine: Engine) -> None:
-    deribit.mood.spent = deribit.mood.settling = 3
+    deribit_credits.mood.spent = deribit_credits.mood.settling = 3
     await pulled(engine, source(), "instruments", "depth", "open_interest")
-    assert (deribit.mood.spent, deribit.mood.settling) == (0, 0)
+    assert (deribit_credits.mood.spent, deribit_credits.mood.settling) == (0, 0)
 
 
 async def test_an_exchange_without_credits_is_left_alone(engine: Engine) -> None:
-    deribit.calm(credits=(0.0, 0.0, 500.0), instruments=ENDLESS["instruments"])
+    deribit_credits.calm(credits=(0.0, 0.0, 500.0), instruments=ENDLESS["instruments"])
     hasty = replace(engine, web=replace(engine.web, patience=Patience(tries=2)))
     _, done = await jobs.pull_all(hasty, source(), ["instruments", "depth"], Order())
     assert (done.status, done.counts.received) == ("failed", 0)
     assert "too_many_requests (10028)" in (done.error or "")
-    assert deribit.pools["credits"].refused < 40
+    assert deribit_credits.pools["credits"].refused < 40

@@ -17,8 +17,8 @@ from tests.conftest import ROOT
 from tests.e2e.deribit import ENDLESS, listed, pulled, read, source
 from tests.e2e.rounds import MINUTE, Clock, first_wanted, stored
 from tests.replay import Replay
-from tests.replayed import deribit
 from tests.replayed import deribit_contracts as ours
+from tests.replayed import deribit_credits
 from tests.replayed import markets as world
 from tests.replayed.deribit_contracts import BTC, ETH
 
@@ -26,7 +26,7 @@ from tests.replayed.deribit_contracts import BTC, ETH
 @pytest.fixture(autouse=True)
 def calm() -> None:
     """Credits without end, but where a test says so."""
-    deribit.calm(**ENDLESS)
+    deribit_credits.calm(**ENDLESS)
 
 
 async def test_the_chain_greeks_indexes_and_books_are_stored_once(
@@ -72,11 +72,12 @@ async def test_the_chain_greeks_indexes_and_books_are_stored_once(
 async def test_how_old_it_is(engine: Engine, client: httpx.AsyncClient, clock: Clock) -> None:
     clock.now = datetime.now(UTC)
     await pulled(engine, source())
+    days = len(ours.expiries(clock.now))
     rows = {row["dataset"]: row for row in await read(client, "/quality/freshness", source="deribit")}
     assert {name: rows[name]["series"] for name in rows if name != "instruments"} == {
         **dict.fromkeys(("funding", "predicted_funding", "open_interest", "index_price", "volatility_index"), 2),
-        **dict.fromkeys(("option_chain", "greeks"), 36),
-        **dict.fromkeys(("candles_1m", "candles_1h", "depth"), 6),
+        **dict.fromkeys(("option_chain", "greeks"), 12 * days),
+        **dict.fromkeys(("candles_1m", "candles_1h", "depth"), 2 + 2 * days),
         "delivery_prices": 2,
     }
     assert {name: row["late"] for name, row in rows.items() if row["late"]} == {}

@@ -54,11 +54,11 @@ class Contract:
 
 
 def expiries(now: datetime) -> list[datetime]:
-    """08:00 UTC of the next two days, and of the second Friday after them."""
+    """08:00 UTC of the next two days, and of the next two Fridays: what is listed once stays until it expires."""
     eight = now.replace(hour=8, minute=0, second=0, microsecond=0)
     first = eight if now < eight else eight + DAY
-    friday = first + (4 - first.weekday()) % 7 * DAY + WEEK
-    return [first, first + DAY, friday]
+    friday = first + (4 - first.weekday()) % 7 * DAY
+    return sorted({first, first + DAY, friday, friday + WEEK})
 
 
 def day_name(day: datetime) -> str:
@@ -69,9 +69,7 @@ def day_name(day: datetime) -> str:
 @lru_cache(maxsize=16)
 def _contracts(days: tuple[datetime, ...]) -> tuple[Contract, ...]:
     perpetuals = [Contract(market.symbol, market) for market in PERPETUALS]
-    futures = [
-        Contract(f"{_stem(market)}-{day_name(day)}", market, day) for market in PERPETUALS[:3] for day in days[1:]
-    ]
+    futures = [Contract(f"{_stem(market)}-{day_name(day)}", market, day) for market in PERPETUALS[:3] for day in days]
     options = [
         Contract(f"{_stem(market)}-{day_name(day)}-{_digits(strike)}-{'C' if call else 'P'}", market, day, strike, call)
         for market in WITH_OPTIONS
