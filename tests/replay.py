@@ -19,7 +19,19 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.replayed import artemis, binance, bybit, coingecko, defillama, extended, hyperliquid, lighter, okx, velo
+from tests.replayed import (
+    artemis,
+    binance,
+    bybit,
+    coingecko,
+    defillama,
+    deribit,
+    extended,
+    hyperliquid,
+    lighter,
+    okx,
+    velo,
+)
 
 ANSWERS = {
     "/fapi/": binance.answer,
@@ -28,6 +40,7 @@ ANSWERS = {
     "/api/v5/": okx.answer,
     "/info": hyperliquid.answer,
     "/api/v1/info/": extended.answer,
+    "/api/v2/public/": deribit.answer,
     "/api/v3/": coingecko.answer,
     "/data/api/": artemis.answer,
     "/asset/symbols/": artemis.answer,
@@ -36,7 +49,7 @@ ANSWERS = {
 }
 SOURCES = (
     *("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama"),
-    *("extended", "lighter", "coingecko"),
+    *("extended", "lighter", "coingecko", "deribit"),
 )
 
 

@@ -1,7 +1,7 @@
 """`perpstore probe`: ask an upstream one question now, keep nothing, show what came."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -60,9 +60,9 @@ def probe(
       perpstore probe okx candles_1m BTC-USDT-SWAP --json
     """
     found = source_named(source)
-    feed = _feed(found, dataset, symbol)
-    probed = run(_probed(found, feed, symbol))
-    facts = _facts(found, feed, symbol, probed)
+    feeds = _feeds(found, dataset, symbol)
+    probed = run(_probed(found, feeds, symbol))
+    facts = _facts(found, feeds[0], symbol, probed)
     records = probed.fetched.records
     if json:
         return emit({**facts, "rows": [asdict(record) for record in records]})
@@ -70,7 +70,7 @@ def probe(
         of_kind = [_shown(record) for record in records if type(record) is kind]
         heads = [name.upper() for name in of_kind[-1]]
         say(table(heads, (list(row.values()) for row in of_kind[-SHOWN:])))
-    _summarise(feed, facts)
+    _summarise(feeds[0], facts)
 
 
 def _shown(record: "Record") -> dict[str, object]:
@@ -79,12 +79,13 @@ def _shown(record: "Record") -> dict[str, object]:
     return {**asdict(record), **({"metric": metric.name} if metric else {})}
 
 
-def _feed(source: "Source", dataset: str, symbol: str | None) -> "Feed":
-    """The feed to ask: with a symbol that of one instrument where there is one, else that of all markets."""
+def _feeds(source: "Source", dataset: str, symbol: str | None) -> "list[Feed]":
+    """The feeds to ask: with a symbol that of one instrument where there is one, else those of all markets."""
     name = dataset.lower().replace("-", "_")
-    scopes = ("instrument", "market") if symbol else ("market",)
-    if feed := next((found for scope in scopes if (found := source.feed(name, scope))), None):
-        return feed
+    if symbol and (single := source.feed(name, "instrument")):
+        return [single]
+    if feeds := _of_all(source, name):
+        return feeds
     if source.feed(name, "batch"):
         raise Failure(f"{source.id} tells {name} of many at once. See `perpstore backfill {source.id} --dry-run`", 2)
     if source.feed(name):
@@ -93,7 +94,11 @@ def _feed(source: "Source", dataset: str, symbol: str | None) -> "Feed":
     raise Failure(f"{source.id} has no dataset {dataset}. It has {known}", 2)
 
 
-async def _probed(source: "Source", feed: "Feed", symbol: str | None) -> Probed:
+def _of_all(source: "Source", dataset: str) -> "list[Feed]":
+    return [feed for feed in source.feeds if feed.dataset == dataset and feed.scope == "market"]
+
+
+async def _probed(source: "Source", feeds: "Sequence[Feed]", symbol: str | None) -> Probed:
     from app.ingest.errors import UpstreamError
     from app.ingest.pages import Line
     from app.ingest.runner import Patience, opened
@@ -102,7 +107,7 @@ async def _probed(source: "Source", feed: "Feed", symbol: str | None) -> Probed:
     async with opened(Patience(tries=1)) as web:
         line = Line(replace(web, limiters={source.id: _watched(source, spent)}), source)
         try:
-            fetched = await _fetched(line, feed, symbol)
+            fetched = await _fetched(line, feeds, symbol)
         except UpstreamError as error:
             raise Failure(_unanswered(source, error)) from error
     return Probed(fetched, line.requests, spent, time.monotonic() - begun)
@@ -128,19 +133,29 @@ def _watched(source: "Source", spent: Spent) -> "Limiter":
     return Watched(source.id, source.budgets)
 
 
-async def _fetched(line: "Line", feed: "Feed", symbol: str | None) -> "Fetched":
+async def _fetched(line: "Line", feeds: "Sequence[Feed]", symbol: str | None) -> "Fetched":
     from app.ingest.pages import fetch
 
-    now = line.web.now()
-    if feed.scope == "instrument" and symbol:
-        return await fetch(line, feed, _recent(feed, await _instrument(line, symbol), now))
-    fetched = await fetch(line, feed, _recent(feed, None, now))
+    if feeds[0].scope == "instrument" and symbol:
+        contract = await _instrument(line, symbol)
+        return await fetch(line, feeds[0], _recent(feeds[0], contract, line.web.now()))
+    fetched = await _fetched_all(line, feeds)
     if symbol is None:
         return fetched
     records = [record for record in fetched.records if record.symbol == symbol]
     if fetched.records and not records:
         raise Failure(_no_symbol(line.source, symbol, (record.symbol for record in fetched.records)))
     return replace(fetched, records=records)
+
+
+async def _fetched_all(line: "Line", feeds: "Iterable[Feed]") -> "Fetched":
+    """What several feeds tell of all markets, one after the other."""
+    from app.ingest.pages import Fetched, fetch
+
+    fetched = Fetched()
+    for feed in feeds:
+        fetched += await fetch(line, feed, _recent(feed, None, line.web.now()))
+    return fetched
 
 
 def _recent(feed: "Feed", instrument: "Instrument | None", now: datetime) -> "Window":
@@ -155,14 +170,12 @@ def _recent(feed: "Feed", instrument: "Instrument | None", now: datetime) -> "Wi
 
 async def _instrument(line: "Line", symbol: str) -> "Instrument":
     """The contract as its source lists it now: candles and settlements are read by its facts."""
-    from app.ingest.pages import fetch
     from app.records import Instrument
 
-    listing = line.source.feed("instruments", "market")
-    if listing is None:
+    listing = _of_all(line.source, "instruments")
+    if not listing:
         raise Failure(f"{line.source.id} lists no instruments, so {symbol} cannot be looked up")
-    now = line.web.now()
-    listed = {record.symbol: record for record in (await fetch(line, listing, _recent(listing, None, now))).records}
+    listed = {record.symbol: record for record in (await _fetched_all(line, listing)).records}
     found = listed.get(symbol)
     if not isinstance(found, Instrument):
         raise Failure(_no_symbol(line.source, symbol, listed))

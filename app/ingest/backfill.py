@@ -213,4 +213,4 @@ async def _read(db: Database, source: Source, dataset: str) -> tuple[Mapping[str
         case "fundamentals":
             return {}, await places.of_entities(db, source.id)
         case _:
-            return await places.of_contracts(db, source.id)
+            return await places.of_contracts(db, source, dataset)

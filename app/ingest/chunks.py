@@ -9,7 +9,7 @@ from typing import Any
 
 from app.db import Database
 from app.ingest.limits import HISTORY_SHARE
-from app.ingest.plan import Stretch, page, spacing, windows
+from app.ingest.plan import Stretch, ends, page, spacing, windows
 from app.ingest.runner import key_of
 from app.ingest.spec import Aim, Feed, Source, Window
 from app.records import Instrument
@@ -105,16 +105,16 @@ async def _by_contract(db: Database, wish: Wish, feed: Feed) -> list[Window]:
     """The time of each contract in which it traded."""
     if wish.exchanges is not None and wish.source.id not in wish.exchanges:
         raise NothingToAsk(f"{wish.source.id} tells of no exchange but itself")
-    known = {name: one for name, one in (await reference.instruments(db, wish.source.id)).items() if one.kind == "perp"}
+    known = await reference.instruments(db, wish.source.id, feed.kinds)
     mine = None if wish.entities is None else await reference.symbols_of(db, wish.source.id, wish.entities)
-    chosen = [one for one in known.values() if mine is None or one.symbol in mine]
+    chosen = [one for one in known.values() if feed.is_about(one) and (mine is None or one.symbol in mine)]
     return [_whole(feed, one, wish) for one in chosen]
 
 
 def _whole(feed: Feed, contract: Instrument, wish: Wish) -> Window:
     floor = wish.end - feed.keeps if feed.keeps else wish.start
     start = max(bound for bound in (wish.start, floor, contract.listed_at) if bound)
-    end = min(wish.end, contract.delisted_at or wish.end)
+    end = ends(contract, wish.end)
     return Window(min(start, end), end, contract)
 
 

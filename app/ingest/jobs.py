@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, cast
 
 from sqlalchemy.exc import DBAPIError
@@ -15,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from app.db import Database
 from app.ingest.engine import Engine, started
 from app.ingest.keep import Keeper
+from app.ingest.listing import list_contracts
 from app.ingest.pages import Line
 from app.ingest.rounds import pull_fundamentals, pull_hours
 from app.ingest.snapshots import list_venues, pull_snapshots
 from app.ingest.spec import Source
-from app.ingest.work import Job, Order, Progress, list_contracts, pull_facts
+from app.ingest.work import Job, Order, Progress, pull_facts
 from app.logs import redact
 from app.services import error_log, log, reference
 
@@ -125,7 +127,8 @@ def _job(engine: Engine, source: Source, dataset: str, order: Order) -> Job:
 
     keeper = Keeper(engine.db, source.id, dataset, engine.writers, stored)
     asked = engine.asked.setdefault((source.id, dataset), {})
-    job = Job(engine, source, dataset, order, Line(engine.web, source), keeper, asked)
+    again = partial(_list_again, engine, source)
+    job = Job(engine, source, dataset, order, Line(engine.web, source), keeper, asked, again)
     return job
 
 
@@ -154,8 +157,20 @@ async def _list_first(engine: Engine, source: Source) -> None:
         told = await log.last_success(engine.db, source.id, "instruments")
         fresh = (told and now - told < STALE) or (tried and now - tried < AGAIN)
         if not fresh and source.feed("instruments"):
-            engine.listed[source.id] = now
-            await run(engine, source, "instruments", Order())
+            await _list(engine, source)
+
+
+async def _list_again(engine: Engine, source: Source) -> None:
+    """List what there is now, unless that was done in the last minutes."""
+    async with engine.listing[source.id]:
+        tried = engine.listed.get(source.id)
+        if tried is None or engine.web.now() - tried >= AGAIN:
+            await _list(engine, source)
+
+
+async def _list(engine: Engine, source: Source) -> None:
+    engine.listed[source.id] = engine.web.now()
+    await run(engine, source, "instruments", Order())
 
 
 def _outcome(job: Job) -> Pulled:

@@ -4,17 +4,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 from app.db import Database, driver, writing
 from app.ingest.errors import Malformed
 from app.ingest.spec import Bad
-from app.records import MetricValue, PerpHour, PerpMinute, Record
-from app.services import batch, log, metrics, store
+from app.records import Depth, MetricValue, PerpHour, PerpMinute, Record
+from app.services import batch, log, metrics, store, ticks
 from app.services.reference import SeriesRef
 
 BATCH = 5000
-UNKNOWN = ("unknown_instrument", "not among the perpetuals its exchange lists")
+UNKNOWN = ("unknown_instrument", "not among what its exchange lists")
 
 
 def _homeless(row: Record) -> Bad:
@@ -60,6 +61,7 @@ class _Kinds:
     hours: list[PerpHour] = field(default_factory=list[PerpHour])
     minutes: list[PerpMinute] = field(default_factory=list[PerpMinute])
     values: list[MetricValue] = field(default_factory=list[MetricValue])
+    books: list[Depth] = field(default_factory=list[Depth])
     others: list[Record] = field(default_factory=list[Record])
 
 
@@ -73,6 +75,8 @@ def _by_kind(records: Iterable[Record]) -> _Kinds:
                 found.minutes.append(record)
             case MetricValue():
                 found.values.append(record)
+            case Depth():
+                found.books.append(record)
             case _:
                 found.others.append(record)
     return found
@@ -85,8 +89,12 @@ async def put_records(
     places: Places,
     at_the_end: store.AtTheEnd | None = None,
 ) -> store.Written:
-    """Store records that have a place, table by table; `at_the_end` in the transaction of the last one."""
+    """Store records that have a place, table by table; `at_the_end` in the transaction of the last one.
+
+    Order books come first, since they are no facts that are told anew.
+    """
     of = _by_kind(records)
+    written = await _put_books(db, of.books, places)
     tables = batch.columns(of.others, places.series)[0].items()
     puts = [partial(store.put, db, fact, [table]) for fact, table in tables]
     if of.hours:
@@ -95,13 +103,17 @@ async def put_records(
         puts.append(partial(store.put, db, "perp_1m", [batch.minutes(of.minutes, places.series)]))
     if of.values:
         puts.append(partial(metrics.put_values, db, source, of.values, places.entities))
-    written = store.Written()
     for number, put in enumerate(puts, 1):
         written += await (put(at_the_end=at_the_end) if number == len(puts) else put())
     if not puts and at_the_end:
         async with writing(db) as connection:
             await at_the_end(await driver(connection), written)
     return written
+
+
+async def _put_books(db: Database, books: list[Depth], places: Places) -> store.Written:
+    new = await ticks.put(db, "depth", batch.depths(books, places.series, datetime.now(UTC)))
+    return store.Written(len(books), new)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.ingest.runner import Answer, Web, ask
 from app.ingest.spec import Bad, Feed, Json, Source, Window
-from app.records import Candle, Listed, PerpHour, Record
+from app.records import Candle, IndexPrice, Listed, PerpHour, Record
 
 SHORTEST = timedelta(seconds=1)
 MOST_PAGES = 1000
@@ -104,13 +104,24 @@ def _sorted(feed: Feed, window: Window, rows: list[Record | Bad | None], now: da
     """Rows by what becomes of them. A candle that still grows is left; it comes again when it is complete."""
     found = Fetched(bad=_bads(rows))
     for record in rows:
-        if record is None or isinstance(record, Bad) or (isinstance(record, Candle | PerpHour) and record.closes > now):
+        if record is None or isinstance(record, Bad) or _grows(feed, record, now):
             continue
         if _strays(feed, window, record):
             found.bad.append(Bad(record.symbol, "outside_window", f"{window.start} to {window.end} was asked for"))
         else:
             found.records.append(record)
     return found
+
+
+def _grows(feed: Feed, record: Record, now: datetime) -> bool:
+    """Whether a candle is not over; one of an index lasts a step of its feed."""
+    match record:
+        case Candle() | PerpHour():
+            return record.closes > now
+        case IndexPrice(open=float()):
+            return feed.step is not None and record.time + feed.step > now
+        case _:
+            return False
 
 
 def _strays(feed: Feed, window: Window, record: Record) -> bool:

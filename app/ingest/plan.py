@@ -16,6 +16,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MARGIN = timedelta(hours=1)
 LIVE_PAGES = 2
+CANDLES = frozenset({"candles_1m", "candles_1h", "volatility_index"})
+"""Datasets whose rows are of the step that begins with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +78,36 @@ def plan(
 ) -> list[Stretch]:
     """What to ask of the feeds of one dataset about these contracts: of all markets first, then live, then history."""
     market = [feed for feed in feeds if feed.scope == "market"]
-    single = next((feed for feed in feeds if feed.scope == "instrument"), None)
     polls = [stretch for feed in market if (stretch := _of_all(feed, held, contracts, wanted))]
-    if single is None or not single.history:
-        return polls
-    each = (_of_one(single, market, contract, held.get(contract.symbol), wanted) for contract in contracts)
+    each = (
+        _of_each(feed, [one for one in market if one.is_about(contract)], contract, held.get(contract.symbol), wanted)
+        for feed in feeds
+        if feed.scope == "instrument"
+        for contract in contracts
+        if feed.is_about(contract)
+    )
     return polls + sorted(chain.from_iterable(each), key=lambda stretch: not stretch.live)
+
+
+def ends(contract: Instrument, now: datetime) -> datetime:
+    """Until when there can be something of an instrument: now, or when it was gone or expired."""
+    return min(bound for bound in (now, contract.delisted_at, contract.expires_at) if bound)
+
+
+def _of_each(
+    feed: Feed, market: list[Feed], contract: Instrument, span: Span | None, wanted: Wanted
+) -> Iterator[Stretch]:
+    """What to ask of one contract: how it stands now, while it is there, or what it did."""
+    if feed.history:
+        yield from _of_one(feed, market, contract, span, wanted)
+    elif ends(contract, wanted.now) == wanted.now:
+        yield Stretch(feed, wanted.now, wanted.now, contract)
 
 
 def _of_one(
     feed: Feed, market: list[Feed], contract: Instrument, span: Span | None, wanted: Wanted
 ) -> Iterator[Stretch]:
-    earliest, now = _earliest(feed, contract, wanted.now), min(wanted.now, contract.delisted_at or wanted.now)
+    earliest, now = _earliest(feed, contract, wanted.now), ends(contract, wanted.now)
     since = max(earliest, _floor(wanted.since, min(feed.step or HOUR, HOUR)))
     if since >= now:
         return
@@ -119,7 +139,7 @@ def _of_all(feed: Feed, held: Mapping[str, Span], contracts: Collection[Instrume
     if not feed.history:
         return Stretch(feed, now, now)
     earliest = max(wanted.since, now - feed.keeps) if feed.keeps else wanted.since
-    spans = [(contract, held.get(contract.symbol)) for contract in contracts]
+    spans = [(contract, held.get(contract.symbol)) for contract in contracts if feed.is_about(contract)]
     starts = [earliest for _, span in spans if span is None] + [
         max(span.last, earliest)
         for contract, span in spans
@@ -153,7 +173,7 @@ def _is_due(feed: Feed, contract: Instrument, span: Span, now: datetime) -> bool
     step = _apart(feed, contract)
     if feed.dataset == "funding":
         return span.last + step <= now
-    return _floor(span.last, step) + (2 * step if feed.dataset.startswith("candles") else step) <= now
+    return _floor(span.last, step) + (2 * step if feed.dataset in CANDLES else step) <= now
 
 
 def _covers(market: Feed, single: Feed, contract: Instrument, span: Span, now: datetime) -> bool:

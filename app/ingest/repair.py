@@ -69,7 +69,7 @@ async def _of_source(engine: Engine, source: Source) -> None:
     try:
         if not await claims.due(engine.db, source.id):
             return
-        bench = _Bench(engine, source, *await places.of_contracts(engine.db, source.id))
+        bench = _Bench(engine, source, *await places.of_contracts(engine.db, source))
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(_work_off(bench))

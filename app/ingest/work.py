@@ -1,26 +1,34 @@
 """A job at work: what is held, what to ask, ask, keep.
 
-list_contracts                       contracts as their exchange lists them now
 pull_facts ── plan ── _work_off ── _stretch ── _asked ── pages.fetch
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.ingest import places
 from app.ingest.engine import Engine
 from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
-from app.ingest.keep import Keeper, Places
+from app.ingest.keep import Keeper
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
 from app.ingest.spec import Feed, Source, Window
-from app.records import FundingInterval, Instrument, Product, Record, SourceAsset
-from app.services import products, reference, source_assets, store, upkeep
+from app.records import Instrument, Record
+from app.services import upkeep
 from app.services.log import Counts
 
-FACTS = {"candles_1m": "perp_1m", "candles_1h": "perp_1h"}
+FACTS = {
+    "candles_1m": "perp_1m",
+    "candles_1h": "perp_1h",
+    "option_chain": "option_1m",
+    "volatility_index": "index_price",
+    "delivery_prices": "delivery_price",
+}
+"""The table that a dataset is kept in, where it bears another name."""
+EXPIRING = frozenset({"future", "option"})
 IN_FLIGHT = 8
 MOST_MISSES = 16
 
@@ -50,8 +58,9 @@ class Order:
 class Job:
     """One dataset of one source being pulled.
 
-    `later` holds the newest rows of instruments until what lies before them is stored. `misses` counts questions
-    without an answer in a row; too many, or an answer that asking is no use, and the job has `stopped`.
+    `list_again` brings the list of instruments up to now. `later` holds the newest rows of instruments until what lies
+    before them is stored. `misses` counts questions without an answer in a row; too many, or an answer that asking is
+    no use, and the job has `stopped`.
     """
 
     engine: Engine
@@ -61,6 +70,7 @@ class Job:
     line: Line
     keeper: Keeper
     asked: dict[str, Span]
+    list_again: Callable[[], Awaitable[None]]
     number: int = 0
     known: Mapping[str, Instrument] = field(default_factory=dict[str, Instrument])
     later: dict[str, list[Record]] = field(default_factory=dict[str, list[Record]])
@@ -81,58 +91,24 @@ class Job:
         """The ways its dataset can be asked for."""
         return [feed for feed in self.source.feeds if feed.dataset == self.dataset]
 
+    @property
+    def fact(self) -> str:
+        """The table its rows are kept in."""
+        return FACTS.get(self.dataset, self.dataset)
+
     def tell(self) -> None:
         """Tell whoever wants to know how far it has come."""
         if self.order.progress:
             self.order.progress(Progress(self.source.id, self.dataset, self.done, self.planned, self.counts))
 
 
-async def list_contracts(job: Job) -> None:
-    """Contracts as their exchange lists them, then what it tells of them apart. Who is not listed any more is gone."""
-    db, source, feeds = job.engine.db, job.source.id, job.feeds()
-    job.planned = len(feeds)
-    for feed in feeds:
-        job.known = await reference.instruments(db, source)
-        now = job.engine.web.now()
-        found = await asked(job, feed, Window(now, now, instruments=job.known))
-        if found is not None:
-            told = [row for row in found.records if isinstance(row, Instrument | FundingInterval)]
-            sold = [row for row in found.records if isinstance(row, Product)]
-            new = await reference.put_instruments(db, source, told)
-            new += await _put_products(job, sold) if sold else 0
-            job.keeper.tally.received += len(told) + len(sold)
-            job.keeper.tally.written += store.Written(len(told) + len(sold), new)
-            await _retire_missing(job, found)
-        job.done += 1
-        job.tell()
-
-
-async def _put_products(job: Job, sold: Collection[Product]) -> int:
-    """What an aggregator lists, and its names of coins: those of no entity we know are among the unmapped."""
-    coins = sorted({product.coin for product in sold})
-    listed = [SourceAsset("coin", coin, coin, coin) for coin in coins]
-    await source_assets.put_source_assets(job.engine.db, job.source.id, listed)
-    return await products.put_products(job.engine.db, job.source.id, list(sold))
-
-
-async def _retire_missing(job: Job, found: Fetched) -> None:
-    """Who is listed again comes back with the next list, so that a list cut short does not do harm for long."""
-    listed = {row.symbol for row in found.records if isinstance(row, Instrument)}
-    unread = {row.symbol for row in found.bad}
-    if listed and None not in unread:
-        gone = [one.symbol for one in job.known.values() if one.active and one.symbol not in listed | unread]
-        await upkeep.retire(job.engine.db, job.source.id, gone)
-
-
 async def pull_facts(job: Job) -> None:
     """Everything that is due of a dataset: of all markets first, then instrument by instrument, history last."""
-    db, source = job.engine.db, job.source.id
-    job.known = await reference.instruments(db, source)
+    await _know(job)
     if not job.known:
         job.troubles["no instruments are known yet"] += 1
         return
-    job.keeper.places = Places(await reference.series_of(db, source, source))
-    history = job.engine.history_of(FACTS.get(job.dataset, job.dataset))
+    history = job.engine.history_of(job.fact)
     wanted = Wanted(job.engine.web.now(), history, job.order.days)
     contracts = [one for one in job.known.values() if one.symbol in job.keeper.places.series and _is_wanted(job, one)]
     stretches = plan(job.feeds(), await _held(job, wanted), contracts, wanted)
@@ -145,6 +121,13 @@ async def pull_facts(job: Job) -> None:
         job.tell()
 
 
+async def _know(job: Job) -> None:
+    """Which instruments there are, and where what is told of them goes."""
+    expired = job.order.symbols is not None
+    found = await places.of_contracts(job.engine.db, job.source, job.dataset, expired=expired)
+    job.known, job.keeper.places = found
+
+
 def _is_wanted(job: Job, contract: Instrument) -> bool:
     if job.order.symbols is None:
         return contract.active
@@ -153,10 +136,12 @@ def _is_wanted(job: Job, contract: Instrument) -> bool:
 
 async def _held(job: Job, wanted: Wanted) -> dict[str, Span]:
     """What is stored of each instrument, or was asked for and answered: there may be nothing."""
-    db, source, fact = job.engine.db, job.source.id, FACTS.get(job.dataset, job.dataset)
+    if not any(feed.history for feed in job.feeds()):
+        return {}
+    db, source, kinds = job.engine.db, job.source.id, job.source.kinds(job.dataset)
     single = job.source.feed(job.dataset, "instrument")
-    last = await upkeep.last_times(db, source, fact)
-    first = await upkeep.first_times(db, source, fact, wanted.since) if single else {}
+    last = await upkeep.last_times(db, source, job.fact, kinds, wanted.since)
+    first = await upkeep.first_times(db, source, job.fact, kinds, wanted.since) if single else {}
     held = {symbol: Span(min(first.get(symbol, time), time), time) for symbol, time in last.items()}
     for symbol, span in job.asked.items():
         overlap = page(single, job.known.get(symbol)) if single else None
@@ -186,10 +171,19 @@ async def _stretch(job: Job, stretch: Stretch) -> None:
         found = None if job.stopped or late else await asked(job, stretch.feed, window, live=stretch.live)
         if found is None:
             return
+        await _know_newcomers(job, found)
         await job.keeper.keep(_of_its_time(job, stretch, found))
         _remember(job, stretch, window)
     if stretch.instrument and not stretch.newest_first:
         await job.keeper.keep(job.later.pop(stretch.instrument.symbol, []))
+
+
+async def _know_newcomers(job: Job, found: Fetched) -> None:
+    """Where contracts expire others come, between two lists: those that are told of are listed before that is kept."""
+    if EXPIRING.isdisjoint(job.source.kinds(job.dataset)) or all(map(job.keeper.places.know, found.records)):
+        return
+    await job.list_again()
+    await _know(job)
 
 
 def _of_its_time(job: Job, stretch: Stretch, found: Fetched) -> list[Record]:

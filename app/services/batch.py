@@ -12,6 +12,7 @@ import pyarrow as pa
 from app.records import (
     Candle,
     DeliveryPrice,
+    Depth,
     FundingRate,
     Greeks,
     IndexPrice,
@@ -178,6 +179,18 @@ def _in_coins(column: str, value: float | None, multiplier: float) -> float | No
     if column in PRICES:
         return value / multiplier
     return value * multiplier if "_base" in column else value
+
+
+def depths(records: Sequence[Depth], series: Mapping[str, SeriesRef], known_at: datetime) -> list[tuple[object, ...]]:
+    """Order books as rows of `depth`, prices and amounts as they are told. Raises KeyError for one without a series."""
+    return [
+        (
+            *(series[one.symbol].id, one.time, one.change_id),
+            *([level[n] for level in side] for side in (one.bids, one.asks) for n in (0, 1)),
+            known_at,
+        )
+        for one in records
+    ]
 
 
 def scaled(quantity: float | None, multiplier: float) -> float | None:

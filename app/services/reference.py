@@ -149,10 +149,13 @@ async def _date_sides(connection: AsyncConnection, exchange: int, source: str, l
 
 
 async def instruments(
-    db: Database, exchange: str, kinds: Collection[Kind] = ("perp", "future")
+    db: Database, exchange: str, kinds: Collection[Kind] = ("perp", "future"), *, expired: bool = True
 ) -> dict[str, Instrument]:
-    """The contracts known of an exchange, by native symbol, those with the most open interest first."""
-    rows = await db.reads.fetch(sql("reference", "instruments_of"), exchange, list(kinds))
+    """The contracts known of an exchange, by native symbol, those with the most open interest first.
+
+    Those that have expired and are not listed any more are left out unless they are wanted.
+    """
+    rows = await db.reads.fetch(sql("reference", "instruments_of"), exchange, list(kinds), expired)
     return {row["symbol"]: Instrument(**dict(row)) for row in rows}
 
 
@@ -168,16 +171,16 @@ async def symbols_of(db: Database, exchange: str, entities: Collection[int]) -> 
 
 
 async def series_of(
-    db: Database, source: str, exchange: str, kinds: Collection[Kind] = ("perp",)
+    db: Database, source: str, exchange: str, kinds: Collection[Kind] = ("perp",), *, expired: bool = True
 ) -> dict[str, SeriesRef]:
     """The series of every instrument of these kinds of an exchange as told by a source, by native symbol.
 
-    They are made where they are missing.
+    They are made where they are missing. `expired`: also of those that have expired and are not listed any more.
     """
     async with writing(db) as connection:
         teller = await source_id(connection, source)
         preference = EXCHANGE_ITSELF if source == exchange else AGGREGATOR
-        asked = {"source": teller, "exchange": exchange, "kinds": list(kinds)}
+        asked = {"source": teller, "exchange": exchange, "kinds": list(kinds), "expired": expired}
         await connection.execute(text(sql("reference", "make_series")), {**asked, "preference": preference})
         found = await connection.execute(text(sql("reference", "series_of")), asked)
         return {symbol: SeriesRef(key, multiplier, kind) for symbol, key, multiplier, kind in found}

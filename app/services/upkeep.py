@@ -4,51 +4,73 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Literal
 
 import asyncpg
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.db import SESSION, Database, writing
 from app.locks import LEAD_LOCK
 from app.models import Exchange, Instrument
+from app.records import Kind
 from app.services.latest import LATEST
+from app.services.store import SCHEMAS
 
 
-async def last_times(db: Database, source: str, fact: str) -> dict[str, datetime]:
-    """The newest stored time of each instrument the source tells of, by native symbol."""
+async def last_times(
+    db: Database, source: str, fact: str, kinds: Collection[Kind], since: datetime
+) -> dict[str, datetime]:
+    """The newest stored time of each instrument of these kinds that the source tells of, by native symbol.
+
+    Of facts of which `latest` does not keep the newest: only if that is not before `since`.
+    """
+    if fact not in LATEST:
+        return await _edges(db, source, fact, kinds, since, "desc")
     rows = await db.reads.fetch(
         f"""select i.symbol, l.{LATEST[fact].time} as ts
         from latest l join series s on s.id = l.series_id join source o on o.id = s.source_id
         join instrument i on i.id = s.instrument_id
-        where o.slug = $1 and l.{LATEST[fact].time} is not null""",  # noqa: S608 - one of our own columns
+        where o.slug = $1 and i.kind = any($2::text[]) and l.{LATEST[fact].time} is not null""",  # noqa: S608 - one of our own columns
         source,
+        list(kinds),
     )
     return {row["symbol"]: row["ts"] for row in rows}
 
 
-async def first_times(db: Database, source: str, fact: str, since: datetime) -> dict[str, datetime]:
-    """The first stored time at or after `since` of each instrument the source tells of, by native symbol."""
-    if fact not in LATEST:
+async def first_times(
+    db: Database, source: str, fact: str, kinds: Collection[Kind], since: datetime
+) -> dict[str, datetime]:
+    """The first stored time at or after `since` of each of these instruments, by native symbol."""
+    return await _edges(db, source, fact, kinds, since, "asc")
+
+
+async def _edges(
+    db: Database, source: str, fact: str, kinds: Collection[Kind], since: datetime, order: Literal["asc", "desc"]
+) -> dict[str, datetime]:
+    """The first or last stored time at or after `since` of each instrument that may have one. Raises KeyError."""
+    if fact not in SCHEMAS:
         raise KeyError(fact)
     rows = await db.reads.fetch(
         f"""select i.symbol, f.ts
         from series s join source o on o.id = s.source_id join instrument i on i.id = s.instrument_id,
-        lateral (select ts from {fact} where series_id = s.id and ts >= $2 order by ts limit 1) f
-        where o.slug = $1""",  # noqa: S608 - one of our own tables
+        lateral (select ts from {fact} where series_id = s.id and ts >= $3 order by ts {order} limit 1) f
+        where o.slug = $1 and i.kind = any($2::text[])""",  # noqa: S608 - one of our own tables
         source,
+        list(kinds),
         since,
     )
     return {row["symbol"]: row["ts"] for row in rows}
 
 
 async def retire(db: Database, exchange: str, symbols: Collection[str]) -> None:
-    """Contracts that their exchange does not list any more are not active. Since when, it does not say."""
+    """Contracts that their exchange does not list any more are not active. Since when, only their expiry says."""
     if not symbols:
         return
     its_own = select(Exchange.id).where(Exchange.slug == exchange).scalar_subquery()
     gone = update(Instrument).where(Instrument.exchange_id == its_own, Instrument.symbol.in_(symbols))
+    since = func.coalesce(Instrument.delisted_at, Instrument.expires_at)
     async with writing(db) as connection:
-        await connection.execute(gone.values(active=False))
+        await connection.execute(gone.values(active=False, delisted_at=since))
 
 
 @asynccontextmanager

@@ -186,3 +186,45 @@ def test_what_was_asked_for_in_vain_is_not_asked_again_but_for_the_newest() -> N
     assert widened(Span(at(300), at(200)), asked, 10 * HOUR) == Span(at(700), at(10))
     assert widened(Span(at(300), at(1)), asked, 10 * HOUR) == Span(at(700), at(1))
     assert widened(None, asked, 9000 * HOUR) == Span(at(700), at(700))
+
+
+FUTURE = replace(BTC, symbol="BTC-27MAR26", kind="future", expires_at=NOW + 17 * DAY)
+OPTION = replace(FUTURE, symbol="BTC-27MAR26-80000-C", kind="option", strike=80_000.0, option_type="call")
+DATED = replace(CANDLES, kinds=("perp", "future"))
+BOOKS = feed("depth", kinds=("perp", "future"))
+
+
+def symbols(stretches: Sequence[Stretch]) -> set[str]:
+    return {one.instrument.symbol for one in stretches if one.instrument}
+
+
+def test_instruments_of_other_kinds_are_not_asked_for() -> None:
+    contracts = (BTC, FUTURE, OPTION)
+    assert symbols(planned([CANDLES], {}, contracts)) == {"BTCUSDT"}
+    assert symbols(planned([DATED], {}, contracts)) == {"BTCUSDT", "BTC-27MAR26"}
+    narrow = replace(DATED, tells_of=lambda one: one.symbol != "BTCUSDT")
+    assert symbols(planned([narrow], {}, contracts)) == {"BTC-27MAR26"}
+
+
+def test_how_each_instrument_stands_is_asked_of_those_that_have_not_expired() -> None:
+    gone = replace(FUTURE, symbol="BTC-6MAR26", expires_at=NOW - 4 * DAY)
+    found = planned([BOOKS], {}, (BTC, FUTURE, OPTION, gone))
+    assert symbols(found) == {"BTCUSDT", "BTC-27MAR26"}
+    assert {(one.start, one.end, one.live) for one in found} == {(NOW, NOW, True)}
+
+
+def test_a_contract_is_asked_about_up_to_its_expiry_and_no_further() -> None:
+    expired = replace(FUTURE, expires_at=at(4))
+    first, *_ = planned([DATED], {FUTURE.symbol: Span(at(30), at(5))}, (expired,))
+    assert (first.start, first.end) == (at(5), at(4))
+    whole = Span(NOW - 30 * DAY, at(4) - MINUTE)
+    assert planned([DATED], {FUTURE.symbol: whole}, (expired,)) == []
+    assert all(one.end <= at(4) for one in planned([DATED], {}, (expired,)))
+
+
+def test_the_newest_minute_of_an_index_is_due_when_it_is_over() -> None:
+    index = replace(BTC, symbol="BTC-DVOL", kind="index")
+    volatility = feed("volatility_index", step=MINUTE, limit=1000, history=True, kinds=("index",))
+    held = Span(NOW - 31 * DAY, NOW.replace(second=0) - MINUTE)
+    assert planned([volatility], {"BTC-DVOL": held}, (index,)) == []
+    assert len(planned([volatility], {"BTC-DVOL": replace(held, last=held.last - MINUTE)}, (index,))) == 1

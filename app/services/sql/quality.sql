@@ -9,10 +9,15 @@ where x.slug = $1 and lower(i.symbol) = lower($2)
 
 -- name: freshness
 -- One row a source and dataset: how old its newest fact is at $1, and whether that is late for what the schedule expects.
--- What only collectors tell is looked for in the last two days.
+-- What only collectors tell, and what is told of options, is looked for in the last two days.
 with expected as (
   select source, dataset, min(every_s) as every_s
   from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s) group by source, dataset
+), living as materialized (
+  select o.slug as source, s.id, i.kind, i.symbol
+  from source o join series s on s.source_id = o.id join instrument i on i.id = s.instrument_id
+  where i.active and o.slug in (select source from expected where dataset in ('option_chain', 'greeks', 'depth',
+    'index_price', 'volatility_index', 'delivery_prices'))
 ), told as (
   select o.slug as source, v.dataset, max(v.ts) as newest, count(*) as series
   from latest l
@@ -52,6 +57,44 @@ with expected as (
     where l.series_id = s.id and l.ts > $1::timestamptz - interval '2 days' and l.ts <= $1 order by l.ts desc limit 1
   ) n
   where e.dataset = 'liquidations' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'option'
+  cross join lateral (
+    select ts from option_1m
+    where series_id = l.id and underlying_price is not null and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset = 'option_chain' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'option'
+  cross join lateral (
+    select ts from greeks
+    where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset = 'greeks' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind in ('perp', 'future')
+  cross join lateral (
+    select ts from depth
+    where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset = 'depth' group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'index'
+    and (l.symbol like '%-DVOL') = (e.dataset = 'volatility_index')
+  cross join lateral (
+    select ts from index_price
+    where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1
+  ) n
+  where e.dataset in ('index_price', 'volatility_index') group by e.source, e.dataset
+  union all
+  select e.source, e.dataset, max(n.ts), count(*)
+  from expected e join living l on l.source = e.source and l.kind = 'index'
+  cross join lateral (select ts from delivery_price where series_id = l.id order by ts desc limit 1) n
+  where e.dataset = 'delivery_prices' group by e.source, e.dataset
 ), pulled as (
   select source, dataset, max(finished_at) filter (where status in ('succeeded', 'partial')) as pulled_at
   from pull group by source, dataset
@@ -61,7 +104,8 @@ with expected as (
 ), joined as (
   select source, dataset, t.newest, coalesce(t.series, 0) as series, e.every_s as asked_every_s, p.pulled_at,
     greatest(e.every_s, case dataset when 'funding' then coalesce(h.longest, 8) * 3600 when 'candles_1h' then 7200
-      when 'perp_1h' then 7200 when 'fundamentals' then 86400 when 'candles_1m' then 120 when 'taker_volume' then 120 end) as expected_every_s,
+      when 'perp_1h' then 7200 when 'fundamentals' then 86400 when 'candles_1m' then 120 when 'taker_volume' then 120
+      when 'delivery_prices' then 86400 when 'volatility_index' then 120 end) as expected_every_s,
     extract(epoch from $1::timestamptz - case when dataset = 'instruments' then p.pulled_at else t.newest end)::float8
       as age_s
   from told t full join expected e using (source, dataset) left join pulled p using (source, dataset)

@@ -1,6 +1,6 @@
 -- name: instruments_of
 -- One row an instrument of these kinds ($2) that an exchange ($1) lists itself, as a record, those with the most open
--- interest first.
+-- interest first. $3: also those that have expired and are not listed any more.
 -- What only others tell of has no margin; the exchange is not asked for it.
 select i.symbol, coalesce(i.base, '') as base, coalesce(i.quote, '') as quote, i.kind,
   coalesce(i.margin, 'stable') as margin, coalesce(i.contract_size, 1) as contract_size, i.multiplier,
@@ -14,14 +14,17 @@ left join lateral (
   select max(l.oi_usd) as oi_usd from series s join latest l on l.series_id = s.id where s.instrument_id = i.id
 ) o on true
 where e.slug = $1 and i.kind = any($2::text[]) and i.margin is not null
+  and ($3::boolean or i.active or i.expires_at is null)
 order by o.oi_usd desc nulls last, i.symbol
 
 -- name: make_series
--- A series for each instrument of these kinds of an exchange as told by one source.
+-- A series for each instrument of these kinds of an exchange as told by one source. Of those that have expired and are
+-- not listed any more only if they are wanted.
 insert into series (instrument_id, source_id, preference)
 select i.id, :source, :preference
 from instrument i join exchange e on e.id = i.exchange_id
 where e.slug = :exchange and i.kind = any(cast(:kinds as text[]))
+  and (:expired or i.active or i.expires_at is null)
   and not exists (select from series s where s.instrument_id = i.id and s.source_id = :source)
 on conflict do nothing
 
@@ -30,6 +33,7 @@ on conflict do nothing
 select i.symbol, s.id, i.multiplier, i.kind
 from series s join instrument i on i.id = s.instrument_id join exchange e on e.id = i.exchange_id
 where s.source_id = :source and e.slug = :exchange and i.kind = any(cast(:kinds as text[]))
+  and (:expired or i.active or i.expires_at is null)
 
 -- name: dated_sides
 -- A fact for how many sides of open interest an exchange told since when, and before, where its documents date that. All
@@ -46,7 +50,7 @@ on conflict do nothing
 
 -- name: dated_facts
 -- A fact for every property of an exchange's instruments that is not what was last noted of it. What :symbols are
--- called upstream, :upstream_ids, is a fact alone.
+-- called upstream, :upstream_ids, is a fact alone. Who has expired and is not listed any more changes no more.
 insert into instrument_fact (instrument_id, fact, valid_from, value, source)
 select i.id, f.fact, clock_timestamp(), f.value, :source
 from instrument i
@@ -56,7 +60,8 @@ cross join lateral (values
   ('multiplier', i.multiplier::text), ('margin', i.margin), ('oi_sides', i.oi_sides::text),
   ('tick_size', i.tick_size::text), ('upstream_id', u.id)
 ) as f(fact, value)
-where i.exchange_id = :exchange and f.value is not null and f.value is distinct from (
+where i.exchange_id = :exchange and (i.active or i.expires_at is null)
+  and f.value is not null and f.value is distinct from (
   select p.value from instrument_fact_known(null) p
   where p.instrument_id = i.id and p.fact = f.fact order by p.valid_from desc limit 1)
 

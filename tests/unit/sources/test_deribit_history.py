@@ -122,7 +122,7 @@ async def test_pages_of_the_volatility_index_go_backwards() -> None:
     [feed] = feeds(SOURCE, "volatility_index")
     [found] = await fetched(feed, volatility, Window(NOON - 50 * HOUR, NOON + MINUTE / 2, DVOL))
     times = sorted(record.time for record in found.records)  # type: ignore[union-attr]
-    assert times == [NOON - 50 * HOUR + n * MINUTE for n in range(3000)]  # the minute that still grows is left
+    assert times == [NOON - 50 * HOUR + n * MINUTE for n in range(3001)]
     assert found.bad == []
 
 

@@ -80,10 +80,9 @@ volatility_bars = spec.each(VolatilityBar, _volatility, attrgetter("result.data"
 
 
 def volatilities(answer: Answer[Volatility], window: Window) -> Iterator[Record | Bad | None]:
-    """Minutes that are over: the last one may not be. A page may reach back past the window."""
+    """Minutes of the window: a page may reach back past it."""
     for item in volatility_bars(answer, window):
-        over = not isinstance(item, IndexPrice) or window.start <= item.time <= window.end - MINUTE
-        yield item if over else None
+        yield item if not isinstance(item, IndexPrice) or window.holds(item.time) else None
 
 
 def is_volatility_index(one: Instrument) -> bool:
