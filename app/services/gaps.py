@@ -21,7 +21,17 @@ from app.services.queries import Query, sql
 GAPS_A_LOOK, GAPS_A_NOTE = 500, 5000
 REPAIRED_KEPT = timedelta(days=30)
 
-Dataset = Literal["candles_1m", "open_interest", "predicted_funding", "long_short", "taker_volume", "liquidations"]
+Dataset = Literal[
+    "candles_1m",
+    "open_interest",
+    "predicted_funding",
+    "long_short",
+    "taker_volume",
+    "liquidations",
+    "quotes",
+    "trades",
+    "book",
+]
 Reason = Literal["outage", "upstream_keeps_no_more", "not_listed", "not_fetched_yet"]
 State = Literal["open", "repairing", "repaired", "unfillable"]
 

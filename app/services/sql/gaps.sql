@@ -86,7 +86,8 @@ from whole w where g.id = w.id
 -- Gaps of what retention removed are none; one that reaches beyond that begins there.
 with bound as (
   select g.id, g.last, r.removed_before from gap g
-  join retention r on r.fact = case g.dataset when 'liquidations' then 'liquidation' else 'perp_1m' end
+  join retention r on r.fact = case g.dataset when 'liquidations' then 'liquidation' when 'quotes' then 'option_tick'
+    when 'trades' then 'option_trade' when 'book' then 'depth' else 'perp_1m' end
   where g.first < r.removed_before
 ), gone as (
   delete from gap g using bound b where g.id = b.id and b.last <= b.removed_before
