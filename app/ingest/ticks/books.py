@@ -14,6 +14,7 @@ class Became(Enum):
 
     WHOLE = "whole"  # it is known now, and was not before
     CHANGED = "changed"
+    JUMPED = "jumped"  # all of it is told again, and something before that was missed
     TOLD = "told already"
     BROKEN = "broken"  # something before it is missing
     IGNORED = "ignored"  # of a book that is not known
@@ -51,7 +52,8 @@ class Book:
         return change.change_id <= self.change_id and change.time <= self.time
 
     def _replace(self, change: BookChange) -> Became:
-        became = Became.CHANGED if self.whole else Became.WHOLE
+        follows = self.change_id in (change.change_id, change.previous_id)
+        became = Became.WHOLE if not self.whole else Became.CHANGED if follows else Became.JUMPED
         self.bids.clear()
         self.asks.clear()
         self._apply(change)
@@ -101,9 +103,9 @@ class Books:
         book = self._books.setdefault(change.symbol, Book(change.symbol))
         last = book.time
         became = book.take(change)
-        if became is Became.BROKEN:
+        if became in (Became.BROKEN, Became.JUMPED):
             self._since.setdefault(change.symbol, last or change.time)
-        if became is Became.WHOLE and change.symbol in self._since:
+        if became in (Became.WHOLE, Became.JUMPED) and change.symbol in self._since:
             since = self._since.pop(change.symbol)
             return Unknown(change.symbol, since, max(since, change.time))
         return became

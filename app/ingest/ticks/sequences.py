@@ -9,13 +9,13 @@ from datetime import datetime
 class Hole:
     """Trades `first` to `last` of an instrument that did not come, though those around them did.
 
-    They were between `since` and `until`; `since` is None where nobody knows when the one before them was.
+    They were between `since` and `until`.
     """
 
     symbol: str
     first: int
     last: int
-    since: datetime | None
+    since: datetime
     until: datetime
 
     def without(self, seq: int) -> "Iterable[Hole]":
@@ -27,10 +27,12 @@ class Hole:
 
 @dataclass(slots=True)
 class _Numbers:
-    """The numbers of one instrument: the highest there is, when that was, and what is missing below it."""
+    """The numbers of one instrument: the lowest and highest there are, when these were, and what is missing between."""
 
+    oldest: int
+    since: datetime
     newest: int
-    time: datetime | None
+    until: datetime
     holes: list[Hole] = field(default_factory=list[Hole])
 
 
@@ -41,34 +43,40 @@ class Sequences:
     _of: dict[str, _Numbers] = field(default_factory=dict[str, _Numbers])
 
     def begin(self, newest: Mapping[str, tuple[int, datetime]]) -> None:
-        """These are stored: each instrument's highest number, and when that was."""
+        """These are there: each instrument's highest number, and when that was; of a new one 0."""
         for symbol, (seq, time) in newest.items():
-            self._of.setdefault(symbol, _Numbers(seq, time))
+            self._of.setdefault(symbol, _Numbers(seq, time, seq, time))
 
     def miss(self, holes: Iterable[Hole]) -> None:
-        """These numbers are missing below those known."""
+        """These numbers are missing."""
         for hole in holes:
-            numbers = self._of.setdefault(hole.symbol, _Numbers(hole.last, hole.until))
+            numbers = self._of.setdefault(hole.symbol, _Numbers(hole.first, hole.since, hole.last, hole.until))
             if not any(one.first <= hole.last and hole.first <= one.last for one in numbers.holes):
                 numbers.holes.append(hole)
 
     def take(self, symbol: str, seq: int, time: datetime) -> bool:
-        """Whether a trade is a new one; what is left out before it is missing from now on."""
+        """Whether a trade is a new one; what is left out between it and the others is missing from now on."""
         numbers = self._of.get(symbol)
         if numbers is None:
-            self._of[symbol] = _Numbers(seq, time)
+            self._of[symbol] = _Numbers(seq, time, seq, time)
             return True
-        if seq <= numbers.newest:
-            return _filled(numbers, seq)
-        if seq > numbers.newest + 1:
-            numbers.holes.append(Hole(symbol, numbers.newest + 1, seq - 1, numbers.time, time))
-        numbers.newest, numbers.time = seq, time
-        return True
+        if _filled(numbers, seq):
+            return True
+        if seq > numbers.newest:
+            if seq > numbers.newest + 1:
+                numbers.holes.append(Hole(symbol, numbers.newest + 1, seq - 1, numbers.until, time))
+            numbers.newest, numbers.until = seq, time
+            return True
+        if seq < numbers.oldest:
+            if seq < numbers.oldest - 1:
+                numbers.holes.append(Hole(symbol, seq + 1, numbers.oldest - 1, time, numbers.since))
+            numbers.oldest, numbers.since = seq, time
+            return True
+        return False
 
-    def newest(self, symbol: str) -> int | None:
-        """The highest number that came."""
-        numbers = self._of.get(symbol)
-        return numbers and numbers.newest
+    def knows(self, symbol: str) -> bool:
+        """Whether any number of an instrument is known."""
+        return symbol in self._of
 
     def holes(self) -> list[Hole]:
         """All that is missing, by instrument."""
@@ -79,13 +87,12 @@ class Sequences:
         numbers = self._of.get(hole.symbol)
         return [one for one in numbers.holes if hole.first <= one.first and one.last <= hole.last] if numbers else []
 
-    def give_up(self, hole: Hole) -> list[Hole]:
-        """What is missing still of one is asked for no more; returns that."""
+    def give_up(self, hole: Hole) -> None:
+        """What is missing of one is asked for no more."""
         left = self.missing(hole)
         if left:
             numbers = self._of[hole.symbol]
             numbers.holes = [one for one in numbers.holes if one not in left]
-        return left
 
 
 def _filled(numbers: _Numbers, seq: int) -> bool:
@@ -95,3 +102,14 @@ def _filled(numbers: _Numbers, seq: int) -> bool:
             numbers.holes[at : at + 1] = hole.without(seq)
             return True
     return False
+
+
+def runs(symbol: str, trades: Iterable[tuple[int, datetime]]) -> list[Hole]:
+    """Numbers and times of trades that are lost, as few holes as they make."""
+    found: list[Hole] = []
+    for seq, time in sorted(trades):
+        if found and found[-1].last == seq - 1:
+            found[-1] = Hole(symbol, found[-1].first, seq, found[-1].since, time)
+        else:
+            found.append(Hole(symbol, seq, seq, time, time))
+    return found
