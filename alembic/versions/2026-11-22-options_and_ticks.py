@@ -121,6 +121,13 @@ def create_rollup() -> None:
         sa.PrimaryKeyConstraint("series_id", "ts", name=op.f("pk_option_tick_1h")),
     )
     op.create_index("ix_option_tick_1h_ts", "option_tick_1h", ["ts"])
+    op.create_table(
+        "option_tick_late",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("ts", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_option_tick_late")),
+    )
 
 
 def upgrade() -> None:
@@ -137,7 +144,7 @@ def downgrade() -> None:
     for fact in VERSIONED:
         op.execute(f"drop function {fact}_known(timestamptz)")
         op.execute(f"delete from revision where fact = '{fact}'")
-    for table in ("option_tick_1h", *VERSIONED, "depth", "option_trade", "option_tick"):
+    for table in ("option_tick_late", "option_tick_1h", *VERSIONED, "depth", "option_trade", "option_tick"):
         op.drop_table(table)
     for name in ("tick_size", "price_index", "option_type", "strike", "expires_at"):
         op.drop_column("instrument", name)

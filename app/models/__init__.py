@@ -26,6 +26,7 @@ from app.models.options import (
     OptionMinute,
     OptionTick,
     OptionTickHour,
+    OptionTickLate,
     OptionTrade,
 )
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
@@ -66,6 +67,7 @@ __all__ = [
     "OptionMinute",
     "OptionTick",
     "OptionTickHour",
+    "OptionTickLate",
     "OptionTrade",
     "PerpHour",
     "PerpMinute",

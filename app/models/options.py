@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, Float, Index, SmallInteger, text
+from sqlalchemy import BigInteger, DateTime, Float, Identity, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from app.models.base import Base, StoredAt
+from app.models.base import Base, Moment, StoredAt
 from app.models.facts import RANGE_BY_TIME, Fact
 
 
@@ -163,3 +163,13 @@ class OptionTickHour(Base):
     ask_low: Mapped[float | None] = mapped_column(Float(53))
     ask_close: Mapped[float | None] = mapped_column(Float(53))
     quotes: Mapped[int]
+
+
+class OptionTickLate(Base):
+    """An hour of which quotes came so late that it may have been rolled up without them; gone once it is anew."""
+
+    __tablename__ = "option_tick_late"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    series_id: Mapped[int]
+    ts: Mapped[Moment]

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from app.db import Database, Driver, driver, writing
 from app.locks import RETENTION_LOCK
-from app.services import archive, error_log, merge, partitions
+from app.services import archive, error_log, merge, partitions, ticks
 from app.services.partitions import Partition
 
 LOCK_TIMEOUT = "300ms"
@@ -126,7 +126,7 @@ async def _drop(copy: Driver, fact: str, due: Partition, archived: asyncpg.Recor
     for left in reversed(range(TRIES)):
         try:
             async with copy.transaction():
-                await merge.lock(copy, fact)
+                await _lock(copy, fact, due)
                 if archived is not None and await _rows(copy, fact, due) != archived:
                     raise Changed
                 await copy.execute(FORGET_REVISIONS, fact, due.end)
@@ -137,6 +137,14 @@ async def _drop(copy: Driver, fact: str, due: Partition, archived: asyncpg.Recor
             if not left:
                 raise
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _lock(copy: Driver, fact: str, due: Partition) -> None:
+    """Writers wait until its transaction ends: of ticks those alone who write to this partition."""
+    if fact in ticks.FACTS:
+        await ticks.close(copy, fact, due)
+    else:
+        await merge.lock(copy, fact)
 
 
 async def removed_before(db: Database, *facts: str) -> datetime | None:

@@ -1,0 +1,142 @@
+"""Ticks into their tables as they come: appended by COPY where none is there yet, else through a temporary table.
+
+put ── the locks of their days ── what retention removed is left out ── partitions ── COPY, or stage and insert
+
+Writers share the lock of a day: they do not wait for each other, only for who drops its partition (`close`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from operator import itemgetter
+
+import asyncpg
+
+from app.db import Database, Driver, driver, writing
+from app.locks import WRITE_LOCK
+from app.models import Base
+from app.services import partitions
+from app.services.partitions import Partition
+from app.services.queries import sql
+
+Row = tuple[object, ...]
+FACTS = ("option_tick", "option_trade", "depth")
+COLUMNS: Mapping[str, tuple[str, ...]] = {fact: tuple(Base.metadata.tables[fact].columns.keys()) for fact in FACTS}
+"""What a row of each fact says, in this order; `known_at`, the time of receipt, comes last."""
+KEYS = {"option_tick": itemgetter(0, 1), "option_trade": itemgetter(0, 1, 2), "depth": itemgetter(0, 1)}
+"""What a row is known by: series, time, and of a trade its number."""
+DAY = timedelta(days=1)
+LATE = timedelta(minutes=30)
+"""A quote stored so long after its time makes its hour due again; what comes earlier is in the next roll-up anyway."""
+STAGE = "tick_stage"
+SHARED = """
+select pg_advisory_xact_lock_shared($1, hashtext($2 || day)) from unnest($3::text[]) day order by day
+"""
+ALONE = "select pg_advisory_xact_lock($1, hashtext($2 || day)) from unnest($3::text[]) day order by day"
+MOMENT = """
+select clock_timestamp() as now, (select removed_before from retention where fact = $1) as removed_before
+"""
+INSERT = "insert into {fact} select * from {stage} order by series_id, ts on conflict do nothing"
+REPLACE = """
+insert into option_tick as q select * from {stage} order by series_id, ts
+on conflict (series_id, ts) do update
+set bid = excluded.bid, ask = excluded.ask, bid_amount = excluded.bid_amount, ask_amount = excluded.ask_amount,
+  known_at = excluded.known_at
+where q.known_at <= excluded.known_at and (q.bid, q.ask, q.bid_amount, q.ask_amount) is distinct from
+  (excluded.bid, excluded.ask, excluded.bid_amount, excluded.ask_amount)
+"""
+
+
+async def put(db: Database, fact: str, rows: Sequence[Row]) -> int:
+    """Store rows with the columns of `COLUMNS`. Returns how many are stored that were not there.
+
+    Of quotes of one series and millisecond the last stands, in one call and of what is stored; trades and depths that
+    are there stay. What is of a day that retention has removed is not stored. Raises whatever the database raises, and
+    then nothing is stored. Rows need their partitions' day alone: writers do not wait for each other.
+    """
+    if not rows:
+        return 0
+    async with writing(db) as connection:
+        copy = await driver(connection)
+        await _share(copy, fact, _days(rows))
+        now, removed_before = (await copy.fetch(MOMENT, fact))[0]
+        told = _once(fact, rows if removed_before is None else _kept(rows, removed_before))
+        if not told:
+            return 0
+        days = _days(told)
+        await partitions.provide(db, copy, fact, {*days, max(days) + DAY})
+        new = await _append(copy, fact, told)
+        if fact == "option_tick":
+            await _note_late(copy, told, now - LATE)
+    return new
+
+
+async def close(copy: Driver, fact: str, part: Partition) -> None:
+    """Have who writes rows of these days wait until this transaction ends, and wait for those who do."""
+    days = [part.start + n * DAY for n in range(-(-(part.end - part.start) // DAY))]
+    await copy.fetch(ALONE, WRITE_LOCK, fact, _words(days))
+
+
+async def newest_trades(db: Database, series: Collection[int]) -> Mapping[int, tuple[int, datetime]]:
+    """Number and time of the newest stored trade of each of these series that has any."""
+    found = await db.reads.fetch(sql("ticks", "newest_trades"), list(series))
+    return {row["series_id"]: (row["trade_seq"], row["ts"]) for row in found}
+
+
+async def missing_trades(
+    db: Database, series: Collection[int], since: datetime
+) -> list[tuple[int, int, int, datetime, datetime]]:
+    """Holes in the numbers of stored trades that end after `since`: series, first and last missing number, and the
+    times of the trades before and after."""
+    return [tuple(row) for row in await db.reads.fetch(sql("ticks", "missing_trades"), list(series), since)]
+
+
+async def _share(copy: Driver, fact: str, days: Iterable[datetime]) -> None:
+    await copy.fetch(SHARED, WRITE_LOCK, fact, _words(days))
+
+
+def _words(days: Iterable[datetime]) -> list[str]:
+    return [f" {day.astimezone(UTC):%Y-%m-%d}" for day in days]
+
+
+def _days(rows: Iterable[Row]) -> set[datetime]:
+    """The days (UTC) rows are of."""
+    days = {row[1].astimezone(UTC).date() for row in rows}  # type: ignore[attr-defined]
+    return {datetime.combine(day, time(), UTC) for day in days}
+
+
+def _kept(rows: Iterable[Row], removed_before: datetime) -> list[Row]:
+    return [row for row in rows if row[1] >= removed_before]  # type: ignore[operator]
+
+
+def _once(fact: str, rows: Sequence[Row]) -> list[Row]:
+    """One row of each key, in the order of keys: who writes the same rows at once does not wait crosswise."""
+    key = KEYS[fact]
+    told = {key(row): row for row in (rows if fact == "option_tick" else reversed(rows))}
+    return [told[which] for which in sorted(told)]  # type: ignore[type-var]
+
+
+async def _append(copy: Driver, fact: str, rows: Sequence[Row]) -> int:
+    """How many of the rows are new."""
+    try:
+        async with copy.transaction():
+            await copy.copy_records_to_table(fact, records=rows, columns=COLUMNS[fact])
+    except asyncpg.UniqueViolationError:
+        return await _merge(copy, fact, rows)
+    return len(rows)
+
+
+async def _merge(copy: Driver, fact: str, rows: Sequence[Row]) -> int:
+    await copy.execute(f"create temporary table {STAGE} (like {fact}) on commit drop")
+    await copy.copy_records_to_table(STAGE, records=rows, columns=COLUMNS[fact])
+    done = await copy.execute(INSERT.format(fact=fact, stage=STAGE))
+    if fact == "option_tick":
+        await copy.execute(REPLACE.format(stage=STAGE))
+    return int(done.split()[-1])
+
+
+async def _note_late(copy: Driver, rows: Iterable[Row], limit: datetime) -> None:
+    """Hours that may have been rolled up without these quotes are to be rolled up again."""
+    late = [(row[0], row[1].replace(minute=0, second=0, microsecond=0)) for row in rows if row[1] < limit]  # type: ignore
+    if late:
+        series, hours = zip(*sorted(set(late)), strict=True)
+        await copy.execute(sql("ticks", "note_late"), series, hours)
