@@ -54,4 +54,5 @@ class Saving:
             await self._put(fact, rows[middle:])
 
     def _lose(self, trades: list[Row]) -> None:
-        self.lost = [*self.lost, *trades][-self.buffer.most :]
+        if trades:
+            self.lost = [*self.lost, *trades][-self.buffer.most :]
