@@ -3,14 +3,26 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast, get_args
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from app.ingest.socket import Known
-from app.ingest.spec import Bad, Message, Said, Socket
+from app.ingest.spec import Answer, Bad, Message, Said, Socket
 from app.ingest.topics import key_of
-from app.records import Candle, Fact, Liquidation, OpenInterest, PredictedFunding, Record, Trade
+from app.records import (
+    BookChange,
+    Candle,
+    Fact,
+    Liquidation,
+    OpenInterest,
+    OptionTrade,
+    PredictedFunding,
+    Quote,
+    Record,
+    Tick,
+    Trade,
+)
 
 NOT_IN_SHAPE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 """What reading JSON of another shape than was expected raises: the frame is put aside, the connection stays."""
@@ -21,7 +33,15 @@ DATASETS: dict[type[Record], str] = {
     Liquidation: "liquidations",
     OpenInterest: "open_interest",
     PredictedFunding: "predicted_funding",
+    Quote: "quotes",
+    OptionTrade: "trades",
+    BookChange: "book",
 }
+TIMED = frozenset[type[Record]](get_args(Fact | Trade | Tick))
+"""Records that are of a time."""
+
+ANSWERS = (Said.DONE, Said.REFUSED)
+OF_TOPICS = (Said.DATA, *ANSWERS)
 
 State = Literal["connecting", "connected", "waiting", "closed"]
 
@@ -30,7 +50,7 @@ State = Literal["connecting", "connected", "waiting", "closed"]
 class Heard:
     """One frame: what it is, what it holds, and why it could not be read if it could not.
 
-    `about`: the key of the topic that is taken or refused, where it is one.
+    `about`: the key of the topic it is of, where it says so. `answer`: what it says of one frame of ours, by keys.
     """
 
     said: Said
@@ -38,11 +58,12 @@ class Heard:
     bad: list[Bad] = field(default_factory=list[Bad])
     unread: str | None = None
     about: str | None = None
+    answer: Answer | None = None
 
     @property
     def newest(self) -> datetime | None:
         """The newest time its rows are of."""
-        return max((_time(record) for record in self.records if isinstance(record, Fact | Trade)), default=None)
+        return max((_time(record) for record in self.records if type(record) in TIMED), default=None)
 
     @property
     def tells(self) -> Iterable[tuple[str, str]]:
@@ -50,8 +71,8 @@ class Heard:
         return ((DATASETS[type(record)], record.symbol) for record in self.records if type(record) in DATASETS)
 
 
-def _time(record: Fact | Trade) -> datetime:
-    return record.closes if isinstance(record, Candle) else record.time
+def _time(record: Record) -> datetime:
+    return record.closes if isinstance(record, Candle) else cast("Fact | Trade | Tick", record).time
 
 
 def hear(socket: Socket, message: Message, known: Known) -> Heard:
@@ -59,14 +80,33 @@ def hear(socket: Socket, message: Message, known: Known) -> Heard:
     try:
         said = socket.said(message)
         rows = list(socket.rows(message, known)) if said is Said.DATA else []
-        topic = socket.about(message) if said in (Said.DONE, Said.REFUSED) else None
+        topic = socket.about(message) if said in OF_TOPICS else None
+        answer = socket.answer(message) if said in ANSWERS else None
     except NOT_IN_SHAPE as error:
         return Heard(Said.NOTHING, unread=f"{type(error).__name__}: {error}")
     bad = [row for row in rows if isinstance(row, Bad)]
     if bad and all(isinstance(row, Bad) and row.code == "unreadable" for row in rows):
         return Heard(said, unread=f"none of {len(rows)} rows can be read: {bad[0].reason}")
     records = [row for row in rows if row is not None and not isinstance(row, Bad)]
-    return Heard(said, records, bad, about=None if topic is None else key_of(topic))
+    about = None if topic is None else key_of(topic)
+    return Heard(said, records, bad, about=about, answer=answer and _by_keys(answer))
+
+
+def _by_keys(answer: Answer) -> Answer:
+    return Answer(key_of(answer.first), {key_of(topic) for topic in answer.taken})
+
+
+def read_message(frame: str | bytes) -> Message:
+    """A frame as JSON, or as the text it is."""
+    try:
+        return from_json(frame)
+    except ValueError:
+        return frame if isinstance(frame, str) else frame.decode(errors="replace")
+
+
+def as_text(message: Message) -> str:
+    """A frame as it is sent."""
+    return message if isinstance(message, str) else to_json(message).decode()
 
 
 def as_body(message: Message) -> bytes:

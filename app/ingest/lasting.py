@@ -9,7 +9,7 @@ from typing import cast
 
 from app.db import DATABASE_ERRORS, Database
 from app.ingest.line import Clock
-from app.ingest.stream import back_off
+from app.ingest.waiting import back_off
 from app.services.error_log import note_error
 
 LONGEST_ANSWER = 600.0

@@ -172,7 +172,7 @@ def _text(body: bytes) -> tuple[Json, bool]:
 def key_of(source: Source) -> str | None:
     """The key of a source as the environment has it, or None. It is in no line of the log from then on."""
     key = (environment().get(source.key) or "").strip() if source.key else ""
-    keep_secret(key)
+    keep_secret(key, *key.split(":"))
     return key or None
 
 

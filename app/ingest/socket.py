@@ -25,6 +25,7 @@ class Said(Enum):
     REFUSED = "refused"  # a subscription is not
     ALIVE = "alive"  # an answer to our ping
     CLOSING = "closing"  # the upstream is about to close: connect anew
+    THROTTLED = "throttled"  # we ask too much, which ends the connection: another one after a while
     NOTHING = "nothing"  # of no interest
 
 
@@ -49,8 +50,23 @@ class Channel:
     topic: Callable[[Instrument | None], Json]
 
 
-def _of_its_frame(message: Message) -> Json | None:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which frame of ours an answer is to, by the topic it began with, and which of its topics are taken.
+
+    Those it does not name are not told of, without another word.
+    """
+
+    first: Json
+    taken: Collection[Json] = ()
+
+
+def _of_none(message: Message) -> None:
     return None
+
+
+def _without_a_word(key: str | None) -> Sequence[Message]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +78,13 @@ class Socket:
     more than `frames_a_second` of ours. `said` tells what a frame is, `rows` what one of `Said.DATA` holds: candles
     (only finished ones where `closes`; else each as it stands: finished when a later one comes or its minute is over),
     samples, `Trade`s, `Liquidation`s, `Bad`s or None. `ping` is sent where nothing came for `silence` (None: the
-    protocol's own pings do), and a connection silent for three times as long is dead. After `lasts` the upstream ends a
-    connection whatever happens. `about` tells which topic a `Said.DONE` or `Said.REFUSED` is about, where it is of one
-    (None: of all topics of the oldest frame not answered yet). `unsubscribe` makes a frame that gives topics up;
-    without it what is not wanted any more is told until the connection ends.
+    protocol's own pings do), and a connection silent for `dead_after` times as long is dead. After `lasts` the upstream
+    ends a connection whatever happens. `about` tells which topic a frame is of: of rows, where they say so themselves;
+    of a `Said.DONE` or `Said.REFUSED`, where it is of one. `answer` reads one that says which frame it is to, and what
+    of it is taken. Where neither tells, it is of all topics of the oldest frame not answered yet. `unsubscribe` makes a
+    frame that gives topics up; without it what is not wanted any more is told until the connection ends.
+    `hello` makes the frames that every connection begins with, of our key or None: they are in no log. `reply` is what
+    a frame without rows wants to be answered at once, however much else waits to be said, or None.
     """
 
     id: str
@@ -83,8 +102,12 @@ class Socket:
     frames_a_second: float = 4.0
     lasts: timedelta = timedelta(hours=23)
     closes: bool = True
-    about: Callable[[Message], Json | None] = _of_its_frame
+    about: Callable[[Message], Json | None] = _of_none
     unsubscribe: Callable[[Sequence[Json]], Message] | None = None
+    hello: Callable[[str | None], Sequence[Message]] = _without_a_word
+    reply: Callable[[Message], Message | None] = _of_none
+    answer: Callable[[Message], Answer | None] = _of_none
+    dead_after: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

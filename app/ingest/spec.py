@@ -17,6 +17,7 @@ from app.ingest.asking import get as get
 from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
+from app.ingest.socket import Answer as Answer
 from app.ingest.socket import Channel as Channel
 from app.ingest.socket import Known as Known
 from app.ingest.socket import Message as Message

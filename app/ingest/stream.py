@@ -6,31 +6,26 @@ keep_open ── Session ─┬─ _read    frames as they come → what they ho
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from pydantic_core import from_json, to_json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from app.ingest.heard import hear
+from app.ingest.heard import ANSWERS, Heard, as_text, hear, read_message
 from app.ingest.line import Line
 from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
 from app.ingest.topics import Subscriptions
+from app.ingest.waiting import back_off
 from app.settings import socket_url
 
-DEAD_AFTER = 3
-"""A connection that was silent for so many times its `silence` is dead."""
 NEW_MINUTE = timedelta(seconds=2)
 """Who said nothing so long into a minute is asked: only then is it known that the minute before was heard whole."""
 TICK = 0.5
 OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
-FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT = 1.0, 60.0, 300.0
-DOUBLINGS = 6
 LASTED = timedelta(minutes=1)
 """Who ended sooner is waited for longer each time."""
 RENEWED_BEFORE = timedelta(minutes=10)
@@ -41,10 +36,16 @@ LOST = (OSError, WebSocketException, ImportError)
 """What a connection may raise; the last, where the environment names a SOCKS proxy: we speak to none."""
 
 logger = logging.getLogger(__name__)
+frames = logging.getLogger(f"{__name__}.frames")
+frames.setLevel(logging.INFO)  # below, whole frames are logged, and our key in them
 
 
 class Over(Exception):
     """A connection is over: open it anew. The message says why."""
+
+
+class Throttled(Over):
+    """It is over because we ask too much."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +58,7 @@ class Session:
     pinged: datetime | None = None
     retiring: bool = False
     refused: bool = False
+    throttled: bool = False
     unwanted: list[Json] = field(default_factory=list[Json])
     subscriptions: Subscriptions = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -97,11 +99,18 @@ class Session:
         self.subscriptions.drop(gone)
         self.subscriptions.want(new)
 
+    def renew(self, keys: Collection[str]) -> None:
+        """Give these up, and subscribe for them again, those that are taken."""
+        taken = self.subscriptions.renew(keys & self.line.topics.keys())
+        if self.line.socket.unsubscribe:
+            self.unwanted += [self.line.topics[key].said for key in taken]
+
     async def _run(self) -> None:
         try:
             await self._talk()
         except* (*LOST, Over) as errors:
             why = errors.exceptions[0]
+            self.throttled = isinstance(why, Throttled)
             self.refused = isinstance(why, InvalidStatus) and 400 <= why.response.status_code < 500
             self.line.health.failed(str(why) if isinstance(why, Over) else f"{type(why).__name__}: {why}")
             logger.warning("%s: %s", self.line.id, self.line.health.error)
@@ -126,6 +135,7 @@ class Session:
             max_size=MAX_FRAME,
             max_queue=MAX_FRAMES,
             compression=None,
+            logger=frames,
             user_agent_header="perpstore",
             proxy=None if urlsplit(url).hostname in LOOPBACK else True,
         )
@@ -133,23 +143,39 @@ class Session:
     async def _read(self, there: ClientConnection) -> None:
         async for frame in there:
             self.last = self.line.clock.now()
-            self._take(read_message(frame))
+            message = read_message(frame)
+            if answer := self._take(message):
+                await there.send(as_text(answer))
         raise Over(f"closed by the upstream ({there.close_code} {there.close_reason})")
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> Message | None:
+        """Hear a frame; what is to be said to it at once. Raises Throttled."""
         heard = hear(self.line.socket, message, self.line.known)
-        match heard.said:
-            case Said.DONE:
-                self.line.took(self.subscriptions.done(heard.about))
-                self._changed.set()
-            case Said.REFUSED:
-                self._give_up(self.subscriptions.is_refused(heard.about, self.last))
-            case Said.CLOSING:
-                self._retire()
-            case _:
-                for key in self.line.told_by(heard) - self.subscriptions.up:
-                    self.line.took(self.subscriptions.told_of(key))
-        self.line.hear(message, heard, self.last)
+        told = self.line.told_by(heard) if heard.said is Said.DATA else set[str]()
+        for key in told - self.subscriptions.up:
+            self.line.took(self.subscriptions.told_of(key))
+        if heard.said in ANSWERS:
+            self._answered(heard)
+        self.line.hear(message, heard, told, self.last)
+        if heard.said is Said.CLOSING:
+            self._retire()
+        elif heard.said is Said.THROTTLED:
+            raise Throttled(f"the upstream says that we ask too much: {as_text(message)}")
+        return None if heard.said is Said.DATA else self.line.socket.reply(message)
+
+    def _answered(self, heard: Heard) -> None:
+        """What became of a subscription."""
+        subscriptions, answer = self.subscriptions, heard.answer
+        if heard.said is Said.REFUSED:
+            self._give_up(subscriptions.is_refused(heard.about, self.last, answer and answer.first))
+            return
+        if answer:
+            taken, given_up = subscriptions.answered(answer, self.last)
+            self._give_up(given_up)
+        else:
+            taken = subscriptions.done(heard.about)
+        self.line.took(taken)
+        self._changed.set()
 
     def _give_up(self, keys: set[str]) -> None:
         for key in keys:
@@ -162,18 +188,21 @@ class Session:
         self._changed.set()
 
     async def _speak(self, there: ClientConnection) -> None:
-        """All that we say, never faster than is allowed; raises Over when nobody is there."""
+        """All that we say first, never faster than is allowed; raises Over when nobody is there."""
         socket, clock = self.line.socket, self.line.clock
+        for said in socket.hello(self.line.key):
+            await there.send(as_text(said))
+            await clock.sleep(1 / socket.frames_a_second)
         while True:
             said = self._next(self._check(clock.now()))
             if said is not None:
-                await there.send(said if isinstance(said, str) else to_json(said).decode())
+                await there.send(as_text(said))
             await clock.sleep(TICK if said is None else 1 / socket.frames_a_second)
 
     def _check(self, now: datetime) -> datetime:
         """End what is dead, let go what is old, and ask again for what was not answered or is silent."""
         socket, silent = self.line.socket, now - self.last
-        if silent >= DEAD_AFTER * socket.silence:
+        if silent >= socket.dead_after * socket.silence:
             raise Over(f"silent for {silent.total_seconds():.0f} s")
         if self.opened and now - self.opened >= socket.lasts - min(RENEWED_BEFORE, socket.lasts / 10):
             self._retire()
@@ -202,14 +231,6 @@ class Session:
         return now - last >= self.line.socket.silence or last < floor(now) <= now - NEW_MINUTE
 
 
-def read_message(frame: str | bytes) -> Message:
-    """A frame as JSON, or as the text it is."""
-    try:
-        return from_json(frame)
-    except ValueError:
-        return frame if isinstance(frame, str) else frame.decode(errors="replace")
-
-
 async def keep_open(line: Line) -> None:
     """A connection for the topics of a line, for ever. Who is about to end is let go only when another one is there."""
     failures, old = 0, None
@@ -227,14 +248,7 @@ async def keep_open(line: Line) -> None:
                 continue
             lasted = session.opened is not None and session.last - session.opened >= LASTED
             failures = 0 if lasted else failures + 1
-            await line.clock.sleep(back_off(failures, session.refused))
+            await line.clock.sleep(back_off(failures, session.refused, session.throttled))
     finally:
         await asyncio.gather(*(session.stop() for session in [*line.sessions]))
         line.health.state = "closed"
-
-
-def back_off(failures: int, refused: bool) -> float:
-    """Seconds until the next try: at random up to a bound that doubles each time; long where we are not let in."""
-    if refused:
-        return random.uniform(REFUSED_WAIT / 2, REFUSED_WAIT)  # noqa: S311 - spreads callers, guards nothing
-    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, DOUBLINGS)))  # noqa: S311

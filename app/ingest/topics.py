@@ -1,12 +1,13 @@
 """What to subscribe for, on which connection, and what became of it. No I/O, no clock."""
 
 import json
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from app.ingest.spec import Json, Socket
+from app.ingest.spec import Answer, Json, Socket
 from app.records import Instrument
 
 PATIENCE = timedelta(seconds=10)
@@ -20,7 +21,13 @@ Tells = tuple[str, str | None]
 
 def key_of(topic: Json) -> str:
     """A topic as one word, whatever the order of its parts."""
-    return json.dumps(topic, sort_keys=True)
+    return _quoted(topic) if isinstance(topic, str) else json.dumps(topic, sort_keys=True)
+
+
+@lru_cache(2**14)
+def _quoted(topic: str) -> str:
+    """Said with every frame of many upstreams."""
+    return json.dumps(topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,15 @@ def shared_out(topics: Iterable[str], held: Sequence[Collection[str]], most: int
 
 @dataclass(slots=True)
 class _Frame:
-    """Topics in one frame of ours: `open` are to be taken or refused yet, `unanswered` those no answer was about."""
+    """Topics in one frame of ours: `open` are to be taken or refused yet, `unanswered` those no answer was about.
+
+    `first` is the one it began with.
+    """
 
     open: set[str]
     sent: datetime
     unanswered: set[str] = field(default_factory=set[str])
+    first: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +96,7 @@ class Subscriptions:
     _asked: list[_Frame] = field(default_factory=list[_Frame])
     _resting: list[_Frame] = field(default_factory=list[_Frame])
     _tries: Counter[str] = field(default_factory=Counter[str])
+    _renewed: set[str] = field(default_factory=set[str])
 
     @property
     def is_settled(self) -> bool:
@@ -102,11 +114,20 @@ class Subscriptions:
             self.up -= set(keys)
             self.want(keys)
 
+    def renew(self, keys: Collection[str]) -> set[str]:
+        """Ask anew for what was taken and is given up for it; which these are. Until that is answered, rows of these
+        are of the old subscription."""
+        taken = self.up & set(keys)
+        self._renewed |= taken
+        self.again(taken)
+        return taken
+
     def drop(self, keys: Collection[str]) -> None:
         """These are not wanted any more."""
         gone = set(keys)
         self.up -= gone
         self.refused -= gone
+        self._renewed -= gone
         left = (tuple(key for key in frame if key not in gone) for frame in self._waiting)
         self._waiting = deque(frame for frame in left if frame)
         for frame in (*self._asked, *self._resting):
@@ -118,28 +139,36 @@ class Subscriptions:
         if not self._waiting:
             return None
         frame = self._waiting.popleft()
-        self._asked.append(_Frame(set(frame), now, set(frame)))
+        self._asked.append(_Frame(set(frame), now, set(frame), frame[0]))
         return frame
 
     def done(self, about: str | None) -> set[str]:
         """A subscription is taken: which topics are. `about` None: all of the oldest frame."""
-        keys = self._answered(about)
-        self.up |= keys
-        for key in keys:
-            del self._tries[key]
-        return keys
+        return self._taken(self._answered(about))
+
+    def answered(self, answer: Answer, now: datetime) -> tuple[set[str], set[str]]:
+        """An answer to one frame that names the topics taken: which are, and which are given up for it.
+
+        The others of that frame are asked for once more after a rest, all at once: it is known which they are.
+        """
+        asked = self._answered_frame(answer.first)
+        taken = asked & set(answer.taken)
+        return self._taken(taken), self._rest(asked - taken, now)
 
     def told_of(self, key: str) -> set[str]:
         """Rows of a topic have come: then it is taken, whatever the answer was."""
-        if key in self.up:
+        if key in self.up or key in self._renewed:
             return set()
         self.drop([key])
         self.up.add(key)
         return {key}
 
-    def is_refused(self, about: str | None, now: datetime) -> set[str]:
-        """A subscription is refused: which topics are given up for it, others being asked for again."""
-        return self._again(self._answered(about), now)
+    def is_refused(self, about: str | None, now: datetime, first: str | None = None) -> set[str]:
+        """A subscription is refused: which topics are given up for it, others being asked for again.
+
+        `first`: of the frame that began with that topic.
+        """
+        return self._again(self._answered(about) if first is None else self._answered_frame(first), now)
 
     def overdue(self, now: datetime) -> set[str]:
         """What was not answered is asked for again, but for those given up, which are returned."""
@@ -162,19 +191,44 @@ class Subscriptions:
         self._asked = [frame for frame in self._asked if frame.unanswered]
         return found
 
+    def _answered_frame(self, first: str) -> set[str]:
+        """The open topics of the frame that began with that one, which waits for no answer any more."""
+        frame = next((frame for frame in self._asked if frame.first == first), None)
+        if frame is None:
+            return set()
+        self._asked.remove(frame)
+        return frame.open
+
+    def _taken(self, keys: set[str]) -> set[str]:
+        self.up |= keys
+        self._renewed -= keys
+        for key in keys:
+            del self._tries[key]
+        return keys
+
     def _again(self, keys: Collection[str], now: datetime) -> set[str]:
         ordered = sorted(keys)
-        if len(ordered) > 1:
-            middle = len(ordered) // 2
-            self._waiting += [tuple(ordered[:middle]), tuple(ordered[middle:])]
-            return set()
-        self._tries.update(ordered)
-        given_up = {key for key in ordered if self._tries[key] >= TRIES}
-        self._resting += [_Frame({key}, now) for key in ordered if key not in given_up]
+        if len(ordered) < 2:
+            return self._rest(keys, now)
+        middle = len(ordered) // 2
+        self._waiting += [tuple(ordered[:middle]), tuple(ordered[middle:])]
+        return set()
+
+    def _rest(self, keys: Collection[str], now: datetime) -> set[str]:
+        """Ask for these after a rest, in one frame. Those that were asked for often enough are given up: which."""
+        self._tries.update(keys)
+        given_up = {key for key in keys if self._tries[key] >= TRIES}
+        left = set(keys) - given_up
+        self._resting += [_Frame(left, now)] if left else []
         self.refused |= given_up
+        self._renewed -= given_up
         return given_up
 
 
-def by_told(topics: Mapping[str, Topic]) -> dict[Tells, str]:
-    """Which topic tells what."""
-    return {tells: key for key, topic in topics.items() for tells in topic.tells}
+def by_told(topics: Mapping[str, Topic]) -> dict[Tells, set[str]]:
+    """Which topics tell what."""
+    found = defaultdict[Tells, set[str]](set)
+    for key, topic in topics.items():
+        for tells in topic.tells:
+            found[tells].add(key)
+    return dict(found)

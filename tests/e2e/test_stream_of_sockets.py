@@ -14,8 +14,9 @@ from app.ingest.heard import Heard
 from app.ingest.line import Clock, Line
 from app.ingest.socket import Known
 from app.ingest.spec import Message, Socket
-from app.ingest.stream import back_off, keep_open
+from app.ingest.stream import keep_open
 from app.ingest.topics import key_of, topics_of
+from app.ingest.waiting import back_off
 from app.records import Candle, Instrument
 from tests import minutes
 from tests.replay_sockets import Fast, Faults, Sockets, replaying
