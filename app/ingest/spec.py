@@ -44,7 +44,7 @@ from app.ingest.wire import marked as marked
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Kind, Metric, Record
+from app.records import Instrument, Kind, Metric, OptionTrade, Record
 
 Dataset = Literal[
     "instruments",
@@ -108,6 +108,10 @@ def always(request: Request) -> Callable[[Window], Request]:
     return same
 
 
+def _of_all(contract: Instrument) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """How one dataset is asked for and read.
@@ -118,7 +122,8 @@ class Feed:
     `step` is the usual spacing of rows, `limit` how many one answer holds at most (None: all). `history`: a window in
     the past can be asked for; `keeps` says how far back (None: since listing). `every` is how often the schedule asks,
     `ready_after` how long after a full period the upstream is ready. `next_cursor` gives the token of the next page
-    where the upstream pages by token. `needs_key`: not to be asked without one. `kinds`: of which instruments it tells.
+    where the upstream pages by token. `needs_key`: not to be asked without one. `kinds`: of which instruments it tells,
+    `tells_of`: of which of those, where it is not of all.
     """
 
     dataset: Dataset
@@ -137,6 +142,11 @@ class Feed:
     pieces: Callable[[Aim], Iterable[Window]] | None = None
     needs_key: bool = False
     kinds: tuple[Kind, ...] = ("perp",)
+    tells_of: Callable[[Instrument], bool] = _of_all
+
+    def is_about(self, contract: Instrument) -> bool:
+        """Whether it tells of an instrument."""
+        return contract.kind in self.kinds and self.tells_of(contract)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -183,6 +193,20 @@ def _unsigned(request: Request, key: str | None) -> Request:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedTrades:
+    """Trades of an instrument by their numbers, which grow by one with each.
+
+    `request` asks for those from one number to another, both included, of which an answer holds the first `most`;
+    `rows` reads one, and raises ValueError where it is none.
+    """
+
+    request: Callable[[str, int, int], Request]
+    rows: Callable[[Json], Iterable[OptionTrade | Bad]]
+    most: int
+    docs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One upstream: facts, budgets and feeds. `problem` recognises errors the upstream sends as ordinary answers.
 
@@ -192,6 +216,7 @@ class Source:
     out of answers that do not ask for it by name. `sockets` tell the minute as it passes; `polls`
     tell what no socket does, and are asked for the contracts whose minutes are collected. `configured` is the source as
     its own settings have it: the words of `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case.
+    `trades` fill what a socket left out.
     """
 
     id: str
@@ -211,7 +236,13 @@ class Source:
     polls: tuple[Feed, ...] = ()
     problem: Callable[[int, Json], Problem | None] = _no_problem
     configured: Callable[["Source", Mapping[str, str]], "Source"] = _as_it_is
+    trades: NumberedTrades | None = None
 
     def feed(self, dataset: str, scope: str | None = None) -> Feed | None:
         """The feed of a dataset (of that scope, if one is asked for), or None."""
         return next((f for f in self.feeds if f.dataset == dataset and scope in (None, f.scope)), None)
+
+    def kinds(self, dataset: str | None = None) -> tuple[Kind, ...]:
+        """Of which instruments a dataset is (without one: all it tells)."""
+        told = (kind for f in self.feeds if dataset in (None, f.dataset) for kind in f.kinds)
+        return tuple(dict.fromkeys(told))

@@ -1,0 +1,70 @@
+"""Greeks of an option on a forward by Black (1976), without interest: as Deribit works out what it publishes."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.records import OptionType
+
+NAME = re.compile(r".+-(\d{1,2})([A-Z]{3})(\d\d)-(\d+(?:d\d+)?)-([CP])", re.ASCII)
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+EXPIRY_HOUR = 8
+YEAR_SECONDS, DAYS = 365 * 86_400, 365
+PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an option is: expiry, strike in USD, call or put."""
+
+    expires_at: datetime
+    strike: float
+    option_type: OptionType
+
+
+def terms(name: str) -> Terms:
+    """The terms in the name of an option: `BTC-2MAY26-77500-P`, `XRP_USDC-21SEP26-1d325-C`. Raises ValueError.
+
+    Days have no leading zero, expiry is at 08:00 UTC, and `d` is the decimal point of a strike.
+    """
+    match = NAME.fullmatch(name)
+    if match is None or match[2] not in MONTHS:
+        raise ValueError(f"{name!r} is not the name of an option")
+    day, month, year = int(match[1]), MONTHS.index(match[2]) + 1, 2000 + int(match[3])
+    expires_at = datetime(year, month, day, EXPIRY_HOUR, tzinfo=UTC)
+    return Terms(expires_at, float(match[4].replace("d", ".")), "call" if match[5] == "C" else "put")
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivities:
+    """Of one coin in USD: `gamma` of 1 USD, `vega` and `rho` of a percentage point, `theta` of a day."""
+
+    delta: float
+    gamma: float
+    vega: float
+    theta: float
+    rho: float
+
+
+def sensitivities(forward: float, sigma: float, seconds: float, of: Terms) -> Sensitivities:
+    """Of a forward price, a volatility (a fraction) and seconds to expiry. Raises ArithmeticError or ValueError.
+
+    `theta` is of the rest of its life where that is shorter than a day.
+    """
+    years, call = seconds / YEAR_SECONDS, of.option_type == "call"
+    spread = sigma * math.sqrt(years)
+    d1 = math.log(forward / of.strike) / spread + spread / 2
+    density, sign = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi), 1 if call else -1
+    return Sensitivities(
+        delta=_normal(d1) - (0 if call else 1),
+        gamma=density / (forward * spread),
+        vega=forward * density * math.sqrt(years) / PERCENT,
+        theta=-forward * density * sigma / (2 * math.sqrt(years)) * min(1 / DAYS, years),
+        rho=sign * of.strike * years * _normal(sign * (d1 - spread)) / PERCENT,
+    )
+
+
+def _normal(x: float) -> float:
+    """The cumulative distribution of the standard normal."""
+    return math.erfc(-x / math.sqrt(2)) / 2
