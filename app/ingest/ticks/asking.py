@@ -32,8 +32,7 @@ class Archive:
                 return
 
     async def recent(self, currency: str, since: datetime, until: datetime) -> AsyncIterator[Page]:
-        """All trades of a coin's contracts from `since` to `until`, of as long ago as is kept."""
-        since = max(since, until - self.trades.keeps)
+        """All trades of a coin's contracts (and maybe of others) from `since` until before `until`, page by page."""
         for recent in self.trades.recent:
             start = since
             while start < until:

@@ -18,22 +18,23 @@ from app.ingest.lasting import patient
 from app.ingest.line import Clock, Line
 from app.ingest.spec import Bad, Message, Source
 from app.ingest.telling import Fares, Telling
-from app.ingest.ticks.family import Family, chosen, family_of, listed
+from app.ingest.ticks.choosing import next_choice
+from app.ingest.ticks.family import Family, chosen, family_of, listing_age
 from app.ingest.ticks.filling import Filling
-from app.ingest.ticks.lines import Lines
+from app.ingest.ticks.lines import Lines, socket_of, tells
 from app.ingest.ticks.noting import Noted
 from app.ingest.ticks.saving import Saving
 from app.ingest.ticks.taking import Taking
-from app.records import Record
 from app.services import collectors, gaps, log
-from app.ingest.ticks.choosing import next_choice
 
-SAVE, TELL, LOOK = 1.0, 5.0, 1.0
+SAVE, LOOK, TELL, NOTE_ON = 1.0, 1.0, 5.0, 60.0
 DEPTHS_EVERY = timedelta(minutes=5)
 TRY_AGAIN, LISTED_AGAIN = 5.0, timedelta(minutes=2)
+LONGEST_QUESTIONS = 3600.0
 LAST_WORDS = 2.5
 SWITCHING_PROTOCOLS = 101
-TROUBLE = "back_pressure", "the database does not keep up: of what waits for it the least valuable was dropped"
+BEHIND = "back_pressure", "the database does not keep up: of what waits for it the least valuable is dropped"
+REFUSED = "ticks_refused", "the database refuses ticks: the log says which"
 
 
 @dataclass(slots=True)
@@ -56,9 +57,9 @@ class Collector:
         web = self.engine.web
         self.clock = Clock(web.now, web.sleep)
         self.telling = Telling(self.engine.db, self.source.id, self.id)
-        self.taking = Taking(self.currency, self.saving, self.noted)
+        self.taking = Taking(self.saving, self.noted)
         self.filling = Filling(web, self.source, self.currency, self.taking)
-        self.lines = Lines(self.id, self.source, self.clock, self)
+        self.lines = Lines(self.id, self.source, self.clock, self, socket_of(self.source, self.currency))
 
     @property
     def id(self) -> str:
@@ -71,14 +72,18 @@ class Collector:
             await self._begin()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_choosing(group))
-                group.create_task(self._keep_depths())
-                group.create_task(self._keep(self._save_quotes, SAVE))
-                group.create_task(self._keep(self._save_trades, SAVE))
-                group.create_task(self._keep(self._note, SAVE))
-                group.create_task(self._keep(self._tell, TELL))
-                group.create_task(self._keep(self._mend, LOOK))
-                group.create_task(self._keep(self._fill, LOOK))
-                group.create_task(self._keep(self._catch_up, LOOK))
+                group.create_task(self._keep_seeing())
+                for work, every in (
+                    (self._save_trades, SAVE),
+                    (self._save_quotes, SAVE),
+                    (self._note, SAVE),
+                    (self._note_on, NOTE_ON),
+                    (self._tell, TELL),
+                    (self._mend, LOOK),
+                ):
+                    group.create_task(self._keep(work, every))
+                for ask in (self.filling.fill, self.filling.catch_up):
+                    group.create_task(self._keep_asking(ask))
         finally:
             async with patient(self.id, LAST_WORDS):
                 await self._save_trades()
@@ -87,30 +92,27 @@ class Collector:
                 await self._tell()
 
     def hear(self, line: Line, message: Message, heard: Heard) -> None:
-        """A frame has come."""
-        self.take(heard.records)
+        """A frame has come. A book that breaks is asked for anew."""
+        now = self.clock.now()
+        for symbol in self.taking.take(heard.records, now):
+            self.lines.renew("book", symbol, now)
         self.telling.reject(heard.bad)
         if heard.unread:
             self.telling.put_aside(log.Unread(line.socket.path, SWITCHING_PROTOCOLS, heard.unread, as_body(message)))
 
-    def take(self, records: Iterable[Record]) -> None:
-        """Take what was told; a book that breaks is asked for anew."""
-        now = self.clock.now()
-        for symbol in self.taking.take(records, now):
-            self.lines.renew("book", symbol, now)
-
     def lost(self, line: Line, keys: Iterable[str]) -> None:
         """These topics are not listened to any more."""
-        self.taking.books.lose(symbol for dataset, symbol in line.tells(keys) if dataset == "book" and symbol)
+        self.taking.books.lose(symbol for dataset, symbol in tells(line, keys) if dataset == "book" and symbol)
 
     def found(self, line: Line, broken: Mapping[str, datetime]) -> None:
-        """These are again: the trades meanwhile are to be had, the quotes are not."""
+        """These are again: the trades of meanwhile are to be had, the quotes are not."""
         now = self.clock.now()
         for key, since in broken.items():
-            told = [*line.tells([key])]
-            if any(dataset == "trades" for dataset, _ in told):
-                self.filling.missed(since)
-            self.noted.quotes([symbol for dataset, symbol in told if dataset == "quotes" and symbol], since, now)
+            for dataset, symbol in tells(line, [key]):
+                if dataset == "trades":
+                    self.filling.missed(since)
+                elif dataset == "quotes" and symbol:
+                    self.noted.quotes([symbol], since, now)
 
     def gave_up(self, line: Line, key: str) -> None:
         """A topic is refused: what it tells will be missing."""
@@ -124,31 +126,31 @@ class Collector:
         begun = False
         while not begun:
             async with patient(self.id):
-                await self._know(LISTED_AGAIN if not self.family.contracts else None)
+                await self._know()
+                if not self.family.contracts:
+                    await self._know(LISTED_AGAIN)
                 if self.family.contracts:
-                    await self._note_absence()
+                    await self._go_on()
                     begun = True
             if not begun:
                 await self.clock.sleep(TRY_AGAIN)
 
-    async def _note_absence(self) -> None:
+    async def _go_on(self) -> None:
         db, now = self.engine.db, self.clock.now()
         heard = max((await collectors.heard(db, self.id)).values(), default=None)
         self.family = await chosen(self.engine, self.source, self.currency, self.family, now)
         await self.filling.begin(db, self.family, heard, now)
-        if heard:
+        if heard and heard < now:
             self.taking.books.miss(self.family.wanted, heard)
             self.noted.quotes(self.family.wanted, heard, now)
+            self.taking.note_unknown(now)
         await self._note()
         await collectors.begin(db, self.id, now)
 
     async def _know(self, not_older: timedelta | None = None) -> None:
-        """Which contracts there are. `not_older`: asked for anew where that was done longer ago."""
+        """Which contracts there are; asked for anew where that was done longer ago than `not_older`."""
         self.family = await family_of(self.engine, self.source, self.currency, self.family, not_older)
-        self._reject(self.taking.know(self.family.series, self.clock.now()))
-
-    def _reject(self, bad: Iterable[Bad]) -> None:
-        self.telling.reject(bad)
+        self.telling.reject(self.taking.know(self.family.series, self.clock.now()))
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour and after options expire; the list alone where somebody trades what nobody knows."""
@@ -164,7 +166,7 @@ class Collector:
             await self.clock.sleep(TRY_AGAIN)
 
     async def _choose(self, group: asyncio.TaskGroup, now: datetime) -> None:
-        await self._know(listed(now))
+        await self._know(listing_age(now))
         self.family = await chosen(self.engine, self.source, self.currency, self.family, now)
         self.taking.note_unknown(now)
         self.taking.books.keep(self.family.wanted)
@@ -176,11 +178,18 @@ class Collector:
                 await work()
             await self.clock.sleep(every)
 
-    async def _keep_depths(self) -> None:
-        """Every five minutes of the clock, so that all books are of one moment."""
+    async def _keep_asking(self, ask: Callable[[], Awaitable[list[Bad]]]) -> None:
+        while True:
+            async with patient(self.id, LONGEST_QUESTIONS):
+                self.telling.reject(await ask())
+            await self.clock.sleep(LOOK)
+
+    async def _keep_seeing(self) -> None:
+        """How books stand, every five minutes of the clock, so that all are of one moment."""
         while True:
             now = self.clock.now()
-            await self.clock.sleep((DEPTHS_EVERY - (now - datetime.min.replace(tzinfo=now.tzinfo)) % DEPTHS_EVERY).total_seconds())
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            await self.clock.sleep((DEPTHS_EVERY - (now - midnight) % DEPTHS_EVERY).total_seconds())
             self.taking.see_depths(self.clock.now())
 
     async def _save_quotes(self) -> None:
@@ -191,24 +200,21 @@ class Collector:
         await self.saving.save("depth")
 
     async def _mend(self) -> None:
-        """Books that are broken still are asked for once more."""
+        """Books that are broken still are asked for once more, and so are trades that were dropped."""
         now = self.clock.now()
-        self.taking.lose_trades()
+        self.taking.miss_lost()
         for one in self.taking.books.unknown(now):
-            self.lines.renew("book", one.symbol, now)
+            self.lines.renew("book", one.symbol, now, settled=True)
 
-    async def _fill(self) -> None:
-        self._reject(await self.filling.fill())
-
-    async def _catch_up(self) -> None:
-        self._reject(await self.filling.catch_up())
-
-    async def _note(self) -> None:
+    async def _note_on(self) -> None:
+        """What goes on to be missing is in the ledger as far as it has gone."""
         now = self.clock.now()
         self.taking.note_unknown(now)
         for dataset, symbol, since in self.lines.broken():
             if dataset == "quotes":
                 self.noted.quotes([symbol], since, now)
+
+    async def _note(self) -> None:
         holes = self.noted.holes(self.family.series)
         await gaps.note(self.engine.db, holes.values())
         self.noted.entered(holes)
@@ -218,8 +224,11 @@ class Collector:
         lines = self.lines.open
         if not lines:
             return
-        lines[0].health.dropped += self.saving.newly_dropped()
-        if self.saving.is_behind:
-            self.telling.wrong(*TROUBLE)
+        dropped, refused = self.saving.given_up()
+        lines[0].health.dropped += dropped + refused
+        if dropped:
+            self.telling.wrong(*BEHIND)
+        if refused:
+            self.telling.wrong(*REFUSED)
         told = [Fares(line.id, line.socket.path, len(line.since), line.health) for line in lines]
         await self.telling.tell(told, self.clock.now())

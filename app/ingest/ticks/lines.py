@@ -1,7 +1,7 @@
 """The connections of one currency: which topics each has."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from app.ingest.socket import Known
 from app.ingest.spec import Socket, Source
 from app.ingest.stream import keep_open
 from app.ingest.ticks.family import Family
-from app.ingest.topics import shared_out, topics_of
+from app.ingest.topics import Tells, shared_out, topics_of
 
 APART = 0.4
 NOT_AGAIN = timedelta(seconds=30)
@@ -77,14 +77,17 @@ class Lines:
         elif not line.topics and line in self._tasks:
             self._tasks.pop(line).cancel()
 
-    def renew(self, dataset: str, symbol: str, now: datetime) -> None:
-        """Have a dataset of an instrument told anew, where it is listened to and that was not asked for just now."""
+    def renew(self, dataset: str, symbol: str, now: datetime, *, settled: bool = False) -> None:
+        """Have a dataset of an instrument told anew, where it is listened to and that was not asked for just now.
+
+        `settled`: only where it has been listened to for a while.
+        """
         last = self._renewed.get((dataset, symbol))
         if last and now - last < NOT_AGAIN:
             return
         for line in self.all:
-            keys = line.tellers.get((dataset, symbol), set()) & line.since.keys()
-            if keys:
+            keys = line.tellers.get((dataset, symbol), set[str]()) & line.since.keys()
+            if keys and not (settled and now - max(line.since[key] for key in keys) < NOT_AGAIN):
                 self._renewed[dataset, symbol] = now
                 line.renew(keys)
 
@@ -95,3 +98,8 @@ class Lines:
                 for dataset, symbol in tells(line, [key]):
                     if symbol:
                         yield dataset, symbol, since
+
+
+def tells(line: Line, keys: Iterable[str]) -> Iterator[Tells]:
+    """What topics of a line tell: datasets and symbols."""
+    return (told for key in keys if key in line.topics for told in line.topics[key].tells)

@@ -22,8 +22,9 @@ class Saving:
 
     db: Database
     buffer: Buffer = field(default_factory=Buffer)
-    refused: int = 0
     lost: list[Row] = field(default_factory=list[Row])
+    _refused: int = 0
+    _told: int = 0
 
     def add(self, fact: str, rows: Iterable[Row]) -> None:
         """Take rows of a table."""
@@ -38,6 +39,12 @@ class Saving:
             finally:
                 self._lose(self.buffer.put_back(fact, rows))
 
+    def given_up(self) -> tuple[int, int]:
+        """How many rows were dropped, and how many refused, since this was last asked."""
+        dropped, self._told = self.buffer.dropped.total() - self._told, self.buffer.dropped.total()
+        refused, self._refused = self._refused, 0
+        return dropped, refused
+
     async def _put(self, fact: str, rows: list[Row]) -> None:
         """Store rows, by halves where they are refused, so that one bad row costs no other."""
         try:
@@ -47,7 +54,7 @@ class Saving:
                 raise
             if len(rows) == 1:
                 logger.error("%s is refused by the database: %s", rows[0], error)
-                self.refused += 1
+                self._refused += 1
                 return
             middle = len(rows) // 2
             await self._put(fact, rows[:middle])

@@ -30,7 +30,11 @@ def test_who_is_in_stays_until_clearly_outranked() -> None:
 
 def test_perpetuals_and_the_nearest_futures_of_the_currency() -> None:
     futures = [future(f"F{days}", days) for days in (400, 7, 1, 200, 30, 90, 60, -1)]
-    listed = [Instrument("PERP", "BTC", "USD"), future("OTHER", 1, "ETH"), Instrument("OLD", "BTC", "USD", active=False)]
+    listed = [
+        Instrument("PERP", "BTC", "USD"),
+        future("OTHER", 1, "ETH"),
+        Instrument("OLD", "BTC", "USD", active=False),
+    ]
     family = of_family({one.symbol: one for one in [*futures, *listed]}, "BTC")
     assert set(family) == {"PERP", *(one.symbol for one in futures)}
     assert hedges(family.values(), NOW) == ["PERP", "F1", "F7", "F30", "F60", "F90", "F200"]
