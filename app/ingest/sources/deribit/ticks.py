@@ -73,7 +73,7 @@ def _levels(entries: Iterable[Json]) -> Iterator[Level]:
 
 
 def rows_of(coin: str, said: Callable[[Message], Said]) -> Callable[[Message, Known], Rows]:
-    """What a frame holds of the instruments of a coin that are wanted, None a row of another; `said` tells what it is."""
+    """What a frame holds of the instruments of a coin that are wanted, None a row of another."""
 
     def rows(frame: Message, known: Known) -> Iterator[Record | Bad | None]:
         match frame:
