@@ -246,5 +246,5 @@ class Source:
 
     def kinds(self, dataset: str | None = None) -> tuple[Kind, ...]:
         """Of which instruments a dataset is (without one: all it tells)."""
-        told = (kind for f in self.feeds if dataset in (None, f.dataset) for kind in f.kinds)
+        told: list[Kind] = [kind for f in self.feeds if dataset in (None, f.dataset) for kind in f.kinds]
         return tuple(dict.fromkeys(told))

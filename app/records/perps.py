@@ -57,6 +57,8 @@ class Instrument:
             raise BadRecord("no_symbol", "an instrument without a symbol")
         check_quantity("contract_size", self.contract_size)
         check_quantity("multiplier", self.multiplier)
+        check_quantity("strike", self.strike)
+        check_quantity("tick_size", self.tick_size)
         check_interval(self.funding_interval_hours)
         if self.contract_size == 0 or self.multiplier == 0:
             raise BadRecord("zero_size", f"{self.symbol}: a contract of nothing")

@@ -56,12 +56,14 @@ def sensitivities(forward: float, sigma: float, seconds: float, of: Terms) -> Se
     spread = sigma * math.sqrt(years)
     d1 = math.log(forward / of.strike) / spread + spread / 2
     density, sign = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi), 1 if call else -1
+    theta = forward * density * sigma / (2 * math.sqrt(years)) * min(1 / DAYS, years)
+    rho = of.strike * years * _normal(sign * (d1 - spread)) / PERCENT
     return Sensitivities(
         delta=_normal(d1) - (0 if call else 1),
         gamma=density / (forward * spread),
         vega=forward * density * math.sqrt(years) / PERCENT,
-        theta=-forward * density * sigma / (2 * math.sqrt(years)) * min(1 / DAYS, years),
-        rho=sign * of.strike * years * _normal(sign * (d1 - spread)) / PERCENT,
+        theta=0.0 - theta,  # a zero has no sign
+        rho=rho if call else 0.0 - rho,
     )
 
 

@@ -4,17 +4,15 @@ Minutes without a trade come as fillers: volume and cost 0, all four prices the 
 other, with a volume of 0. Candles of options are not asked for: of a thousand options most do not trade in a day.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
-from operator import attrgetter
 from typing import Literal
 
 from pydantic import model_validator
 
 from app.ingest import spec
 from app.ingest.sources.deribit.rest import DOCS, HOUR, MINUTE, Answer, ask
-from app.ingest.spec import Bad, Feed, Json, Ms, Num, Request, Window, Wire
-from app.records import Candle, Record
+from app.ingest.spec import Feed, Json, Ms, Num, Request, Rows, Window, Wire
+from app.records import Candle
 
 BARS = 4000 + 1
 """Bars of a window, and one more: see `Feed.limit`. An answer has 5,001 and leaves older ones out without a word."""
@@ -62,6 +60,11 @@ class Bar(Wire):
 Asked = Answer[Chart]
 
 
+def _is_before(bar: dict[str, Json], window: Window) -> bool:
+    opens = bar["ticks"]
+    return isinstance(opens, int) and opens < window.start_ms
+
+
 def candles(dataset: spec.Dataset, resolution: int, step: timedelta, every: timedelta) -> Feed:
     """Candles by open time. `volume` counts coins, `cost` is in the quote currency: USD of inverse contracts."""
 
@@ -73,17 +76,24 @@ def candles(dataset: spec.Dataset, resolution: int, step: timedelta, every: time
         prices, usd = (row.open, row.high, row.low, row.close), spec.in_usd(row.cost, window.one.quote)
         return Candle(window.symbol, row.ticks, step, *prices, row.volume, usd)
 
-    each = spec.each(Bar, candle, attrgetter("result.bars"))
+    each = spec.each(Bar, candle)
 
-    def rows(answer: Asked, window: Window) -> Iterator[Record | Bad]:
-        """The bar that the window begins in comes too; it is of the window before."""
-        for item in each(answer, window):
-            if isinstance(item, Bad) or (isinstance(item, Candle) and window.holds(item.time)):
-                yield item
+    def rows(answer: Asked, window: Window) -> Rows:
+        """The bar before the window may come too, since a millisecond of it is asked for."""
+        return each([bar for bar in answer.result.bars if not _is_before(bar, window)], window)
 
-    docs, kinds = f"{DOCS}/public-get_tradingview_chart_data", ("perp", "future")
     return Feed(
-        dataset, "instrument", request, Asked, rows, every, docs, step=step, limit=BARS, history=True, kinds=kinds
+        dataset,
+        "instrument",
+        request,
+        Asked,
+        rows,
+        every,
+        f"{DOCS}/public-get_tradingview_chart_data",
+        step=step,
+        limit=BARS,
+        history=True,
+        kinds=("perp", "future"),
     )
 
 

@@ -1,6 +1,7 @@
 """Indexes: how they stand, the volatility index (DVOL) by the minute, and what contracts were delivered at."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from operator import attrgetter
 
@@ -125,8 +126,12 @@ class Deliveries(Wire):
 def delivery_prices(index: str) -> Feed:
     """What contracts on an index were delivered at, at 08:00 UTC of each of the last 1,000 days."""
 
-    def price(row: Delivery, window: Window) -> DeliveryPrice:
+    def price(row: Delivery) -> DeliveryPrice:
         return DeliveryPrice(index, datetime.combine(row.date, DELIVERED), row.delivery_price)
+
+    def rows(answer: Answer[Deliveries], window: Window) -> Iterator[Record | Bad]:
+        for item in spec.read_rows(Delivery, answer.result.data, price):
+            yield replace(item, symbol=index) if isinstance(item, Bad) else item
 
     request = ask("get_delivery_prices", index_name=index, count=DELIVERIES)
     return Feed(
@@ -134,7 +139,7 @@ def delivery_prices(index: str) -> Feed:
         "market",
         spec.always(request),
         Answer[Deliveries],
-        spec.each(Delivery, price, attrgetter("result.data"), "date"),
+        rows,
         HOUR,
         f"{DOCS}/public-get_delivery_prices",
         kinds=("index",),

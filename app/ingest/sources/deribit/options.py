@@ -17,7 +17,7 @@ from app.ingest.sources.deribit.reading import MaybePercent, MaybePrice, Text
 from app.ingest.sources.deribit.rest import DOCS, SomeRows, ask
 from app.ingest.sources.deribit.words import Family
 from app.ingest.spec import Feed, MaybeNum, Ms, Num, Window, Wire
-from app.records import Greeks, OptionSnapshot, Record
+from app.records import Greeks, OptionSnapshot, Record, check_iv
 
 
 def _expired_is_none(value: object) -> object:
@@ -62,6 +62,7 @@ def snapshot(row: Summary) -> OptionSnapshot:
 
 def greeks(row: Summary) -> Greeks | None:
     """By the forward and the volatility of the mark price; None without them, or once it has expired."""
+    check_iv(row.mark_iv)
     of = terms(row.instrument_name)
     seconds = (of.expires_at - row.creation_timestamp).total_seconds()
     if row.mark_iv is None or row.underlying_price is None or seconds <= 0:

@@ -9,7 +9,7 @@ from app.ingest.sources.deribit.reading import Text, depth
 from app.ingest.sources.deribit.rest import DOCS, HOUR, MINUTE, Answer, Rows, SomeRows, ask
 from app.ingest.sources.deribit.words import Family
 from app.ingest.spec import Bad, Feed, Json, MaybeNum, Ms, Num, Request, Window, Wire
-from app.records import FundingRate, OpenInterest, PredictedFunding, Record
+from app.records import FundingRate, OpenInterest, PredictedFunding, Record, check_quantity
 
 LEVELS = 20
 A_MONTH = 720 + 1  # hours of settlements, of the 744 that an answer has at most, and one more: see `Feed.limit`
@@ -43,6 +43,7 @@ def interest(row: Summary) -> OpenInterest | None:
     """Open interest of a perpetual in coins and in USD, one of them by the mark price."""
     if row.current_funding is None:
         return None
+    check_quantity("mark_price", row.mark_price)
     told = row.open_interest
     if told is None:
         base = usd = None
