@@ -48,7 +48,7 @@ class Filling:
         newest = await ticks.newest_trades(db, symbols.keys())
         missing = await ticks.missing_trades(db, symbols.keys(), now - LOOKED_BACK)
         self.taking.sequences.begin({symbols[series]: told for series, told in newest.items()})
-        self.taking.sequences.miss(Hole(symbols[series], *numbers) for series, *numbers in missing)
+        self.taking.sequences.miss(Hole(symbols[one[0]], *one[1:]) for one in missing)
         stored = max((time for _, time in newest.values()), default=None)
         self.missed(max(now - OLDEST, min(stored or heard or now, now)))
 

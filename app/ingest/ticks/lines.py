@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from app.ingest.line import Clock, Line, Listener
@@ -22,6 +22,11 @@ TICKS = frozenset({"quotes", "trades", "book"})
 def of_ticks(socket: Socket) -> bool:
     """Whether a socket tells ticks, not minutes."""
     return any(channel.dataset in TICKS for channel in socket.channels)
+
+
+def without_ticks(source: Source) -> Source:
+    """A source with the sockets alone that tell minutes."""
+    return replace(source, sockets=tuple(socket for socket in source.sockets if not of_ticks(socket)))
 
 
 def socket_of(source: Source, currency: str) -> Socket:

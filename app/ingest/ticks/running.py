@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from app.ingest.engine import Engine
 from app.ingest.lasting import keep_going
@@ -54,8 +54,7 @@ async def _collect(
     finally:
         for task in (collect, until):
             task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([collect, until])
+        await asyncio.wait([collect, until])
 
 
 @asynccontextmanager

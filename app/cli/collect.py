@@ -1,0 +1,95 @@
+"""`perpstore collect`: the ticks of one currency or a few, by a process of its own."""
+
+import asyncio
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.console import Failure, note
+from app.cli.sources import source as source_named
+
+if TYPE_CHECKING:
+    from app.cli.session import Session
+    from app.ingest.engine import Engine
+    from app.ingest.spec import Source
+
+
+def collect(
+    source: Annotated[str, typer.Option(metavar="SOURCE", help="Whose ticks.")] = "deribit",
+    currency: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CURRENCY", help="Such as BTC; may be given more than once [default: all of the settings]."
+        ),
+    ] = None,
+) -> None:
+    """Collect ticks, until Ctrl-C or SIGTERM.
+
+    Quotes and order books of perpetuals, futures and the most traded options, and all trades. `serve` does the same
+    beside all else it does, unless PERPSTORE_STREAMS=off. One process collects a currency: others wait until it ends.
+
+    \b
+    Examples:
+      perpstore collect --source deribit --currency BTC
+      PERPSTORE_WS_BTC_TOP_N_INSTRUMENTS=100 perpstore collect --currency BTC --currency ETH
+    """
+    from app.cli.session import on_database
+
+    wanted = list(dict.fromkeys(one.strip().upper() for one in currency or ()))
+    found = _of_currencies(source_named(source), wanted)
+
+    async def work(session: "Session") -> None:
+        await _until_told(session, found, wanted)
+
+    on_database(work, seed=True)
+
+
+def _of_currencies(source: "Source", wanted: list[str]) -> "Source":
+    """The source as it is for these currencies, whatever its settings say. Raises Failure where it can have none."""
+    from app.ingest.ticks.lines import currencies
+    from app.settings import top_instruments, words_of
+
+    instead = {"currencies": ",".join(wanted)} if wanted else dict[str, str]()
+    try:
+        found = source.configured(source, {**words_of(source.id), **instead})
+        for one in currencies(found):
+            top_instruments(one)
+    except ValueError as error:
+        raise Failure(str(error).replace(f"PERPSTORE_{source.id.upper()}_CURRENCIES", "--currency"), 2) from error
+    if not currencies(found):
+        raise Failure(f"{source.id} tells no ticks. `perpstore collect` is for deribit", 2)
+    return found
+
+
+async def _until_told(session: "Session", source: "Source", wanted: list[str]) -> None:
+    """Collect until a signal says to end. What has come by then is written."""
+    from app import logs
+    from app.ingest.engine import Keeping, started
+    from app.ingest.runner import key_of
+    from app.ingest.ticks.lines import currencies
+    from app.ingest.ticks.running import collecting_ticks
+
+    limits = session.settings
+    logs.configure(limits.log_level, secrets=[key] if (key := key_of(source)) else [])
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    keeping = Keeping(limits.kept_days, limits.archive_dir)
+    async with started(session.db, limits.history_days, limits.most_traded, keeping) as engine:
+        for one in wanted:
+            await _check(engine, source, one)
+        async with collecting_ticks(engine, source, currencies(source)):
+            note(f"perpstore: collecting the ticks of {', '.join(currencies(source))} from {source.id}")
+            await ended.wait()
+
+
+async def _check(engine: "Engine", source: "Source", currency: str) -> None:
+    """Raises Failure where the source lists nothing of a currency."""
+    from app.ingest.ticks.family import Family, family_of
+
+    family = await family_of(engine, source, currency, Family(), None)
+    if not family.contracts:
+        family = await family_of(engine, source, currency, Family(), timedelta(0))
+    if not family.contracts:
+        raise Failure(f"{source.id} lists nothing of {currency}. See `perpstore pull {source.id} instruments`")
