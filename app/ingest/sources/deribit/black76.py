@@ -50,20 +50,21 @@ class Sensitivities:
 def sensitivities(forward: float, sigma: float, seconds: float, of: Terms) -> Sensitivities:
     """Of a forward price, a volatility (a fraction) and seconds to expiry. Raises ArithmeticError or ValueError.
 
-    `theta` is of the rest of its life where that is shorter than a day.
+    `theta` is of the rest of its life where that is shorter than a day, and never more than the option is worth: so it
+    is published, although nothing says so.
     """
-    years, call = seconds / YEAR_SECONDS, of.option_type == "call"
-    spread = sigma * math.sqrt(years)
-    d1 = math.log(forward / of.strike) / spread + spread / 2
-    density, sign = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi), 1 if call else -1
-    theta = forward * density * sigma / (2 * math.sqrt(years)) * min(1 / DAYS, years)
-    rho = of.strike * years * _normal(sign * (d1 - spread)) / PERCENT
+    years, sign = seconds / YEAR_SECONDS, 1 if of.option_type == "call" else -1
+    root = math.sqrt(years)
+    d1 = math.log(forward / of.strike) / (sigma * root) + sigma * root / 2
+    density, paid = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi), of.strike * _normal(sign * (d1 - sigma * root))
+    worth = sign * (forward * _normal(sign * d1) - paid)
+    decay = forward * density * sigma / (2 * root) * min(1 / DAYS, years)
     return Sensitivities(
-        delta=_normal(d1) - (0 if call else 1),
-        gamma=density / (forward * spread),
-        vega=forward * density * math.sqrt(years) / PERCENT,
-        theta=0.0 - theta,  # a zero has no sign
-        rho=rho if call else 0.0 - rho,
+        delta=sign * _normal(sign * d1) + 0.0,  # a zero has no sign
+        gamma=density / (forward * sigma * root),
+        vega=forward * density * root / PERCENT,
+        theta=0.0 - min(decay, max(worth, 0.0)),
+        rho=sign * years * paid / PERCENT + 0.0,
     )
 
 
