@@ -1,13 +1,15 @@
 """`perpstore collect`: the ticks of one currency or a few, by a process of its own."""
 
 import asyncio
+import os
 import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.console import Failure, note
+from app.cli.console import Failure, emit, say
+from app.cli.options import Json
 from app.cli.sources import source as source_named
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def collect(
             metavar="CURRENCY", help="Such as BTC; may be given more than once [default: all of the settings]."
         ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Collect ticks, until Ctrl-C or SIGTERM.
 
@@ -41,7 +44,7 @@ def collect(
     found = _of_currencies(source_named(source), wanted)
 
     async def work(session: "Session") -> None:
-        await _until_told(session, found, wanted)
+        await _until_told(session, found, wanted, json=json)
 
     on_database(work, seed=True)
 
@@ -63,7 +66,7 @@ def _of_currencies(source: "Source", wanted: list[str]) -> "Source":
     return found
 
 
-async def _until_told(session: "Session", source: "Source", wanted: list[str]) -> None:
+async def _until_told(session: "Session", source: "Source", wanted: list[str], *, json: bool) -> None:
     """Collect until a signal says to end. What has come by then is written."""
     from app import logs
     from app.ingest.engine import Keeping, started
@@ -80,8 +83,15 @@ async def _until_told(session: "Session", source: "Source", wanted: list[str]) -
         for one in wanted:
             await _check(engine, source, one)
         async with collecting_ticks(engine, source, currencies(source)):
-            note(f"perpstore: collecting the ticks of {', '.join(currencies(source))} from {source.id}")
+            _begun(source, currencies(source), json=json)
             await ended.wait()
+
+
+def _begun(source: "Source", currencies: list[str], *, json: bool) -> None:
+    if json:
+        emit({"source": source.id, "currencies": currencies, "pid": os.getpid()})
+    else:
+        say(f"perpstore collects the ticks of {', '.join(currencies)} from {source.id}")
 
 
 async def _check(engine: "Engine", source: "Source", currency: str) -> None:

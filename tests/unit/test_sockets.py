@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from app.ingest.spec import Bad, Known, Said, Socket, Source
+from app.ingest.ticks.lines import without_ticks
 from app.records import Candle, Instrument, Liquidation, OpenInterest, PerpMinute, PredictedFunding, Trade
 from tests.unit.test_sources import LABELS, PAYLOADS, SOURCES, is_number, nodes, plain
 
@@ -47,7 +48,7 @@ class Case:
 
 def cases() -> Iterator[Any]:
     for source in SOURCES.values():
-        for socket in source.sockets:
+        for socket in without_ticks(source).sockets:
             yield pytest.param(Case(source, socket), id=f"{source.id}-{socket.id}")
 
 
