@@ -23,7 +23,7 @@ from tests.replayed.deribit_sockets import Deribit
 from tests.replayed.deribit_world import World
 
 PERPETUAL = "BTC-PERPETUAL"
-OPTIONS = tuple(f"BTC-25DEC30-{strike}-{side}" for strike in (60000, 80000, 100000) for side in "CP")
+OPTIONS = tuple(f"BTC-25DEC30-{strike}-{side}" for strike in (60000, 70000, 80000) for side in "CP")
 INSTRUMENTS = (PERPETUAL, "BTC-25DEC30", *OPTIONS)
 QUOTED = 4
 """Options with quotes and books; trades are of all."""

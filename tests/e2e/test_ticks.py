@@ -108,13 +108,13 @@ async def test_quotes_are_dropped_and_counted_while_the_database_does_not_keep_u
         return await put(db, fact, rows)
 
     monkeypatch.setattr(store, "put", slow)
-    monkeypatch.setattr(Buffer.__init__, "__defaults__", (400, *(Buffer.__init__.__defaults__ or ())[1:]))
+    monkeypatch.setattr(Buffer.__init__, "__defaults__", (1000, *(Buffer.__init__.__defaults__ or ())[1:]))
     async with ticks.replayed(db, monkeypatch, busy=4.0) as (engine, source, there):
         async with ticks.collected(engine, source, there) as since:
             await there.now.sleep(10)
             stuck.set()
             begun = there.world.quoted
-            await ticks.until(lambda: there.world.quoted > begun + 1500)
+            await ticks.until(lambda: there.world.quoted > begun + 2000)
             end = there.now()
             stuck.clear()
             await there.now.sleep(10)
