@@ -121,9 +121,7 @@ async def wrong_trades(db: Database, there: Deribit) -> list[Trade]:
     ]
 
 
-async def unknown_breaks(
-    db: Database, there: Deribit, since: datetime, until: datetime
-) -> list[tuple[str, datetime]]:
+async def unknown_breaks(db: Database, there: Deribit, since: datetime, until: datetime) -> list[tuple[str, datetime]]:
     """Changes of books that nobody was told of and that are in no gap of the ledger."""
     gaps = [row for row in await db.reads.fetch(GAPS) if row["dataset"] == "book"]
     missed = [

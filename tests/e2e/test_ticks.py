@@ -108,13 +108,13 @@ async def test_quotes_are_dropped_and_counted_while_the_database_does_not_keep_u
         return await put(db, fact, rows)
 
     monkeypatch.setattr(store, "put", slow)
-    monkeypatch.setattr(Buffer.__init__, "__defaults__", (1000, *(Buffer.__init__.__defaults__ or ())[1:]))
+    monkeypatch.setattr(Buffer.__init__, "__defaults__", (3000, *(Buffer.__init__.__defaults__ or ())[1:]))
     async with ticks.replayed(db, monkeypatch, busy=4.0) as (engine, source, there):
         async with ticks.collected(engine, source, there) as since:
-            await there.now.sleep(10)
+            await there.now.sleep(30)
             stuck.set()
-            begun = there.world.quoted
-            await ticks.until(lambda: there.world.quoted > begun + 2000)
+            begun, asked = there.world.quoted, len(there.questions)
+            await ticks.until(lambda: there.world.quoted > begun + 3000)
             end = there.now()
             stuck.clear()
             await there.now.sleep(10)
@@ -122,7 +122,9 @@ async def test_quotes_are_dropped_and_counted_while_the_database_does_not_keep_u
             await there.now.sleep(10)
         assert await db.reads.fetchval("select dropped from collector") > 300
         assert await db.reads.fetchval("select code from error_log where code = 'back_pressure'") == "back_pressure"
-        assert "get_last_trades_by_instrument" not in " ".join(there.questions), "none had to be asked for again"
+        assert "get_last_trades_by_instrument" not in " ".join(there.questions[asked:]), (
+            "none had to be asked for again"
+        )
 
 
 async def test_of_two_processes_one_collects_and_the_other_waits_until_it_ends(

@@ -18,7 +18,7 @@ from app.ingest.lasting import patient
 from app.ingest.line import Clock, Line
 from app.ingest.spec import Bad, Message, Source
 from app.ingest.telling import Fares, Telling
-from app.ingest.ticks.choosing import next_choice
+from app.ingest.ticks.choosing import EVERY, next_choice
 from app.ingest.ticks.family import Family, chosen, family_of, listing_age
 from app.ingest.ticks.filling import Filling
 from app.ingest.ticks.lines import Lines, socket_of, tells
@@ -30,6 +30,7 @@ from app.services import collectors, gaps, log
 SAVE, LOOK, TELL, NOTE_ON = 1.0, 1.0, 5.0, 60.0
 DEPTHS_EVERY = timedelta(minutes=5)
 TRY_AGAIN, LISTED_AGAIN = 5.0, timedelta(minutes=2)
+FIRST_CHOICES = timedelta(minutes=1)
 LONGEST_QUESTIONS = 3600.0
 LAST_WORDS = 2.5
 SWITCHING_PROTOCOLS = 101
@@ -139,10 +140,10 @@ class Collector:
         db, now = self.engine.db, self.clock.now()
         heard = max((await collectors.heard(db, self.id)).values(), default=None)
         self.family = await chosen(self.engine, self.source, self.currency, self.family, now)
-        await self.filling.begin(db, self.family, heard, now)
-        if heard and heard < now:
-            self.taking.books.miss(self.family.wanted, heard)
-            self.noted.quotes(self.family.wanted, heard, now)
+        stored = await self.filling.begin(db, self.family, heard, now)
+        if last := heard or stored:  # who was killed may not have told yet that it heard anything
+            self.taking.books.miss(self.family.wanted, last)
+            self.noted.quotes(self.family.wanted, last, now)
             self.taking.note_unknown(now)
         await self._note()
         await collectors.begin(db, self.id, now)
@@ -153,14 +154,16 @@ class Collector:
         self.telling.reject(self.taking.know(self.family.series, self.clock.now()))
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
-        """Anew every hour and after options expire; the list alone where somebody trades what nobody knows."""
-        due = self.clock.now()
+        """Anew every hour and after options expire, sooner at first; the list alone where a stranger is traded."""
+        self.lines.share_out(self.family, group)
+        pause, due = FIRST_CHOICES, self.clock.now() + FIRST_CHOICES
         while True:
             now = self.clock.now()
             async with patient(self.id):
                 if now >= due:
                     await self._choose(group, now)
-                    due = next_choice(now)
+                    pause = min(2 * pause, EVERY)
+                    due = min(now + pause, next_choice(now))
                 elif self.taking.strangers:
                     await self._know(LISTED_AGAIN)
             await self.clock.sleep(TRY_AGAIN)

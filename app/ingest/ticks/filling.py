@@ -42,8 +42,11 @@ class Filling:
         self._archive = archive(self.web, self.source)
         self._heard_until = self._due = self.web.now()
 
-    async def begin(self, db: Database, family: Family, heard: datetime | None, now: datetime) -> None:
-        """Go on from the trades that are stored, whoever stored them; what has no trades yet from when it was heard."""
+    async def begin(self, db: Database, family: Family, heard: datetime | None, now: datetime) -> datetime | None:
+        """Go on from the trades that are stored, or else from when anything was heard.
+
+        Returns the time of the newest trade there is.
+        """
         symbols = {family.series[symbol].id: symbol for symbol in family.contracts if symbol in family.series}
         newest = await ticks.newest_trades(db, symbols.keys())
         missing = await ticks.missing_trades(db, symbols.keys(), now - LOOKED_BACK)
@@ -51,6 +54,7 @@ class Filling:
         self.taking.sequences.miss(Hole(symbols[one[0]], *one[1:]) for one in missing)
         stored = max((time for _, time in newest.values()), default=None)
         self.missed(max(now - OLDEST, min(stored or heard or now, now)))
+        return stored
 
     def missed(self, since: datetime) -> None:
         """Nobody listened since then."""
