@@ -190,10 +190,18 @@ class Line:
     def ended(self, session: Talk) -> None:
         """A connection is over, and with it what no other connection tells of."""
         self.sessions.remove(session)
-        others = set[str]().union(*(other.subscriptions.up for other in self.sessions))
-        gone = self.since.keys() - others
+        self._lose(dict.fromkeys(self.since, session.last))
+
+    def gave_up(self, key: str) -> None:
+        """A topic is refused, or not answered: of one that was told until now, and was asked for again, too."""
+        self._lose({key: self._heard.get(key, self.since[key])} if key in self.since else {})
+        self.listener.gave_up(self, key)
+
+    def _lose(self, last: Mapping[str, datetime]) -> None:
+        """These were last heard then, unless another connection tells of them."""
+        gone = last.keys() - set[str]().union(*(session.subscriptions.up for session in self.sessions))
         for key in gone:
-            self._before[key] = self.since.pop(key), session.last
+            self._before[key] = self.since.pop(key), last[key]
             self.broken[key] = max(self._before[key])
         if gone:
             self.listener.lost(self, gone)

@@ -19,7 +19,7 @@ from app.ingest.line import Line
 from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
 from app.ingest.topics import Subscriptions
-from app.ingest.waiting import back_off
+from app.ingest.waiting import Over, Throttled, back_off
 from app.settings import socket_url
 
 NEW_MINUTE = timedelta(seconds=2)
@@ -38,14 +38,6 @@ LOST = (OSError, WebSocketException, ImportError)
 logger = logging.getLogger(__name__)
 frames = logging.getLogger(f"{__name__}.frames")
 frames.setLevel(logging.INFO)  # below, whole frames are logged, and our key in them
-
-
-class Over(Exception):
-    """A connection is over: open it anew. The message says why."""
-
-
-class Throttled(Over):
-    """It is over because we ask too much."""
 
 
 @dataclass(slots=True, eq=False)
@@ -181,7 +173,7 @@ class Session:
         for key in keys:
             self.line.health.error = f"{key} is refused or not answered"
             logger.error("%s: %s", self.line.id, self.line.health.error)
-            self.line.listener.gave_up(self.line, key)
+            self.line.gave_up(key)
 
     def _retire(self) -> None:
         self.retiring = True

@@ -1,9 +1,17 @@
-"""How long to wait for who is not there, or does not let us in."""
+"""That a connection is over, and how long to wait until the next: for who is not there, or does not let us in."""
 
 import random
 
 FIRST_WAIT, LONGEST_WAIT, REFUSED_WAIT, THROTTLED_WAIT = 1.0, 60.0, 300.0, 10.0
 DOUBLINGS = 6
+
+
+class Over(Exception):
+    """A connection is over: open it anew. The message says why."""
+
+
+class Throttled(Over):
+    """It is over because we ask too much."""
 
 
 def back_off(failures: int, refused: bool, throttled: bool = False) -> float:

@@ -26,6 +26,7 @@ from tests.replayed.deribit_world import World, kind
 
 PERPETUAL = "BTC-PERPETUAL"
 MINUTE = timedelta(minutes=1)
+SPEED = 120.0
 
 
 @dataclass
@@ -86,7 +87,7 @@ async def listening(
     change: Callable[[Socket], Socket] = lambda one: one,
 ) -> AsyncIterator[tuple[Line, Ear, Deribit]]:
     """A line to all instruments of a world, and to `more` that are not in it."""
-    async with deribit_sockets.serving(world) as there:
+    async with deribit_sockets.serving(world, SPEED) as there:
         monkeypatch.setenv("DERIBIT_WS_URL", there.url)
         settings.environment.cache_clear()
         ear, contracts = Ear(), {symbol: contract(symbol) for symbol in (*there.world.instruments, *more)}

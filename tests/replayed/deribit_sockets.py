@@ -29,7 +29,7 @@ PATIENCE, IDLE = timedelta(seconds=10), timedelta(seconds=60)
 CALLS, REFILL = 10, 10 / 3
 """Subscriptions at once, and a second."""
 QUIET = logging.getLogger(__name__)
-QUIET.setLevel(logging.WARNING)  # what was said is looked for in the log
+QUIET.setLevel(logging.WARNING)  # a key must be in no log, but here it is said
 
 
 class Wrong(Exception):
@@ -107,13 +107,14 @@ class Deribit:
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """What is asked over HTTP; a socket is opened."""
-        path, _, query = request.path.partition("?")
-        if path == PATH:
+        if request.path == PATH:
             return None
+        path, _, query = request.path.partition("?")
         self.questions.append(path)
         status, body = deribit_rest.answer(self.world, path, dict(parse_qsl(query)), self.forgotten)
         response = connection.respond(HTTPStatus(status), json.dumps(body))
-        response.headers["Content-Type"] = "application/json"  # the first one stays beside it
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
         return response
 
     async def hear(self, connection: ServerConnection) -> None:
@@ -233,9 +234,8 @@ class Deribit:
 
     async def _push(self, peer: Peer, channel: str, data: Any) -> None:
         self.told[channel] += 1
-        await self._send(
-            peer, {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}
-        )
+        params = {"channel": channel, "data": data}
+        await self._send(peer, {"jsonrpc": "2.0", "method": "subscription", "params": params})
 
     async def _send(self, peer: Peer, frame: Any) -> None:
         with suppress(ConnectionClosed):

@@ -14,13 +14,24 @@ from typing import Any
 import pytest
 
 from app.ingest.spec import Bad, Known, Said, Socket, Source
-from app.ingest.ticks.lines import without_ticks
-from app.records import Candle, Instrument, Liquidation, OpenInterest, PerpMinute, PredictedFunding, Trade
+from app.records import (
+    BookChange,
+    Candle,
+    Instrument,
+    Liquidation,
+    OpenInterest,
+    OptionTrade,
+    PerpMinute,
+    PredictedFunding,
+    Quote,
+    Trade,
+)
 from tests.unit.test_sources import LABELS, PAYLOADS, SOURCES, is_number, nodes, plain
 
-OPTIONAL = {"st"}  # keys that older frames do not have
+OPTIONAL = {"st", "iv", "mark_price", "index_price", "liquidation", "combo_id"}
+"""Keys that older frames do not have, or only some rows."""
 MINUTE = timedelta(minutes=1)
-TOLD = Candle | PredictedFunding | OpenInterest | PerpMinute | Trade | Liquidation
+TOLD = Candle | PredictedFunding | OpenInterest | PerpMinute | Trade | Liquidation | Quote | OptionTrade | BookChange
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class Case:
 
 def cases() -> Iterator[Any]:
     for source in SOURCES.values():
-        for socket in without_ticks(source).sockets:
+        for socket in source.sockets:
             yield pytest.param(Case(source, socket), id=f"{source.id}-{socket.id}")
 
 
@@ -81,6 +92,9 @@ def test_there_are_frames_of_every_channel(case: Case) -> None:
         "open_interest": OpenInterest,
         "liquidations": Liquidation,
         "taker_volume": Trade,
+        "quotes": Quote,
+        "trades": OptionTrade,
+        "book": BookChange,
     }
     assert told - {PerpMinute} >= {of[channel.dataset] for channel in case.socket.channels}
 

@@ -326,7 +326,7 @@ def test_a_good_answer_is_no_problem(case: Case) -> None:
 
 # One value changed at a time: its row is Bad or its answer refused, or nobody reads the value. Never another record.
 
-LABELS = {"instCategory", "coin", "id"}  # digits that are names, of which new ones may come
+LABELS = {"instCategory", "coin", "id", "trade_id", "combo_id"}  # digits that are names, of which new ones may come
 NOTHING = {("velo", "NaN")}  # how a source says that it has no value
 
 

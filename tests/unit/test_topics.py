@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from app.ingest.sources import load
-from app.ingest.spec import Channel, Said, Socket
+from app.ingest.spec import Answer, Channel, Said, Socket
 from app.ingest.topics import PATIENCE, TRIES, Subscriptions, key_of, shared_out, topics_of
 from app.records import Instrument
 
@@ -144,6 +144,59 @@ def test_what_is_wanted_no_more_is_not_asked_for() -> None:
     made.done(None)
     assert made.up == {*KEYS[:2], *KEYS[6:]}
     assert made.is_settled
+
+
+def test_what_an_answer_does_not_name_is_asked_for_again_and_given_up_at_last() -> None:
+    made, now, bad = asked(8), NOW, set(KEYS[2:4])
+    frames: list[set[str]] = []
+    given_up: set[str] = set()
+    while not made.is_settled:
+        frame = made.next(now)
+        if frame is None:
+            now += PATIENCE
+            assert made.overdue(now) == set()
+            continue
+        frames.append(set(frame))
+        taken, refused = made.answered(Answer(frame[0], {*frame[::-1]} - bad), now)
+        assert taken == set(frame) - bad
+        given_up |= refused
+    assert frames == [set(KEYS), bad, bad]
+    assert given_up == made.refused == bad
+    assert made.up == set(KEYS) - bad
+
+
+def test_answers_come_in_any_order_and_each_is_of_its_frame() -> None:
+    made = asked(3)
+    frames = [made.next(NOW) or () for _ in range(3)]
+    for frame in reversed(frames):
+        assert made.answered(Answer(frame[0], frame), NOW) == (set(frame), set())
+    assert made.is_settled
+    assert made.answered(Answer(KEYS[0], KEYS), NOW) == (set(), set()), "an answer to nothing"
+    assert made.answered(Answer(key_of("nobody asked for it"), KEYS), NOW) == (set(), set())
+
+
+def test_a_frame_that_is_refused_by_its_name_is_asked_for_again_as_halves() -> None:
+    made = asked()
+    made.next(NOW)
+    second = made.next(NOW) or ()
+    assert made.is_refused(None, NOW, second[0]) == set()
+    assert made.next(NOW) == tuple(KEYS[4:6])
+    assert made.answered(Answer(KEYS[0], KEYS[:4]), NOW) == (set(KEYS[:4]), set()), "the first goes on"
+
+
+def test_rows_of_what_is_renewed_are_of_the_old_subscription_until_it_is_answered() -> None:
+    made = asked(8)
+    made.next(NOW)
+    made.done(None)
+    assert made.renew([*KEYS[:2], "unknown"]) == set(KEYS[:2])
+    assert made.renew(KEYS[:2]) == set(), "once is enough"
+    assert made.told_of(KEYS[0]) == set()
+    frame = made.next(NOW) or ()
+    assert set(frame) == set(KEYS[:2])
+    assert made.told_of(KEYS[1]) == set()
+    assert made.answered(Answer(frame[0], frame), NOW)[0] == set(KEYS[:2])
+    assert made.is_settled
+    assert made.up == set(KEYS)
 
 
 def test_every_source_can_be_subscribed_to_and_given_up() -> None:

@@ -10,12 +10,11 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from app.ingest.sources.deribit.ticks import rows_of
+from app.ingest.sources.deribit.words import INVERSE, LINEAR
 from app.ingest.spec import Answer, Channel, Json, Message, Said, Socket
 from app.records import Instrument
 
 DOCS = "https://docs.deribit.com/articles/notifications"
-INVERSE = frozenset({"BTC", "ETH"})
-"""Coins that are currencies there; others are looked for among what is settled in USDC."""
 HEARTBEAT = timedelta(seconds=30)
 TOO_MANY_REQUESTS = 10028
 SUBSCRIBE = "subscribe "
@@ -102,7 +101,7 @@ def sockets(currencies: Iterable[str], *, keyed: bool) -> tuple[Socket, ...]:
 
 
 def _socket(coin: str, interval: Literal["raw", "100ms"]) -> Socket:
-    family = coin if coin in INVERSE else "USDC"
+    family = coin if coin in INVERSE else LINEAR
     return Socket(
         coin.lower(),
         "wss://www.deribit.com",
