@@ -50,7 +50,7 @@ SOURCE = spec.Source(
     feeds=feeds(Wanted()),
     sockets=live.sockets(Wanted().coins, keyed=False),
     docs="https://docs.deribit.com",
-    terms="https://www.deribit.com/kb/terms-of-service",
+    terms="https://support.deribit.com/hc/en-us/articles/25944532191645",
     key="DERIBIT_API_KEY",
     key_required=False,
     problem=problem,
