@@ -9,7 +9,7 @@ from app.ingest.engine import Engine
 from app.ingest.repair import repair
 from app.ingest.spec import Source
 from app.ingest.watch import watch
-from app.services import compression, retention, rollup, tidy
+from app.services import compression, retention, rollup, tick_rollup, tidy
 
 Chore = tuple[str, timedelta, Callable[[], Awaitable[Any]]]
 """Its name, how often, and what is done."""
@@ -21,6 +21,7 @@ ROLLUPS: Mapping[timedelta, timedelta | None] = {
     timedelta(hours=1): None,
 }
 """How often the rollup is brought up to now where it is no further behind than that; None: wherever."""
+TICKS_EVERY = timedelta(minutes=5)
 WATCHES: Mapping[timedelta, timedelta | None] = {
     timedelta(minutes=3): timedelta(hours=1),
     timedelta(hours=1): timedelta(days=2),
@@ -33,6 +34,7 @@ def chores(engine: Engine, sources: Collection[Source]) -> Iterator[Chore]:
     """All of them. Each raises what the database raises."""
     for every, limit in ROLLUPS.items():
         yield f"rollup:{limit or 'all'}", every, partial(rollup.refresh, engine.db, limit=limit)
+    yield "rollup:ticks", TICKS_EVERY, partial(_roll_up_ticks, engine)
     for every, recent in WATCHES.items():
         yield f"gaps:{recent or 'all'}", every, partial(watch, engine, sources, recent)
     yield "repair", REPAIR_EVERY, partial(repair, engine, sources)
@@ -47,6 +49,10 @@ def housekeeping(engine: Engine) -> Mapping[str, Callable[[], Awaitable[Any]]]:
         "compression": partial(compression.ensure, engine.db),
         "tidy": partial(_tidy, engine),
     }
+
+
+async def _roll_up_ticks(engine: Engine) -> None:
+    await tick_rollup.refresh(engine.db, datetime.now(UTC))
 
 
 async def _drop_old(engine: Engine) -> None:

@@ -28,9 +28,27 @@ DATASETS = {
     "liquidation": "liquidations",
     "open_interest": "open-interest",
     "predicted_funding": "predicted-funding",
+    "option_tick": "option-ticks",
+    "option_trade": "option-trades",
+    "depth": "depth",
+    "option_1m": "option-1m",
+    "greeks": "greeks",
+    "index_price": "index-prices",
 }
-TYPES = {"float8": pa.float64(), "int2": pa.int16(), "int4": pa.int32(), "timestamptz": TIME}
-SPELLED = {"side": "case f.side when 1 then 'long' else 'short' end"}
+TYPES = {
+    "float8": pa.float64(),
+    "_float8": pa.list_(pa.float64()),
+    "int2": pa.int16(),
+    "int4": pa.int32(),
+    "int8": pa.int64(),
+    "bool": pa.bool_(),
+    "varchar": pa.string(),
+    "timestamptz": TIME,
+}
+SPELLED = {
+    ("liquidation", "side"): "case f.side when 1 then 'long' else 'short' end",
+    ("option_trade", "side"): "case f.side when 1 then 'buy' else 'sell' end",
+}
 """Columns that are numbers here and words in an export; all others are as they are stored."""
 COLUMNS = """
 select a.attname as name, t.typname as kind from pg_attribute a join pg_type t on t.oid = a.atttypid
@@ -111,14 +129,14 @@ def _free(draft: Path) -> Path:
 async def _schema(copy: Driver, fact: str) -> pa.Schema:
     """Whose a row is, and all columns that say something, those of users included."""
     found = {row["name"]: row["kind"] for row in await copy.fetch(COLUMNS, fact)}
-    columns = {name: WORD if name in SPELLED else TYPES[kind] for name, kind in found.items()}
+    columns = {name: WORD if (fact, name) in SPELLED else TYPES[kind] for name, kind in found.items()}
     values = {name: kind for name, kind in columns.items() if name not in KEPT_APART}
     return pa.schema({**WHO, **values, "known_at": TIME})
 
 
 def _statement(fact: str, schema: pa.Schema) -> str:
     names = [name for name in schema.names if name not in (*WHO, "known_at")]
-    values = ", ".join(SPELLED.get(name, f'f."{name}"') for name in names)
+    values = ", ".join(SPELLED.get((fact, name), f'f."{name}"') for name in names)
     return ROWS_OF.format(fact=fact, columns=values)
 
 

@@ -1,4 +1,4 @@
-"""Compression of minutes, where the server can: TimescaleDB under its community licence, not its Apache build."""
+"""Compression of daily tables where the server can: TimescaleDB under its community licence, not its Apache build."""
 
 import logging
 
@@ -6,42 +6,50 @@ import asyncpg
 
 from app.db import Database, driver, writing
 from app.services.partitions import IS_NATIVE
+from app.settings import OF_OPTIONS
 
+COMPRESSIBLE = ("perp_1m", *OF_OPTIONS)
+"""Daily tables whose rows are told once, or seldom anew."""
 ENABLED = """
 select compression_enabled from timescaledb_information.hypertables
-where hypertable_schema = current_schema and hypertable_name = 'perp_1m'
+where hypertable_schema = current_schema and hypertable_name = $1
 """
 COMPRESSED = """
-alter table perp_1m set (
-  timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'ts')
+alter table {fact} set (
+  timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = '{order}')
 """
-AFTER_TWO_DAYS = "select add_compression_policy('perp_1m', compress_after => interval '2 days', if_not_exists => true)"
+ORDER = {"option_trade": "ts, trade_seq"}
+AFTER_TWO_DAYS = "select add_compression_policy($1, compress_after => interval '2 days', if_not_exists => true)"
 NOT_NOW = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 logger = logging.getLogger(__name__)
 
 
-async def ensure(db: Database) -> bool:
-    """Have the server compress minutes that are two days old; whether it does. What was set before is left as it is.
+async def ensure(db: Database) -> list[str]:
+    """Have the server compress days that are two days old; of which facts it does. What was set before stays.
 
     Whether it can is found by trying: the version does not tell. Raises whatever the database raises.
     """
+    return [fact for fact in COMPRESSIBLE if await _of_fact(db, fact)]
+
+
+async def _of_fact(db: Database, fact: str) -> bool:
     async with writing(db) as connection:
         copy = await driver(connection)
-        if await copy.fetchval(IS_NATIVE, "perp_1m"):
+        if await copy.fetchval(IS_NATIVE, fact):
             return False
-        if await copy.fetchval(ENABLED):
+        if await copy.fetchval(ENABLED, fact):
             return True
         try:
             async with copy.transaction():
                 await copy.execute("set local lock_timeout = '300ms'")
-                await copy.execute(COMPRESSED)
-                await copy.execute(AFTER_TWO_DAYS)
+                await copy.execute(COMPRESSED.format(fact=fact, order=ORDER.get(fact, "ts")))
+                await copy.execute(AFTER_TWO_DAYS, fact)
         except asyncpg.FeatureNotSupportedError as reason:
-            logger.info("minutes are not compressed: %s", reason)
+            logger.info("%s is not compressed: %s", fact, reason)
             return False
         except NOT_NOW:
-            logger.info("minutes are not compressed yet: the table is in use")
+            logger.info("%s is not compressed yet: the table is in use", fact)
             return False
-    logger.info("minutes are compressed once they are two days old")
+    logger.info("%s is compressed once it is two days old", fact)
     return True

@@ -6,8 +6,9 @@ Writers share the lock of a day: they do not wait for each other, only for who d
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from typing import cast
 
 import asyncpg
 
@@ -19,6 +20,8 @@ from app.services.partitions import Partition
 from app.services.queries import sql
 
 Row = tuple[object, ...]
+_Row = tuple[int, datetime, *tuple[object, ...]]
+"""What all rows have in common: series and time."""
 FACTS = ("option_tick", "option_trade", "depth")
 COLUMNS: Mapping[str, tuple[str, ...]] = {fact: tuple(Base.metadata.tables[fact].columns.keys()) for fact in FACTS}
 """What a row of each fact says, in this order; `known_at`, the time of receipt, comes last."""
@@ -53,21 +56,15 @@ async def put(db: Database, fact: str, rows: Sequence[Row]) -> int:
     are there stay. What is of a day that retention has removed is not stored. Raises whatever the database raises, and
     then nothing is stored. Rows need their partitions' day alone: writers do not wait for each other.
     """
-    if not rows:
+    told = _once(fact, cast("Sequence[_Row]", rows))
+    if not told:
         return 0
     async with writing(db) as connection:
         copy = await driver(connection)
-        await _share(copy, fact, _days(rows))
+        await copy.fetch(SHARED, WRITE_LOCK, fact, _words(_days(told)))
         now, removed_before = (await copy.fetch(MOMENT, fact))[0]
-        told = _once(fact, rows if removed_before is None else _kept(rows, removed_before))
-        if not told:
-            return 0
-        days = _days(told)
-        await partitions.provide(db, copy, fact, {*days, max(days) + DAY})
-        new = await _append(copy, fact, told)
-        if fact == "option_tick":
-            await _note_late(copy, told, now - LATE)
-    return new
+        kept = told if removed_before is None else [row for row in told if row[1] >= removed_before]
+        return await _put(db, copy, fact, kept, now - LATE) if kept else 0
 
 
 async def close(copy: Driver, fact: str, part: Partition) -> None:
@@ -87,35 +84,41 @@ async def missing_trades(
 ) -> list[tuple[int, int, int, datetime, datetime]]:
     """Holes in the numbers of stored trades that end after `since`: series, first and last missing number, and the
     times of the trades before and after."""
-    return [tuple(row) for row in await db.reads.fetch(sql("ticks", "missing_trades"), list(series), since)]
-
-
-async def _share(copy: Driver, fact: str, days: Iterable[datetime]) -> None:
-    await copy.fetch(SHARED, WRITE_LOCK, fact, _words(days))
+    return [tuple(row.values()) for row in await db.reads.fetch(sql("ticks", "missing_trades"), list(series), since)]
 
 
 def _words(days: Iterable[datetime]) -> list[str]:
     return [f" {day.astimezone(UTC):%Y-%m-%d}" for day in days]
 
 
-def _days(rows: Iterable[Row]) -> set[datetime]:
-    """The days (UTC) rows are of."""
-    days = {row[1].astimezone(UTC).date() for row in rows}  # type: ignore[attr-defined]
-    return {datetime.combine(day, time(), UTC) for day in days}
+def _days(rows: Iterable[_Row]) -> list[datetime]:
+    """The days (UTC) rows are of, the first first."""
+    times = [row[1] for row in rows]
+    first, last = _midnight(min(times)), _midnight(max(times))
+    return [first] if first == last else sorted({_midnight(moment) for moment in times})
 
 
-def _kept(rows: Iterable[Row], removed_before: datetime) -> list[Row]:
-    return [row for row in rows if row[1] >= removed_before]  # type: ignore[operator]
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _once(fact: str, rows: Sequence[Row]) -> list[Row]:
+def _once(fact: str, rows: Sequence[_Row]) -> list[_Row]:
     """One row of each key, in the order of keys: who writes the same rows at once does not wait crosswise."""
     key = KEYS[fact]
     told = {key(row): row for row in (rows if fact == "option_tick" else reversed(rows))}
-    return [told[which] for which in sorted(told)]  # type: ignore[type-var]
+    return [told[which] for which in sorted(told)]
 
 
-async def _append(copy: Driver, fact: str, rows: Sequence[Row]) -> int:
+async def _put(db: Database, copy: Driver, fact: str, rows: Sequence[_Row], late: datetime) -> int:
+    days = _days(rows)
+    await partitions.provide(db, copy, fact, [*days, days[-1] + DAY])
+    new = await _append(copy, fact, rows)
+    if fact == "option_tick":
+        await _note_late(copy, [row for row in rows if row[1] < late])
+    return new
+
+
+async def _append(copy: Driver, fact: str, rows: Sequence[_Row]) -> int:
     """How many of the rows are new."""
     try:
         async with copy.transaction():
@@ -125,7 +128,7 @@ async def _append(copy: Driver, fact: str, rows: Sequence[Row]) -> int:
     return len(rows)
 
 
-async def _merge(copy: Driver, fact: str, rows: Sequence[Row]) -> int:
+async def _merge(copy: Driver, fact: str, rows: Sequence[_Row]) -> int:
     await copy.execute(f"create temporary table {STAGE} (like {fact}) on commit drop")
     await copy.copy_records_to_table(STAGE, records=rows, columns=COLUMNS[fact])
     done = await copy.execute(INSERT.format(fact=fact, stage=STAGE))
@@ -134,9 +137,8 @@ async def _merge(copy: Driver, fact: str, rows: Sequence[Row]) -> int:
     return int(done.split()[-1])
 
 
-async def _note_late(copy: Driver, rows: Iterable[Row], limit: datetime) -> None:
+async def _note_late(copy: Driver, rows: Iterable[_Row]) -> None:
     """Hours that may have been rolled up without these quotes are to be rolled up again."""
-    late = [(row[0], row[1].replace(minute=0, second=0, microsecond=0)) for row in rows if row[1] < limit]  # type: ignore
-    if late:
-        series, hours = zip(*sorted(set(late)), strict=True)
-        await copy.execute(sql("ticks", "note_late"), series, hours)
+    hours = {(series, ts.astimezone(UTC).replace(minute=0, second=0, microsecond=0)) for series, ts, *_ in rows}
+    if hours:
+        await copy.execute(sql("ticks", "note_late"), *map(list, zip(*hours, strict=True)))

@@ -1,4 +1,4 @@
-"""Indexes of days that are over, made anew: minutes come in the order of time, which leaves a key by series half empty.
+"""Indexes of days that are over, made anew: rows come in the order of time, which leaves a key by series half empty.
 
 Measured on a day of 300 series, 432,000 rows: 18.3 MB before, 13.7 MB after, in about a second.
 """
@@ -12,7 +12,7 @@ from app.db import SESSION, Database, Driver
 from app.locks import TIDY_LOCK
 from app.services import partitions
 
-FACT = "perp_1m"
+FACTS = tuple(fact for fact, span in partitions.SPANS.items() if span == "day")
 RECENT = timedelta(days=2)
 TIDIED = "made anew when its day was over"
 LOCK_TIMEOUT = "10s"
@@ -27,7 +27,7 @@ order by 1
 LEFT_OVER = r"""
 select i.indexrelid::regclass::text as name
 from pg_inherits h join pg_index i on i.indrelid = h.inhrelid join pg_class c on c.oid = i.indexrelid
-where h.inhparent = to_regclass($1) and not i.indisvalid and c.relname ~ '_cc(new|old)\d*$'
+where h.inhparent = any($1::text[]::regclass[]) and not i.indisvalid and c.relname ~ '_cc(new|old)\d*$'
 """
 
 logger = logging.getLogger(__name__)
@@ -51,12 +51,16 @@ async def finished_days(db: Database, now: datetime) -> list[str]:
 
 
 async def _tidy(connection: Driver, now: datetime) -> list[str]:
-    if not await connection.fetchval(partitions.IS_NATIVE, FACT):
-        return []
     if not await connection.fetchval("select pg_try_advisory_lock($1)", TIDY_LOCK):
         return []
     await _sweep(connection)
-    over = [one.table for one in await partitions.listed(connection, FACT) if now - RECENT < one.end <= now]
+    return [name for fact in FACTS for name in await _of_fact(connection, fact, now)]
+
+
+async def _of_fact(connection: Driver, fact: str, now: datetime) -> list[str]:
+    if not await connection.fetchval(partitions.IS_NATIVE, fact):
+        return []
+    over = [one.table for one in await partitions.listed(connection, fact) if now - RECENT < one.end <= now]
     names = [row["name"] for row in await connection.fetch(NOT_TIDIED, over, TIDIED)]
     return [name for name in names if await _anew(connection, name)]
 
@@ -80,5 +84,5 @@ async def _sweep(connection: Driver) -> None:
     However long it has to wait for who reads or writes the day: nobody waits for it.
     """
     await connection.execute("set lock_timeout = 0")
-    for row in await connection.fetch(LEFT_OVER, FACT):
+    for row in await connection.fetch(LEFT_OVER, FACTS):
         await connection.execute(f"drop index concurrently if exists {row['name']}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from app import embedded
 from app.db import connected, migrate
 from app.services.seed import put_seed
-from tests.bench import backtest, hours, importing, lookup, memory, minutes, predictions, serving, spreads
+from tests.bench import backtest, hours, importing, lookup, memory, minutes, predictions, serving, spreads, ticks
 from tests.bench.report import Line, show
 
 
@@ -25,6 +25,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines += await predictions.measure(db, dsn)
         lines += await hours.measure(db)
         lines += await minutes.measure(db, dsn)
+        lines += await ticks.measure(db, dsn)
         lines += await lookup.measure(db, dsn)
         lines += [await asyncio.to_thread(memory.candles, folder)]
     lines += await asyncio.to_thread(backtest.look_ups, folder)

@@ -29,7 +29,7 @@ async def days(clean_database: Database) -> AsyncIterator[Database]:
     if not await db.reads.fetchval(partitions.IS_NATIVE, "perp_1m"):
         assert await tidy.finished_days(db, MIDNIGHT + DAY) == []
         pytest.skip("chunks of TimescaleDB are left to their compression")
-    await without_days(db, "perp_1m")
+    await without_days(db, *tidy.FACTS)
     to = await series(db, "bybit", "BTCUSDT")
     for day in (MIDNIGHT - 4 * DAY, MIDNIGHT - DAY, MIDNIGHT):
         await put(db, "perp_1m", [batch("perp_1m", [{"series_id": to, "ts": day, "close": 1.0}])])
@@ -39,7 +39,7 @@ async def days(clean_database: Database) -> AsyncIterator[Database]:
             *(to, MIDNIGHT - DAY + timedelta(minutes=minute), SERIES),
         )
     yield db
-    await without_days(db, "perp_1m")
+    await without_days(db, *tidy.FACTS)
 
 
 async def bytes_of(db: Database, index: str) -> int:

@@ -28,3 +28,49 @@ order by h.series_id, first_seq
 -- Quotes of these series ($1) in these hours ($2) came late: each hour is to be rolled up again.
 insert into option_tick_late (series_id, ts)
 select * from unnest($1::int[], $2::timestamptz[])
+
+-- name: quoting
+-- Series that may have had quotes in the hours from $1 on: of what had not expired by then.
+select s.id
+from series s join instrument i on i.id = s.instrument_id
+where i.kind in ('perp', 'future', 'option') and (i.expires_at is null or i.expires_at >= $1)
+order by s.id
+
+-- name: roll_up
+-- Best bids and asks of hours ($2) of series ($1, one each) as candles. An hour without quotes stays as it is: they may
+-- have been removed.
+insert into option_tick_1h as h (
+  series_id, ts, bid_open, bid_high, bid_low, bid_close, ask_open, ask_high, ask_low, ask_close, quotes)
+select w.series_id, w.ts, e.bid_open, r.bid_high, r.bid_low, e.bid_close, e.ask_open, r.ask_high, r.ask_low,
+  e.ask_close, r.quotes
+from unnest($1::int[], $2::timestamptz[]) as w(series_id, ts)
+cross join lateral (
+  select count(*) as quotes, max(q.bid) as bid_high, min(q.bid) as bid_low, max(q.ask) as ask_high, min(q.ask) as ask_low
+  from option_tick q where q.series_id = w.series_id and q.ts >= w.ts and q.ts < w.ts + interval '1 hour'
+) r
+cross join lateral (
+  select
+    (select q.bid from option_tick q
+     where q.series_id = w.series_id and q.ts >= w.ts and q.ts < w.ts + interval '1 hour' and q.bid is not null
+     order by q.ts limit 1) as bid_open,
+    (select q.bid from option_tick q
+     where q.series_id = w.series_id and q.ts >= w.ts and q.ts < w.ts + interval '1 hour' and q.bid is not null
+     order by q.ts desc limit 1) as bid_close,
+    (select q.ask from option_tick q
+     where q.series_id = w.series_id and q.ts >= w.ts and q.ts < w.ts + interval '1 hour' and q.ask is not null
+     order by q.ts limit 1) as ask_open,
+    (select q.ask from option_tick q
+     where q.series_id = w.series_id and q.ts >= w.ts and q.ts < w.ts + interval '1 hour' and q.ask is not null
+     order by q.ts desc limit 1) as ask_close
+) e
+where r.quotes > 0
+order by w.series_id, w.ts
+on conflict (series_id, ts) do update set
+  bid_open = excluded.bid_open, bid_high = excluded.bid_high, bid_low = excluded.bid_low,
+  bid_close = excluded.bid_close, ask_open = excluded.ask_open, ask_high = excluded.ask_high,
+  ask_low = excluded.ask_low, ask_close = excluded.ask_close, quotes = excluded.quotes
+where h.quotes <> excluded.quotes
+  or (h.bid_open, h.bid_high, h.bid_low, h.bid_close) is distinct from
+    (excluded.bid_open, excluded.bid_high, excluded.bid_low, excluded.bid_close)
+  or (h.ask_open, h.ask_high, h.ask_low, h.ask_close) is distinct from
+    (excluded.ask_open, excluded.ask_high, excluded.ask_low, excluded.ask_close)
