@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,12 +37,12 @@ def collect(
     \b
     Examples:
       perpstore collect --source deribit --currency BTC
-      PERPSTORE_WS_BTC_TOP_N_INSTRUMENTS=100 perpstore collect --currency BTC --currency ETH
+      perpstore collect --currency BTC --currency ETH
     """
     from app.cli.session import on_database
 
-    wanted = list(dict.fromkeys(one.strip().upper() for one in currency or ()))
-    found = _of_currencies(source_named(source), wanted)
+    found = source_named(source)
+    wanted = _currencies(found, currency or ())
 
     async def work(session: "Session") -> None:
         await _until_told(session, found, wanted, json=json)
@@ -49,21 +50,25 @@ def collect(
     on_database(work, seed=True)
 
 
-def _of_currencies(source: "Source", wanted: list[str]) -> "Source":
-    """The source as it is for these currencies, whatever its settings say. Raises Failure where it can have none."""
+def _currencies(source: "Source", given: Sequence[str]) -> list[str]:
+    """Those given, or all there are. Raises Failure where one is none of those of the settings."""
     from app.ingest.ticks.lines import currencies
-    from app.settings import top_instruments, words_of
+    from app.settings import top_instruments
 
-    instead = {"currencies": ",".join(wanted)} if wanted else dict[str, str]()
+    known = currencies(source)
+    if not known:
+        raise Failure(f"{source.id} tells no ticks. `perpstore collect` is for deribit", 2)
+    wanted = list(dict.fromkeys(one.strip().upper() for one in given)) or known
+    if strange := [one for one in wanted if one not in known]:
+        setting = f"PERPSTORE_{source.id.upper()}_CURRENCIES"
+        told = ", ".join(known)
+        raise Failure(f"{source.id} is collected for {told}, not for {', '.join(strange)}. Name it in {setting}", 2)
     try:
-        found = source.configured(source, {**words_of(source.id), **instead})
-        for one in currencies(found):
+        for one in wanted:
             top_instruments(one)
     except ValueError as error:
-        raise Failure(str(error).replace(f"PERPSTORE_{source.id.upper()}_CURRENCIES", "--currency"), 2) from error
-    if not currencies(found):
-        raise Failure(f"{source.id} tells no ticks. `perpstore collect` is for deribit", 2)
-    return found
+        raise Failure(str(error), 2) from error
+    return wanted
 
 
 async def _until_told(session: "Session", source: "Source", wanted: list[str], *, json: bool) -> None:
@@ -71,7 +76,6 @@ async def _until_told(session: "Session", source: "Source", wanted: list[str], *
     from app import logs
     from app.ingest.engine import Keeping, started
     from app.ingest.runner import key_of
-    from app.ingest.ticks.lines import currencies
     from app.ingest.ticks.running import collecting_ticks
 
     limits = session.settings
@@ -82,8 +86,8 @@ async def _until_told(session: "Session", source: "Source", wanted: list[str], *
     async with started(session.db, limits.history_days, limits.most_traded, keeping) as engine:
         for one in wanted:
             await _check(engine, source, one)
-        async with collecting_ticks(engine, source, currencies(source)):
-            _begun(source, currencies(source), json=json)
+        async with collecting_ticks(engine, source, wanted):
+            _begun(source, wanted, json=json)
             await ended.wait()
 
 

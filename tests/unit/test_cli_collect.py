@@ -11,8 +11,10 @@ from app.cli.commands import run
     [
         (["--source", "bybit"], "perpstore: bybit tells no ticks. `perpstore collect` is for deribit"),
         (["--source", "nobody"], "perpstore: no source nobody; there are "),
-        (["--currency", "B!"], "perpstore: --currency: 'B!' is no coin such as BTC, ETH or SOL"),
-        (["--currency", "USDC"], "perpstore: --currency: 'USDC' is no coin such as BTC, ETH or SOL"),
+        (
+            ["--currency", "btc", "--currency", "SOL"],
+            "perpstore: deribit is collected for BTC, ETH, not for SOL. Name it in PERPSTORE_DERIBIT_CURRENCIES\n",
+        ),
     ],
 )
 def test_what_cannot_be_collected(given: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,8 +27,8 @@ def test_what_cannot_be_collected(given: list[str], line: str, capsys: pytest.Ca
 def test_a_number_of_instruments_that_is_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PERPSTORE_WS_SOL_TOP_N_INSTRUMENTS", "many")
+    monkeypatch.setenv("PERPSTORE_WS_ETH_TOP_N_INSTRUMENTS", "many")
     settings.environment.cache_clear()
-    assert run(["collect", "--currency", "SOL"]) == 2
+    assert run(["collect", "--currency", "ETH"]) == 2
     settings.environment.cache_clear()
-    assert "PERPSTORE_WS_SOL_TOP_N_INSTRUMENTS: 'many' is not a number" in capsys.readouterr().err
+    assert "PERPSTORE_WS_ETH_TOP_N_INSTRUMENTS: 'many' is not a number" in capsys.readouterr().err

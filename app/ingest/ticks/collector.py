@@ -166,6 +166,7 @@ class Collector:
                     due = min(now + pause, next_choice(now))
                 elif self.taking.strangers:
                     await self._know(LISTED_AGAIN)
+                    self.lines.share_out(self.family, group)
             await self.clock.sleep(TRY_AGAIN)
 
     async def _choose(self, group: asyncio.TaskGroup, now: datetime) -> None:

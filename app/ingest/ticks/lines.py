@@ -60,8 +60,11 @@ class Lines:
         return [line for line in self.all if line.topics]
 
     def share_out(self, family: Family, group: asyncio.TaskGroup) -> None:
-        """Give each connection its topics; open more where they are needed, close those nothing is left for."""
-        known = Known({**family.contracts}, frozenset(family.wanted))
+        """Give each connection its topics; open more where they are needed, close those nothing is left for.
+
+        Trades are taken of the whole family.
+        """
+        known = Known({**family.contracts}, family.contracts.keys())
         topics = topics_of(self.socket, [family.contracts[symbol] for symbol in family.wanted])
         shares = shared_out(topics, [line.topics for line in self.all], self.socket.topics_a_connection)
         while len(self.all) < len(shares):

@@ -73,10 +73,7 @@ def _levels(entries: Iterable[Json]) -> Iterator[Level]:
 
 
 def rows_of(coin: str, said: Callable[[Message], Said]) -> Callable[[Message, Known], Rows]:
-    """What a frame holds of a coin: quotes and books of instruments that are wanted, and all trades. None: of another.
-
-    An instrument that is traded may be listed since a moment ago only, so that it is not known yet.
-    """
+    """What a frame holds of the instruments of a coin that are wanted, None a row of another."""
 
     def rows(frame: Message, known: Known) -> Iterator[Record | Bad | None]:
         match frame:
@@ -101,7 +98,7 @@ def _read(channel: str, data: Json, coin: str, known: Known) -> Iterator[Record 
         yield Bad(None, "unreadable", "a list of trades expected")
     else:
         for item in cast("list[Json]", data):
-            yield _trade(item, coin)
+            yield _trade(item, coin, known)
 
 
 def _tried(make: Callable[[Json, str], Record], item: Json, symbol: str) -> Record | Bad:
@@ -116,11 +113,11 @@ def _tried(make: Callable[[Json, str], Record], item: Json, symbol: str) -> Reco
     return spec.tried(made, item, symbol)
 
 
-def _trade(item: Json, coin: str) -> Record | Bad | None:
+def _trade(item: Json, coin: str, known: Known) -> Record | Bad | None:
     told = cast("dict[str, Json]", item) if isinstance(item, dict) else {}
     name = told.get("instrument_name")
     symbol = name if isinstance(name, str) else None
-    if symbol is not None and not symbol.startswith((f"{coin}-", f"{coin}_")):
+    if symbol is not None and not _is_wanted(symbol, coin, known):
         return None
     return spec.tried(trade, cast("Json", item), symbol)
 
