@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from tests.replay_sockets import Fast
 from tests.replayed import deribit_rest
@@ -124,7 +125,8 @@ class Deribit:
         self.peers.append(peer)
         with suppress(ConnectionClosed):
             async for said in connection:
-                await self._take(peer, json.loads(said))
+                if connection.state is State.OPEN:  # what was said meanwhile is to nobody
+                    await self._take(peer, json.loads(said))
         self.peers.remove(peer)
         self.closed.append(f"{connection.close_code} {connection.close_reason}")
 

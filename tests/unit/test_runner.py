@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app import settings
+from app import logs, settings
 from app.ingest import runner
 from app.ingest.errors import Malformed, Refused, Throttled, Unavailable, UpstreamError
 from app.ingest.limits import BAN, Limiter
@@ -151,6 +151,16 @@ async def test_errors_are_sorted_by_what_to_do_next(
         assert caught.everywhere is everywhere
     if isinstance(caught, Malformed):
         assert (caught.status, caught.body) == (status, body)
+
+
+def test_a_key_of_two_parts_is_in_no_line_of_the_log_nor_is_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DERIBIT_API_KEY", "some-reader:word-of-it")
+    settings.environment.cache_clear()
+    try:
+        assert runner.key_of(load(["deribit"])["deribit"]) == "some-reader:word-of-it"
+    finally:
+        settings.environment.cache_clear()
+    assert logs.redact("said word-of-it by some-reader") == f"said {logs.HIDDEN} by {logs.HIDDEN}"
 
 
 async def test_errors_tell_no_secret() -> None:
