@@ -30,6 +30,6 @@ TICKS_LOCK = 7_022_013
 ENTITY_LOCK = 7_022_020
 """Held by whoever changes which ids are which entity's."""
 WRITE_LOCK = 7_022_100
-"""Held with a fact by whoever writes to it."""
+"""Held with a fact by whoever writes to it; with a tick fact and a day, shared, by whoever writes ticks of that day."""
 PERPSPEC_LOCK = 7_022_200
 """Held by whoever registers a perpspec."""

@@ -25,7 +25,10 @@ SPANS: dict[str, Span] = {
     "open_interest": "month",
     "predicted_funding": "month",
 }
-THERE = "select bool_and(to_regclass(name) is not null) from unnest($1::text[]) name"
+THERE = """
+select (select relkind <> 'p' from pg_class where oid = to_regclass($2)) or bool_and(to_regclass(name) is not null)
+from unnest($1::text[]) name
+"""
 NAMES = {"day": "%Y%m%d", "month": "%Y%m"}
 IS_NATIVE = "select relkind = 'p' from pg_class where oid = to_regclass($1)"
 NATIVE = """
@@ -118,7 +121,7 @@ async def drop(copy: Driver, fact: str, gone: Partition) -> None:
 async def provide(db: Database, copy: Driver, fact: str, days: Iterable[datetime]) -> None:
     """See to it that these days have their partitions. Call it under the writers' lock, as retention drops them."""
     wanted = list(_wanted(fact, days))
-    if wanted and not await copy.fetchval(THERE, wanted):
+    if wanted and not await copy.fetchval(THERE, wanted, fact):
         await make(db, fact, days)
 
 

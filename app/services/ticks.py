@@ -38,9 +38,9 @@ ALONE = "select pg_advisory_xact_lock($1, hashtext($2 || day)) from unnest($3::t
 MOMENT = """
 select clock_timestamp() as now, (select removed_before from retention where fact = $1) as removed_before
 """
-INSERT = "insert into {fact} select * from {stage} order by series_id, ts on conflict do nothing"
+INSERT = "insert into {fact} select * from {stage} on conflict do nothing"
 REPLACE = """
-insert into option_tick as q select * from {stage} order by series_id, ts
+insert into option_tick as q select * from {stage}
 on conflict (series_id, ts) do update
 set bid = excluded.bid, ask = excluded.ask, bid_amount = excluded.bid_amount, ask_amount = excluded.ask_amount,
   known_at = excluded.known_at
@@ -54,7 +54,7 @@ async def put(db: Database, fact: str, rows: Sequence[Row]) -> int:
 
     Of quotes of one series and millisecond the last stands, in one call and of what is stored; trades and depths that
     are there stay. What is of a day that retention has removed is not stored. Raises whatever the database raises, and
-    then nothing is stored. Rows need their partitions' day alone: writers do not wait for each other.
+    then nothing is stored. Safe beside other writers and retention.
     """
     told = _once(fact, cast("Sequence[_Row]", rows))
     if not told:
