@@ -20,7 +20,7 @@ from app.ingest.ticks.running import collecting_ticks
 from tests.minutes import without_limits
 from tests.replayed import deribit_sockets
 from tests.replayed.deribit_sockets import Deribit
-from tests.replayed.deribit_world import World
+from tests.replayed.deribit_world import Row, World
 
 PERPETUAL = "BTC-PERPETUAL"
 OPTIONS = tuple(f"BTC-25DEC30-{strike}-{side}" for strike in (60000, 70000, 80000) for side in "CP")
@@ -91,6 +91,11 @@ def happened(there: Deribit, since: datetime, until: datetime) -> set[Trade]:
     span = since.timestamp() * 1000, until.timestamp() * 1000
     trades = (trade for of in there.world.trades.values() for trade in of)
     return {(one["instrument_name"], one["trade_seq"]) for one in trades if span[0] <= one["timestamp"] <= span[1]}
+
+
+def not_told(there: Deribit) -> list[Row]:
+    """Trades that nobody was told of."""
+    return [trade for one in there.missed if one.kind == "trades" for trade in one.data]
 
 
 async def stored(db: Database) -> set[Trade]:
