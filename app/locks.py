@@ -25,6 +25,8 @@ RETENTION_LOCK = 7_022_011
 """Held with a fact by whoever drops its partitions."""
 TIDY_LOCK = 7_022_012
 """Held by whoever makes indexes of finished days anew."""
+TICKS_LOCK = 7_022_013
+"""Held with a source and currency by whoever collects its ticks."""
 ENTITY_LOCK = 7_022_020
 """Held by whoever changes which ids are which entity's."""
 WRITE_LOCK = 7_022_100

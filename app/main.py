@@ -3,7 +3,7 @@
 import gc
 import logging
 from asyncio import Semaphore
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -55,10 +55,12 @@ from app.api.remembered import Memory
 from app.db import Database, connected, migrate
 from app.ingest import backfill, describing, schedule, sources
 from app.ingest.collect import collecting
-from app.ingest.engine import Keeping, started
+from app.ingest.engine import Engine, Keeping, started
 from app.ingest.orders import plan_order
 from app.ingest.runner import why_disabled
 from app.ingest.spec import Source
+from app.ingest.ticks.lines import currencies
+from app.ingest.ticks.running import collecting_ticks
 from app.services import live
 from app.services import reference as reference_data
 from app.services.metrics import put_catalogue
@@ -195,11 +197,21 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded, keeping))
     app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:
-        collect = partial(collecting, engine, pulled.values(), settings.minute_assets)
+        collect = partial(_collecting, engine, pulled.values(), settings.minute_assets)
         beside = collect if settings.streams else nullcontext
         await stack.enter_async_context(schedule.running(engine, pulled.values(), beside))
     if settings.backfills:
         await stack.enter_async_context(backfill.working(engine, pulled))
+
+
+@asynccontextmanager
+async def _collecting(engine: Engine, pulled: Iterable[Source], assets: int) -> AsyncGenerator[None]:
+    """Collect by sockets: minutes, and the ticks of every currency there are any of."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(collecting(engine, pulled, assets))
+        for source in pulled:
+            await stack.enter_async_context(collecting_ticks(engine, source, currencies(source)))
+        yield
 
 
 def _enabled(source: Source) -> bool:

@@ -179,10 +179,14 @@ def environment() -> Mapping[str, str]:
 
 
 def words_of(source_id: str) -> Mapping[str, str]:
-    """The settings of one source alone: `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case."""
+    """The settings of one source alone: `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case.
+
+    Where there is a `<SOURCE>_API_KEY`, also that it is `keyed`.
+    """
     prefix = f"PERPSTORE_{source_id.upper()}_"
     found = {name.upper(): told for name, told in environment().items()}
-    return {name[len(prefix) :].lower(): told for name, told in found.items() if name.startswith(prefix)}
+    words = {name[len(prefix) :].lower(): told for name, told in found.items() if name.startswith(prefix)}
+    return {**words, **({"keyed": "on"} if found.get(f"{source_id.upper()}_API_KEY", "").strip() else {})}
 
 
 def top_instruments(currency: str) -> int:

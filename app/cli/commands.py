@@ -8,6 +8,7 @@ import typer
 
 from app.cli import keys, perpspec
 from app.cli.backfill import backfill
+from app.cli.collect import collect
 from app.cli.console import Failure, note, say
 from app.cli.export import export
 from app.cli.load import load
@@ -39,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command()(serve)
+app.command()(collect)
 app.command()(setup)
 app.command()(sources)
 app.command()(pull)

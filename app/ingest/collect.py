@@ -25,6 +25,7 @@ from app.ingest.socket import Known
 from app.ingest.spec import Message, Source
 from app.ingest.stream import keep_open
 from app.ingest.telling import Fares, Telling
+from app.ingest.ticks.lines import without_ticks
 from app.ingest.topics import shared_out, topics_of
 from app.logs import tell_of_death
 from app.records import Instrument, Record
@@ -242,7 +243,7 @@ async def _keep_collecting(engine: Engine, source: Source, assets: int) -> None:
 @asynccontextmanager
 async def collecting(engine: Engine, sources: Iterable[Source], assets: int) -> AsyncGenerator[None]:
     """Collect the minutes of these sources until the end, of the `assets` with the most open interest (0: of all)."""
-    live = [source for source in sources if source.sockets or source.polls]
+    live = [one for one in map(without_ticks, sources) if one.sockets or one.polls]
     work = {f"collector of {source.id}": _keep_collecting(engine, source, assets) for source in live}
     tasks = [asyncio.create_task(one, name=name) for name, one in work.items()]
     for task in tasks:

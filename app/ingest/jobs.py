@@ -83,7 +83,7 @@ async def pull_all(engine: Engine, source: Source, wanted: Collection[str], orde
 async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pulled:
     """One job, written down in `pull` whatever becomes of it. Raises only what the database raises, or cancellation."""
     if dataset != "instruments":
-        await _list_first(engine, source)
+        await list_first(engine, source)
     job = _job(engine, source, dataset, order)
     pulled = Pulled(source.id, dataset)
     try:
@@ -150,12 +150,12 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         raise stopped
 
 
-async def _list_first(engine: Engine, source: Source) -> None:
-    """Intervals, contract sizes and multipliers come with the instruments, so those must not be old."""
+async def list_first(engine: Engine, source: Source, stale: timedelta = STALE) -> None:
+    """Intervals, contract sizes and multipliers come with the instruments, so those must not be older than `stale`."""
     async with engine.listing[source.id]:
         now, tried = engine.web.now(), engine.listed.get(source.id)
         told = await log.last_success(engine.db, source.id, "instruments")
-        fresh = (told and now - told < STALE) or (tried and now - tried < AGAIN)
+        fresh = (told and now - told < stale) or (tried and now - tried < AGAIN)
         if not fresh and source.feed("instruments"):
             await _list(engine, source)
 

@@ -6,7 +6,7 @@ answer looks like (`answer`, a wire model) and which records it holds (`rows`). 
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -197,13 +197,15 @@ class NumberedTrades:
     """Trades of an instrument by their numbers, which grow by one with each.
 
     `request` asks for those from one number to another, both included, of which an answer holds the first `most`;
-    `rows` reads one, and raises ValueError where it is none.
+    `rows` reads one, and raises ValueError where it is none. Each of `recent` asks for those of some contracts of a
+    coin (and may be of others) from one time until before another, the first `most` again.
     """
 
     request: Callable[[str, int, int], Request]
     rows: Callable[[Json], Iterable[OptionTrade | Bad]]
     most: int
     docs: str
+    recent: tuple[Callable[[str, datetime, datetime], Request], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,11 @@ class Fares:
 
 @dataclass(slots=True)
 class Telling:
-    """What is to be told of the collectors of a source."""
+    """What is to be told of the collectors of a source, or of those `whose` ids begin so (`deribit:BTC`)."""
 
     db: Database
     source: str
+    whose: str = ""
     _refused: Counter[Bad] = field(default_factory=Counter[Bad])
     _unread: deque[log.Unread] = field(default_factory=lambda: deque[log.Unread](maxlen=KEPT_BODIES))
     _wrong: dict[tuple[str, str], None] = field(default_factory=dict[tuple[str, str], None])
@@ -57,7 +58,7 @@ class Telling:
 
     async def tell(self, told: Iterable[Fares], now: datetime) -> None:
         """Write it down. Raises whatever the database raises: what is not written is told the next time."""
-        await collectors.tell(self.db, self.source, [self._report(one, now) for one in told])
+        await collectors.tell(self.db, self.whose or self.source, [self._report(one, now) for one in told])
         refused = self._refused.copy()
         await log.reject(self.db, self.source, LIVE, _one_each(refused))
         self._refused -= refused

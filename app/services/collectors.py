@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+import asyncpg
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, writing
@@ -49,29 +50,42 @@ async def contracts(db: Database, exchange: str, assets: int, since: datetime) -
     return [row["symbol"] for row in rows]
 
 
-async def heard(db: Database, source: str) -> Mapping[str, datetime]:
-    """When each collector of a source last heard anything, by its id; one that never did: when it began."""
+async def options(db: Database, exchange: str, currency: str, since: datetime, now: datetime) -> list[asyncpg.Record]:
+    """One row an option of an exchange on a coin (upper case) that lives: `symbol, volume_24h, open_interest`, in coins
+    as told last since then, or None."""
+    return await db.reads.fetch(sql("collectors", "options"), exchange, currency, now, since)
+
+
+async def heard(db: Database, whose: str) -> Mapping[str, datetime]:
+    """When each collector of a source last heard anything, by its id; one that never did: when it began.
+
+    `whose`: the source, or what the ids of some of its collectors begin with (`deribit:BTC`).
+    """
     last = func.coalesce(Collector.last_message_at, Collector.started_at)
     async with writing(db) as connection:
-        rows = await connection.execute(select(Collector.id, last).where(Collector.source == source))
+        rows = await connection.execute(select(Collector.id, last).where(_is_of(whose)))
         return {row[0]: row[1] for row in rows}
 
 
-async def begin(db: Database, source: str, now: datetime) -> None:
+async def begin(db: Database, whose: str, now: datetime) -> None:
     """The collectors of a source begin anew; what those before them did not hear is in the ledger of gaps."""
-    begun = update(Collector).where(Collector.source == source).values(started_at=now, last_message_at=None)
+    begun = update(Collector).where(_is_of(whose)).values(started_at=now, last_message_at=None)
     async with writing(db) as connection:
         await connection.execute(begun)
 
 
-async def tell(db: Database, source: str, reports: Sequence[Report]) -> None:
-    """How the collectors of a source fare now; one that is not among them is not there any more."""
+def _is_of(whose: str) -> ColumnElement[bool]:
+    return Collector.id.startswith(f"{whose}:", autoescape=True)
+
+
+async def tell(db: Database, whose: str, reports: Sequence[Report]) -> None:
+    """How the collectors of a source (or some of them) fare now; one that is not among them is not there any more."""
     rows = [{**asdict(report), "error": report.error and _clean(report.error)} for report in reports]
     statement = insert(Collector)
     names: Collection[str] = asdict(reports[0]).keys() if reports else ()
     told = {name: statement.excluded[name] for name in names if name != "id"}
     upsert = statement.on_conflict_do_update(index_elements=["id"], set_={**told, "updated_at": func.clock_timestamp()})
-    gone = delete(Collector).where(Collector.source == source, Collector.id.not_in([row["id"] for row in rows]))
+    gone = delete(Collector).where(_is_of(whose), Collector.id.not_in([row["id"] for row in rows]))
     async with writing(db) as connection:
         await connection.execute(gone)
         if rows:

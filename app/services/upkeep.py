@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import func, select, update
 
 from app.db import SESSION, Database, writing
-from app.locks import LEAD_LOCK
+from app.locks import LEAD_LOCK, TICKS_LOCK
 from app.models import Exchange, Instrument
 from app.records import Kind
 from app.services.latest import LATEST
@@ -79,11 +79,25 @@ async def leading(db: Database) -> AsyncGenerator[asyncio.Event | None]:
 
     None: another one is. Raises `OSError` or `asyncpg.PostgresError` when the database does not answer.
     """
+    async with _holding(db, "select pg_try_advisory_lock($1)", LEAD_LOCK) as lost:
+        yield lost
+
+
+@asynccontextmanager
+async def collecting_ticks(db: Database, of: str) -> AsyncGenerator[asyncio.Event | None]:
+    """To be the one who collects the ticks of a source and currency (`deribit:BTC`): as `leading`."""
+    async with _holding(db, "select pg_try_advisory_lock($1, hashtext($2))", TICKS_LOCK, of) as lost:
+        yield lost
+
+
+@asynccontextmanager
+async def _holding(db: Database, attempt: str, *lock: object) -> AsyncGenerator[asyncio.Event | None]:
+    """A lock for as long as its connection lives: an event that is set when it is lost; None where another has it."""
     lost = asyncio.Event()
     connection = await asyncpg.connect(db.dsn, server_settings=SESSION)
     try:
         connection.add_termination_listener(lambda _: lost.set())
-        mine = await connection.fetchval("select pg_try_advisory_lock($1)", LEAD_LOCK)
+        mine = await connection.fetchval(attempt, *lock)
         yield lost if mine else None
     finally:
         await connection.close(timeout=2)

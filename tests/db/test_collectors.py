@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.db import Database
 from app.ingest.telling import Telling
-from app.records import Instrument, OpenInterest, PerpMinute
+from app.records import Instrument, OpenInterest, OptionSnapshot, PerpMinute
 from app.services import batch, collectors, reference, store
 from app.services.collectors import Report
 
@@ -98,3 +98,41 @@ async def test_what_goes_wrong_again_and_again_is_written_down_once_an_hour(clea
     rows = await clean_database.reads.fetch("select * from error_log where message like '%BTC' order by id")
     assert [(row["place"], row["source"], row["code"]) for row in rows] == [("collector", "okx", "topic_refused")] * 2
     assert await clean_database.reads.fetchval("select count(*) from error_log") == 6
+
+
+async def options(db: Database) -> dict[str, tuple[float | None, float | None]]:
+    rows = await collectors.options(db, "deribit", "BTC", NOW - timedelta(minutes=15), NOW)
+    return {row["symbol"]: (row["volume_24h"], row["open_interest"]) for row in rows}
+
+
+async def test_options_that_live_and_how_much_they_are_traded_by_their_newest_chain(clean_database: Database) -> None:
+    def option(symbol: str, days: int, base: str = "BTC", active: bool = True) -> Instrument:
+        terms = {"strike": 1.0, "option_type": "call", "expires_at": NOW + timedelta(days=days)}
+        return Instrument(symbol, base, base, "option", "coin", active=active, **terms)
+
+    db = clean_database
+    gone = [option("EXPIRED", 0), option("ETH", 1, "ETH"), option("INACTIVE", 1, active=False)]
+    listed = [option("BUSY", 1), option("IDLE", 2), option("OLD", 3), *gone, Instrument("BTC-PERPETUAL", "BTC", "USD")]
+    await reference.put_instruments(db, "deribit", listed)
+    series = await reference.series_of(db, "deribit", "deribit", ("option",))
+    told = [
+        OptionSnapshot("BUSY", NOW - timedelta(minutes=9), volume_24h=1.0, open_interest=2.0),
+        OptionSnapshot("BUSY", NOW - timedelta(minutes=1), volume_24h=3.0, open_interest=4.0),
+        OptionSnapshot("BUSY", NOW, mark_price=0.1),
+        OptionSnapshot("OLD", NOW - timedelta(minutes=16), volume_24h=9.0),
+    ]
+    await store.put(db, "option_1m", [batch.columns(told, series)[0]["option_1m"]])
+    assert await options(db) == {"BUSY": (3.0, 4.0), "IDLE": (None, None), "OLD": (None, None)}
+
+
+async def test_collectors_of_one_currency_leave_those_of_another_alone(clean_database: Database) -> None:
+    db = clean_database
+    btc, eth = (replace(report(f"deribit:{coin}:0", 1), source="deribit") for coin in ("BTC", "ETH"))
+    await collectors.tell(db, "deribit:BTC", [btc])
+    await collectors.tell(db, "deribit:ETH", [eth])
+    await collectors.tell(db, "deribit:BTC", [replace(btc, id="deribit:BTC:1")])
+    assert set(await collectors.heard(db, "deribit")) == {"deribit:BTC:1", "deribit:ETH:0"}
+    later = NOW + timedelta(hours=1)
+    await collectors.begin(db, "deribit:ETH", later)
+    assert await collectors.heard(db, "deribit:ETH") == {"deribit:ETH:0": later}
+    assert await collectors.heard(db, "deribit:BTC") == {"deribit:BTC:1": NOW}

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from tests.replay_sockets import Fast
-from tests.replayed.deribit_world import INTERVALS, Happened, World, asked_over_http, family, kind, ms
+from tests.replayed import deribit_rest
+from tests.replayed.deribit_world import INTERVALS, Happened, World, family, kind, ms
 
 PATH = "/ws/api/v2"
 KEY = ("reader", "a-word-nobody-may-see")
@@ -52,7 +54,11 @@ class Peer:
 
 @dataclass(slots=True)
 class Deribit:
-    """The server. `asked` has every subscription with its time, `told` counts frames by channel."""
+    """The server. `asked` has every subscription with its time, `told` counts frames by channel.
+
+    `missed` is what nobody was told, `questions` what was asked over HTTP; trades that are `forgotten` (instrument and
+    number) it does not tell of any more.
+    """
 
     world: World
     now: Fast
@@ -63,6 +69,9 @@ class Deribit:
     asked: list[tuple[datetime, list[str]]] = field(default_factory=list[Any])
     told: Counter[str] = field(default_factory=Counter[str])
     closed: list[str] = field(default_factory=list[str])
+    missed: list[Happened] = field(default_factory=list[Happened])
+    questions: list[str] = field(default_factory=list[str])
+    forgotten: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     silent: bool = False
     _skipped: int = 0
     _unheard: set[str] = field(default_factory=set[str])
@@ -101,7 +110,9 @@ class Deribit:
         """What is asked over HTTP; a socket is opened."""
         if request.path == PATH:
             return None
-        status, body = asked_over_http(self.world, request.path)
+        path, _, query = request.path.partition("?")
+        self.questions.append(path)
+        status, body = deribit_rest.answer(self.world, path, dict(parse_qsl(query)), self.forgotten)
         response = connection.respond(HTTPStatus(status), json.dumps(body))
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "application/json"
@@ -187,8 +198,8 @@ class Deribit:
         while True:
             now = self.now()
             for one in self.world.advance(now):
-                if not self._is_kept_back(one):
-                    await self._tell(one)
+                if self._is_kept_back(one) or not await self._tell(one):
+                    self.missed.append(one)
             for peer in [*self.peers]:
                 await self._beat(peer, now)
             await self.now.sleep(0.25)
@@ -202,13 +213,15 @@ class Deribit:
             return True
         return self.silent
 
-    async def _tell(self, one: Happened) -> None:
+    async def _tell(self, one: Happened) -> bool:
+        """Whether there is anybody to be told."""
         ends = ("",) if one.kind == "quote" else tuple(f".{interval}" for interval in INTERVALS)
         subjects = [one.symbol, f"{kind(one.symbol)}.{family(one.symbol)}"][: 2 if one.kind == "trades" else 1]
         channels = {f"{one.kind}.{subject}{end}" for subject in subjects for end in ends}
-        for peer in [*self.peers]:
-            for channel in channels & peer.channels:
-                await self._push(peer, channel, one.data)
+        told = [(peer, channel) for peer in self.peers for channel in channels & peer.channels]
+        for peer, channel in told:
+            await self._push(peer, channel, one.data)
+        return bool(told)
 
     async def _beat(self, peer: Peer, now: datetime) -> None:
         if peer.interval is None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.ingest import spec
-from app.ingest.sources.deribit import candles, indexes, listing, options, perps
+from app.ingest.sources.deribit import candles, indexes, listing, live, options, perps
 from app.ingest.sources.deribit.rest import BUDGETS, problem
 from app.ingest.sources.deribit.trades import TRADES
 from app.ingest.sources.deribit.words import Wanted, index_of, wanted
@@ -34,8 +34,12 @@ def feeds(of: Wanted) -> tuple[spec.Feed, ...]:
 
 
 def configured(source: spec.Source, words: Mapping[str, str]) -> spec.Source:
-    """The source of the currencies and intervals in `words`. Raises ValueError, which names the setting."""
-    return replace(source, feeds=feeds(wanted(words)))
+    """The source of the currencies and intervals in `words`. Raises ValueError, which names the setting.
+
+    Who is `keyed` is told of trades and books as they change, others ten times a second.
+    """
+    of = wanted(words)
+    return replace(source, feeds=feeds(of), sockets=live.sockets(of.coins, keyed="keyed" in words))
 
 
 SOURCE = spec.Source(
@@ -44,6 +48,7 @@ SOURCE = spec.Source(
     base_url="https://www.deribit.com",
     budgets=BUDGETS,
     feeds=feeds(Wanted()),
+    sockets=live.sockets(Wanted().coins, keyed=False),
     docs="https://docs.deribit.com",
     terms="https://support.deribit.com/hc/en-us/articles/25944532191645",
     key="DERIBIT_API_KEY",
