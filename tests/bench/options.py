@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from random import Random
 from statistics import median, quantiles
 
@@ -14,22 +14,16 @@ from app.api import shape
 from app.api.option_rows import ChainRow
 from app.api.schemas import columns
 from app.db import SESSION, Database, driver, writing
-from app.records import Instrument
-from app.services import options, partitions, reference
+from app.services import options, partitions
 from app.services.options import Options
+from tests.bench import ticks
 from tests.bench.report import Line
 from tests.bench.serving import served
+from tests.bench.ticks import DAY, DAYS, START
 
-START, DAYS = datetime(2026, 9, 1, tzinfo=UTC), 5
-DAY = timedelta(days=1)
-EXPIRIES, STRIKES, QUOTES, ROUNDS = 10, 50, 20_000_000, 200
+STRIKES, ROUNDS = ticks.OPTIONS // 2, 200
 LIMIT_MS = 50
 AS_IT_IS = {"Accept-Encoding": "identity"}
-WHOLE = (
-    "insert into option_tick (series_id, ts, bid, ask, bid_amount, ask_amount) "
-    "select s, $2::timestamptz + n * ($3::interval / $4::int) + s * interval '1 ms', 0.01 + s * 1e-6, 0.02, 1, 2 "
-    "from unnest($1::int[]) s, generate_series(0, $4::int - 1) n"
-)
 STATES = (
     "insert into option_1m (series_id, ts, bid, ask, mark_price, mark_iv, underlying_price, index_price) "
     "select s, $2::timestamptz + n * interval '5 minutes', 0.01, 0.02, 0.015, 0.5, 90000, 90000 "
@@ -37,7 +31,7 @@ STATES = (
 )
 
 
-async def measure(db: Database, dsn: str, quotes: int = QUOTES) -> list[Line]:
+async def measure(db: Database, dsn: str, quotes: int = ticks.QUOTES) -> list[Line]:
     """All of this module."""
     await fill(db, quotes)
     entity = await db.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
@@ -45,33 +39,22 @@ async def measure(db: Database, dsn: str, quotes: int = QUOTES) -> list[Line]:
     with served(dsn) as address:
         async with httpx.AsyncClient(base_url=address, timeout=60) as client:
             return [
-                await _line(
-                    f"chain of {EXPIRIES * STRIKES * 2:,} options, {quotes:,} quotes: ms over HTTP", _over(client)
-                ),
+                await _line(f"chain of {ticks.OPTIONS:,} options, {quotes:,} quotes: ms over HTTP", _over(client)),
                 await _line("the same: ms of the statement alone", alone),
             ]
 
 
-async def fill(db: Database, quotes: int = QUOTES) -> None:
-    """Options of ten expiries, their quotes over five days, how they stood every five minutes."""
-    listed = [
-        Instrument(f"BTC-{n}-{strike}-{kind[0]}".upper(), "BTC", "BTC", kind="option", margin="coin",
-                   strike=float(strike), expires_at=START + (DAYS + 7 * n) * DAY, option_type=kind)
-        for n in range(1, EXPIRIES + 1)
-        for strike in range(50_000, 50_000 + 2_000 * STRIKES, 2_000)
-        for kind in ("call", "put")
-    ]  # fmt: skip
-    await reference.put_instruments(db, "deribit", listed)
-    series = [ref.id for ref in (await reference.series_of(db, "deribit", "deribit", ["option"])).values()]
+async def fill(db: Database, quotes: int) -> None:
+    """The options of `ticks.fill` with their quotes, and how they stood every five minutes."""
+    series = await ticks.fill(db, quotes)
     days = [START + n * DAY for n in range(DAYS + 1)]
     async with writing(db) as connection:
         copy = await driver(connection)
-        for fact in ("option_tick", "option_1m", "greeks"):
+        for fact in ("option_1m", "greeks"):
             await partitions.provide(db, copy, fact, days)
         for day in days[:-1]:
-            await copy.execute(WHOLE, series, day, DAY, quotes // len(series) // DAYS)
             await copy.execute(STATES, series, day)
-    for fact in ("option_tick", "option_1m", "greeks", "instrument", "series"):
+    for fact in ("option_1m", "greeks", "instrument", "series"):
         await db.reads.execute(f"analyze {fact}")
 
 
@@ -88,7 +71,7 @@ async def _alone(dsn: str, which: Options) -> Callable[[datetime], Awaitable[obj
 def _over(client: httpx.AsyncClient) -> Callable[[datetime], Awaitable[object]]:
     async def asked(moment: datetime) -> None:
         answer = await client.get("/options/BTC/chain", params={"at": moment.isoformat()}, headers=AS_IT_IS)
-        if answer.raise_for_status().content.count(b'"put":{') != EXPIRIES * STRIKES:
+        if answer.raise_for_status().content.count(b'"put":{') != STRIKES:
             raise RuntimeError("the chain is not whole")
 
     return asked
