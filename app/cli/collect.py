@@ -47,7 +47,7 @@ def collect(
     async def work(session: "Session") -> None:
         await _until_told(session, found, wanted, json=json)
 
-    on_database(work, seed=True)
+    on_database(work)
 
 
 def _currencies(source: "Source", given: Sequence[str]) -> list[str]:

@@ -21,35 +21,13 @@ from websockets.protocol import State
 
 from tests.replay_sockets import Fast
 from tests.replayed import deribit_rest
+from tests.replayed.deribit_peer import CALLS, IDLE, PATIENCE, REFILL, Peer, Wrong
 from tests.replayed.deribit_world import INTERVALS, Happened, World, family, kind, ms
 
 PATH = "/ws/api/v2"
 KEY = ("reader", "a-word-nobody-may-see")
-PATIENCE, IDLE = timedelta(seconds=10), timedelta(seconds=60)
-"""So long a `test_request` may stay unanswered, and so long a connection may have no use."""
-CALLS, REFILL = 10, 10 / 3
-"""Subscriptions at once, and a second."""
 QUIET = logging.getLogger(__name__)
 QUIET.setLevel(logging.WARNING)  # a key must be in no log, but here it is said
-
-
-class Wrong(Exception):
-    """An error in its own words: code and message."""
-
-
-@dataclass(slots=True, eq=False)
-class Peer:
-    """Who is connected, and since when; `tested`: the request that is to be answered was sent then."""
-
-    connection: ServerConnection
-    since: datetime
-    channels: set[str] = field(default_factory=set[str])
-    logged_in: bool = False
-    interval: timedelta | None = None
-    beaten: datetime | None = None
-    tested: datetime | None = None
-    calls: float = CALLS
-    called: datetime | None = None
 
 
 @dataclass(slots=True)

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import parse_qsl
 
 STEP = timedelta(seconds=0.5)
 LEVELS = 5
-TRADES, MOST_TRADES = "/api/v2/public/get_last_trades_by_instrument", 1000
+MOST_TRADES = 1000
 INTERVALS = ("100ms", "raw", "agg2")
 Kind = Literal["quote", "book", "trades"]
 Row = dict[str, Any]
@@ -192,12 +191,6 @@ class World:
         }
         self.trades[symbol].append(deal)
         return deal
-
-
-def asked_over_http(world: World, path: str) -> tuple[int, Any]:
-    """Status and body of the answer to a request for a path."""
-    where, _, query = path.partition("?")
-    return last_trades(world, dict(parse_qsl(query))) if where == TRADES else (404, {"error": where})
 
 
 def last_trades(world: World, asked: Mapping[str, str]) -> tuple[int, Any]:
