@@ -11,6 +11,7 @@ from app.db import connected, migrate
 from app.services.seed import put_seed
 from tests.bench import (
     backtest,
+    collecting,
     hours,
     importing,
     lookup,
@@ -37,6 +38,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines += await predictions.measure(db, dsn)
         lines += await hours.measure(db)
         lines += await minutes.measure(db, dsn)
+        lines += await collecting.measure(db, dsn)
         lines += await ticks.measure(db, dsn)
         lines += await lookup.measure(db, dsn)
         lines += await options.measure(db, dsn)
