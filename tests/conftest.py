@@ -48,12 +48,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of the database run on every server there is, the others on the first."""
+    """Tests of the database run on every server there is, the others, and long ones (`one_server`), on the first."""
     if "server" not in metafunc.fixturenames:
         return
     kinds = [GIVEN] if "TEST_DATABASE_URL" in os.environ else [EMBEDDED, SYSTEM]
     in_db = (ROOT / "tests" / "db") in metafunc.definition.path.parents
-    metafunc.parametrize("server", kinds if in_db else kinds[:1], indirect=True, scope="session")
+    everywhere = in_db and not metafunc.definition.get_closest_marker("one_server")
+    metafunc.parametrize("server", kinds if everywhere else kinds[:1], indirect=True, scope="session")
 
 
 @contextlib.contextmanager

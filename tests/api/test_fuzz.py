@@ -27,7 +27,7 @@ SCHEMA = schemathesis.openapi.from_dict(create_app(Settings(scheduler=False)).op
 ENDLESS = "/stream"
 OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations() if found.ok().path != ENDLESS]
 BUDGET = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     database=None,

@@ -364,6 +364,7 @@ async def test_different_kinds_and_itself(clean_database: Database) -> None:
         await entity_merge.merge(db, coin, share)
 
 
+@pytest.mark.one_server
 async def test_merging_while_facts_are_written(clean_database: Database) -> None:
     """Writers of facts, rollups and lists beside merges: all end, and everything is the survivor's."""
     db = clean_database

@@ -199,6 +199,7 @@ async def test_metrics_of_an_exchange_and_of_none(clean_database: Database, tmp_
     ]
 
 
+@pytest.mark.one_server
 async def test_a_year_of_three_exchanges(clean_database: Database, tmp_path: Path) -> None:
     path = shared("datasets/funding_3venues_2025_2026") / "funding.csv.gz"
     columns = [("venue", "exchange"), ("venue_symbol", "instrument"), ("coin", "asset"), ("rate_raw", "rate")]

@@ -135,6 +135,7 @@ async def test_hourly_candles_of_seven_venues(clean_database: Database, seven: P
     assert await clean_database.reads.fetchval("select count(*) from perp_1h") == 73_896
 
 
+@pytest.mark.one_server
 async def test_minutes_of_many_coins_in_parquet(clean_database: Database) -> None:
     path = shared("datasets") / "hyperliquid_1m_allcoins_2025_07" / "candles_1m.parquet"
     read = told("candles", {"ts": "time", "coin": "asset", "volume": "volume_base"}, exchange="hyperliquid")

@@ -64,6 +64,7 @@ def kill_while_importing(dsn: str, dataset: str, file: Path, after: float) -> No
         process.kill()
 
 
+@pytest.mark.one_server
 async def test_killed_and_done_again(clean_database: Database, dataset: str, file: Path) -> None:
     table, value = FACT[dataset]
     chance = random.Random(dataset)

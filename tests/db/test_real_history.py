@@ -29,6 +29,7 @@ def time_of(row: dict[str, str]) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(row["ts"]))
 
 
+@pytest.mark.one_server
 async def test_weighted_funding_of_seven_exchanges_for_a_year(clean_database: Database) -> None:
     folder = shared("datasets/multivenue_2025_2026")
     funding, held = folder / "funding_rates.csv.gz", folder / "open_interest_1h.csv.gz"
@@ -65,6 +66,7 @@ async def _compare(db: Database, coin: str, canonical: str, funding: Path, held:
             assert row[name] == close, (coin, row["time"], name)
 
 
+@pytest.mark.one_server
 async def test_every_interval_of_three_exchanges_is_found(clean_database: Database) -> None:
     path = shared("datasets/funding_3venues_2025_2026") / "funding.csv.gz"
     columns = [("venue", "exchange"), ("venue_symbol", "instrument"), ("coin", "asset"), ("rate_raw", "rate")]
