@@ -12,6 +12,8 @@ OF_ONE = "of one coin of the underlying"
 class OptionSide(Row):
     """A call or a put, as whoever told of it last has it."""
 
+    keys: ClassVar[tuple[str, ...]] = ("instrument",)
+
     instrument: str = column("Native symbol.")
     bid: float | None = column("Best bid; null: none.", AS_QUOTED)
     ask: float | None = column("Best ask; null: none.", AS_QUOTED)

@@ -175,11 +175,13 @@ async def _instrument(line: "Line", symbol: str) -> "Instrument":
     listing = _of_all(line.source, "instruments")
     if not listing:
         raise Failure(f"{line.source.id} lists no instruments, so {symbol} cannot be looked up")
-    listed = {record.symbol: record for record in (await _fetched_all(line, listing)).records}
-    found = listed.get(symbol)
-    if not isinstance(found, Instrument):
-        raise Failure(_no_symbol(line.source, symbol, listed))
-    return found
+    listed: list[str] = []
+    for feed in listing:
+        for record in (await _fetched_all(line, [feed])).records:
+            if isinstance(record, Instrument) and record.symbol == symbol:
+                return record
+            listed.append(record.symbol)
+    raise Failure(_no_symbol(line.source, symbol, listed))
 
 
 def _no_symbol(source: "Source", symbol: str, known: Iterable[str]) -> str:

@@ -20,7 +20,6 @@ from app.services.importing import (
     options,
     pair,
 )
-from app.services.store import SCHEMAS
 from tests.db.importing import WHEN, Row, bring, candle, codes, contracts, funding, stored
 
 AT = datetime(2025, 8, 21, tzinfo=UTC)
@@ -380,4 +379,3 @@ def test_every_fact_has_a_check() -> None:
     from app.services.importing.rules import CHECKS
 
     assert CHECKS.keys() == DATASETS.keys()
-    assert len(SCHEMAS) == 7

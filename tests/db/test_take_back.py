@@ -227,7 +227,7 @@ async def test_a_number_nobody_has(clean_database: Database) -> None:
         await batches.take_back(clean_database, 999)
 
 
-NO_FACTS = {"revision", "import_span", "gap", "metric_value"}
+NO_FACTS = {"revision", "import_span", "gap", "metric_value", "option_tick_late"}
 """Tables about series that a series may leave behind; series of metrics are others."""
 
 

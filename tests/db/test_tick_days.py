@@ -78,7 +78,7 @@ async def test_what_comes_while_a_day_is_archived_is_archived(
 async def test_storage_tells_of_ticks(ticking: Database) -> None:
     await filled(ticking)
     await retention.apply(ticking, {"depth": 2}, NOW)
-    tables = {row["table"]: row for row in await storage.tables(ticking, dict.fromkeys(OF_OPTIONS, 2))}
+    tables = {row["table"]: row for row in await storage.tables(ticking, dict.fromkeys(OF_OPTIONS, 2), NOW)}
     for fact in OF_OPTIONS:
         assert tables[fact]["retention_days"] == 2
         assert tables[fact]["partitions"] >= 1

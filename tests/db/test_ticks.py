@@ -99,6 +99,7 @@ async def test_rows_are_stored_or_told_whatever_retention_drops(
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.01)
     old = [MIDNIGHT - n * DAY for n in range(6, 1, -1)]
     stored: list[int] = []
+    await ticks.put(ticking, "option_tick", [quote(3, day, 1.0) for day in old])
 
     async def write(one: Database, part: int) -> None:
         for n in count():
