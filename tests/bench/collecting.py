@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+
+from websockets.exceptions import ConnectionClosed
 
 from app.db import Database, connected
 from app.ingest import sources
@@ -21,7 +23,7 @@ from tests.replayed.deribit_sockets import Deribit
 from tests.replayed.deribit_world import World
 
 A_SECOND, WANTED, BOUND_MB = 6_500, 5_000, 300
-STRIKES, STEP = 25, 0.01
+STRIKES, STEP = 50, 0.01
 WARM, SECONDS, LOOKS = 5.0, 15.0, 0.25
 INSTRUMENTS = ("BTC-PERPETUAL", *(f"BTC-25DEC30-{60_000 + 1_000 * n}-{side}" for n in range(STRIKES) for side in "CP"))
 STORED = "select count(*), extract(epoch from clock_timestamp() - max(ts))::float8 from option_tick where ts > $1"
@@ -42,7 +44,8 @@ async def flood(there: Deribit) -> None:
         while sent < due and peer and quoted:
             symbol, turn = quoted[turn % len(quoted)], turn + 1
             at = int(datetime.now(UTC).timestamp() * 1000)
-            await peer.connection.send(FRAME % (symbol, at, symbol, 1 + turn % 400))
+            with suppress(ConnectionClosed):
+                await peer.connection.send(FRAME % (symbol, at, symbol, 1 + turn % 400))
             sent += 1
         sent = max(sent, due)
         await asyncio.sleep(STEP)
