@@ -1,6 +1,5 @@
 """Numbers that are missing are asked for, the newest first, and no hole keeps the others waiting."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -37,10 +36,10 @@ class Exchange:
     """Tells all trades but those of `nothing`; `asked` are first and last numbers, and from `broken` on it is down."""
 
     now: datetime = T
-    asked: list[tuple[str, int, int]] = field(default_factory=list)
-    nothing: set[str] = field(default_factory=set)
+    asked: list[tuple[str, int, int]] = field(default_factory=list[Any])
+    nothing: set[str] = field(default_factory=set[str])
     broken: int = 1000
-    refused: list[Bad] = field(default_factory=list)
+    refused: list[Bad] = field(default_factory=list[Bad])
 
     async def page(self, request: Request, symbol: str) -> Page:
         told = dict(request.params)
@@ -58,14 +57,14 @@ class Exchange:
 
 
 @pytest.fixture
-def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
+def exchange(monkeypatch: pytest.MonkeyPatch) -> Exchange:
     there = Exchange()
 
     async def page(archive: Archive, request: Request, symbol: str) -> Page:
         return await there.page(request, symbol)
 
     monkeypatch.setattr(Archive, "_page", page)
-    yield there
+    return there
 
 
 def filling_of(there: Exchange) -> Filling:
