@@ -8,8 +8,10 @@ import pytest
 from app.db import Database
 from app.ingest.errors import Question, Unavailable
 from app.ingest.ticks.asking import Archive, Page
+from app.services import reference
 from app.services import ticks as store
 from tests import ticks
+from tests.replayed.deribit_world import ms
 
 ID, HOUR = "deribit:BTC", timedelta(hours=1)
 Recent = Callable[[Archive, str, datetime, datetime], AsyncIterator[Page]]
@@ -38,6 +40,22 @@ async def test_killed_while_it_catches_up(clean_database: Database, monkeypatch:
             await there.now.sleep(10)
         assert (await store.complete_until(db, ID) or since) > now - timedelta(minutes=2)
         assert {row["dataset"] for row in await db.reads.fetch(ticks.GAPS)} <= {"book", "quotes"}
+
+
+async def test_what_was_listed_and_expired_meanwhile(clean_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    db, symbol = clean_database, "BTC-10MAR26-70000-C"
+    async with ticks.replayed(db, monkeypatch) as (engine, source, there):
+        expiry = there.world.start.replace(hour=8)
+        like = {"instrument_name": symbol, "direction": "buy", "price": 0.05, "amount": 1.0}
+        there.world.trades[symbol] = [
+            like | {"trade_seq": n, "trade_id": str(n), "timestamp": ms(expiry - HOUR / n)} for n in (1, 2, 3)
+        ]
+        await store.note_complete(db, ID, expiry - 2 * HOUR)
+        async with ticks.collected(engine, source, there):
+            await ticks.wait_for_trades(db, {(symbol, 1), (symbol, 2), (symbol, 3)})
+        listed = (await reference.instruments(db, "deribit", ("option",)))[symbol]
+        assert (listed.base, listed.quote, listed.active, listed.expires_at) == ("BTC", "BTC", False, expiry)
+        assert (listed.strike, listed.option_type) == (70000.0, "call")
 
 
 def _down_from(moment: datetime, recent: Recent) -> Recent:

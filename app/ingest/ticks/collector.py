@@ -19,7 +19,7 @@ from app.ingest.line import Clock, Line
 from app.ingest.spec import Message, Source
 from app.ingest.telling import Fares, Telling
 from app.ingest.ticks.choosing import EVERY, next_choice
-from app.ingest.ticks.family import Family, chosen, family_of, listing_age
+from app.ingest.ticks.family import Family, chosen, family_of, listing_age, with_expired
 from app.ingest.ticks.filling import Filling
 from app.ingest.ticks.lines import Lines, socket_of, tells
 from app.ingest.ticks.noting import Noted
@@ -153,7 +153,9 @@ class Collector:
     async def _know(self, not_older: timedelta | None = None) -> None:
         """Which contracts there are; asked for anew where that was done longer ago than `not_older`."""
         self.family = await family_of(self.engine, self.source, self.currency, self.family, not_older)
-        self.telling.reject(self.taking.know(self.family.series, self.clock.now()))
+        now, traded = self.clock.now(), [trade.symbol for trade, _ in self.taking.strangers]
+        self.family = await with_expired(self.engine, self.source, self.currency, self.family, traded, now)
+        self.telling.reject(self.taking.know(self.family.series, now))
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour and after options expire, sooner at first; the list alone where a stranger is traded."""
