@@ -1,5 +1,6 @@
 """Who is killed before all that was missed is stored, is followed by who asks for the rest of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from app.db import Database
 from app.ingest.errors import Question, Unavailable
+from app.ingest.spec import Bad
 from app.ingest.ticks.asking import Archive, Page
 from app.services import reference
 from app.services import ticks as store
@@ -56,6 +58,40 @@ async def test_what_was_listed_and_expired_meanwhile(clean_database: Database, m
         listed = (await reference.instruments(db, "deribit", ("option",)))[symbol]
         assert (listed.base, listed.quote, listed.active, listed.expires_at) == ("BTC", "BTC", False, expiry)
         assert (listed.strike, listed.option_type) == (70000.0, "call")
+
+
+async def test_an_exchange_that_does_not_answer_is_no_database_that_does_not(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    db = clean_database
+
+    async def never(archive: Archive, currency: str, since: datetime, until: datetime) -> AsyncIterator[Page]:
+        yield [], [Bad("BTC-PERPETUAL", "unreadable", "an odd one")]
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("app.ingest.ticks.collector.LONGEST_QUESTIONS", 0.05)
+    monkeypatch.setattr(Archive, "recent", never)
+    async with ticks.replayed(db, monkeypatch) as (engine, source, there), ticks.collected(engine, source, there):
+        await there.now.sleep(15)
+    assert await db.reads.fetchval("select true from error_log where code = 'upstream_slow'")
+    assert await db.reads.fetchval("select true from reject where code = 'unreadable'")
+    assert "the database does not answer" not in caplog.text
+
+
+async def test_what_is_too_long_ago_to_be_asked_for_is_in_the_ledger(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = clean_database
+    async with ticks.replayed(db, monkeypatch) as (engine, source, there):
+        since = there.world.start - timedelta(days=9)
+        await store.note_complete(db, ID, since)
+        async with ticks.collected(engine, source, there):
+            pass
+        gaps = [row for row in await db.reads.fetch(ticks.GAPS) if row["dataset"] == "trades"]
+        assert {row["symbol"] for row in gaps} == set(ticks.INSTRUMENTS)
+        assert {(row["first"], row["state"]) for row in gaps} == {(since, "unfillable")}
+        assert all(abs(row["last"] - since - timedelta(days=2)) < timedelta(minutes=5) for row in gaps)
+        assert (await store.complete_until(db, ID) or since) >= since + timedelta(days=2)
 
 
 def _down_from(moment: datetime, recent: Recent) -> Recent:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.db import Database
 from app.ingest.errors import UpstreamError
@@ -22,6 +22,7 @@ MARGIN = timedelta(minutes=1)
 """Trades may be told so late, and stored so late."""
 AT_ONCE = timedelta(hours=1)
 LOOKED_BACK, OLDEST = timedelta(days=1), timedelta(days=7)
+NEVER = datetime.min.replace(tzinfo=UTC)
 ROOM, WAIT = 20_000, 0.2
 A_TURN = 10_000
 """So many numbers of a hole are asked for before those of others."""
@@ -67,7 +68,7 @@ class Filling:
         if since < now - OLDEST:
             self._too_long_ago(family, since, now - OLDEST)
         self.missed(max(now - OLDEST, since))
-        self._stored_until = min(told or since, now)
+        self._stored_until = min(told or NEVER, now)
         return stored
 
     def missed(self, since: datetime) -> None:
@@ -107,7 +108,8 @@ class Filling:
                 try:
                     await self._ask_for(self._archive, part)
                 except UpstreamError:
-                    self.repairs.failed(part, self.web.now())
+                    for one in self.taking.sequences.missing(hole):
+                        self.repairs.failed(one, self.web.now())
                     break
                 left = self.taking.sequences.missing(part)
                 for gone in self.repairs.answered(part, left, self.web.now()):
@@ -133,8 +135,10 @@ class Filling:
 
     def _too_long_ago(self, family: Family, since: datetime, until: datetime) -> None:
         """Nobody collected for longer than trades are asked for."""
-        for symbol in family.contracts:
-            self.taking.noted.note(symbol, "trades", since, until, "outage", TOO_LONG_AGO)
+        for symbol, one in family.contracts.items():
+            first = max(since, one.listed_at or since)
+            if first < until:
+                self.taking.noted.note(symbol, "trades", first, until, "outage", TOO_LONG_AGO)
 
     def _give_up(self, hole: Hole) -> None:
         self.taking.sequences.give_up(hole)

@@ -31,7 +31,7 @@ class Repairs:
         """Which of these, that are all there are, are to be asked for now, the newest first."""
         self._turns = {hole: self._turns.get(hole) or _Turn(now + GRACE) for hole in holes}
         due = (hole for hole, turn in self._turns.items() if turn.at <= now)
-        return sorted(due, key=lambda hole: hole.until, reverse=True)
+        return sorted(due, key=lambda hole: (hole.until, hole.last), reverse=True)
 
     def answered(self, hole: Hole, left: Collection[Hole], now: datetime) -> list[Hole]:
         """A hole was asked for and this is left of it; returns what of it is given up."""
