@@ -28,7 +28,7 @@ FACT_TABLES = (
     "budget_spent, import_made, import_span, import_batch, series, instrument_fact, instrument, source, pull, reject, "
     "raw_body, job, api_key, live_event, liquidation, gap, retention, collector, error_log, option_tick, "
     "option_trade, depth, option_1m, greeks, index_price, delivery_price, option_tick_1h, "
-    "option_tick_late, throttle"
+    "option_tick_late, trades_complete, throttle"
 )
 
 

@@ -159,6 +159,15 @@ def create_rollup() -> None:
     )
 
 
+def create_complete() -> None:
+    op.create_table(
+        "trades_complete",
+        sa.Column("collector", sa.String(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("collector", name=op.f("pk_trades_complete")),
+    )
+
+
 def create_storage() -> None:
     op.execute(PARTITIONS.format(chunks=CHUNKS if has_timescale() else ""))
     op.create_table(
@@ -178,6 +187,7 @@ def upgrade() -> None:
         create_fact(fact, *(number(name) for name in columns))
         create_known(fact, columns)
     create_rollup()
+    create_complete()
     create_storage()
 
 
@@ -187,6 +197,7 @@ def downgrade() -> None:
     for fact in VERSIONED:
         op.execute(f"drop function {fact}_known(timestamptz)")
         op.execute(f"delete from revision where fact = '{fact}'")
+    op.drop_table("trades_complete")
     for table in ("option_tick_late", "option_tick_1h", *VERSIONED, "depth", "option_trade", "option_tick"):
         op.drop_table(table)
     for name in ("tick_size", "price_index", "option_type", "strike", "expires_at"):

@@ -198,7 +198,8 @@ class NumberedTrades:
 
     `request` asks for those from one number to another, both included, of which an answer holds the first `most`;
     `rows` reads one, and raises ValueError where it is none. Each of `recent` asks for those of some contracts of a
-    coin (and may be of others) from one time until before another, the first `most` again.
+    coin (and may be of others) from one time until before another, the first `most` again. `expiring` makes a contract
+    of its name, where that tells its terms: what has expired is in no list any more.
     """
 
     request: Callable[[str, int, int], Request]
@@ -206,6 +207,7 @@ class NumberedTrades:
     most: int
     docs: str
     recent: tuple[Callable[[str, datetime, datetime], Request], ...] = ()
+    expiring: Callable[[str], Instrument | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from app.models.options import (
     OptionTickHour,
     OptionTickLate,
     OptionTrade,
+    TradesComplete,
 )
 from app.models.reference import Entity, EntitySourceId, Exchange, Instrument, InstrumentFact, Series, Source
 from app.models.rollup import CoinHour, CoinHourReady
@@ -84,4 +85,5 @@ __all__ = [
     "SourceExchange",
     "SourceProduct",
     "Throttle",
+    "TradesComplete",
 ]

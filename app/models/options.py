@@ -165,6 +165,15 @@ class OptionTickHour(Base):
     quotes: Mapped[int]
 
 
+class TradesComplete(Base):
+    """Until when a collector of ticks (`deribit:BTC`) has stored every trade there was, or knows that it cannot."""
+
+    __tablename__ = "trades_complete"
+
+    collector: Mapped[str] = mapped_column(primary_key=True)
+    until: Mapped[Moment]
+
+
 class OptionTickLate(Base):
     """An hour of which quotes came so late that it may have been rolled up without them; gone once it is anew."""
 

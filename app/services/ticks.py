@@ -11,10 +11,12 @@ from operator import itemgetter
 from typing import cast
 
 import asyncpg
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, Driver, driver, writing
 from app.locks import WRITE_LOCK
-from app.models import Base
+from app.models import Base, TradesComplete
 from app.services import partitions
 from app.services.partitions import Partition
 from app.services.queries import sql
@@ -73,18 +75,33 @@ async def close(copy: Driver, fact: str, part: Partition) -> None:
     await copy.fetch(ALONE, WRITE_LOCK, fact, _words(days))
 
 
-async def newest_trades(db: Database, series: Collection[int]) -> Mapping[int, tuple[int, datetime]]:
-    """Number and time of the newest stored trade of each of these series that has any."""
-    found = await db.reads.fetch(sql("ticks", "newest_trades"), list(series))
+async def newest_trades(db: Database, series: Collection[int], since: datetime) -> Mapping[int, tuple[int, datetime]]:
+    """Number and time of the newest stored trade of each of these series that has any since then."""
+    found = await db.reads.fetch(sql("ticks", "newest_trades"), list(series), since)
     return {row["series_id"]: (row["trade_seq"], row["ts"]) for row in found}
 
 
 async def missing_trades(
-    db: Database, series: Collection[int], since: datetime
+    db: Database, series: Collection[int], since: datetime, oldest: datetime
 ) -> list[tuple[int, int, int, datetime, datetime]]:
-    """Holes in the numbers of stored trades that end after `since`: series, first and last missing number, and the
-    times of the trades before and after."""
-    return [tuple(row.values()) for row in await db.reads.fetch(sql("ticks", "missing_trades"), list(series), since)]
+    """Holes in the numbers of stored trades that end after `since` and begin after `oldest`: series, first and last
+    missing number, and the times of the trades before and after."""
+    found = await db.reads.fetch(sql("ticks", "missing_trades"), list(series), since, oldest)
+    return [tuple(row.values()) for row in found]
+
+
+async def complete_until(db: Database, collector: str) -> datetime | None:
+    """Until when every trade a collector is for is stored; None where it never told."""
+    async with writing(db) as connection:
+        return await connection.scalar(select(TradesComplete.until).where(TradesComplete.collector == collector))
+
+
+async def note_complete(db: Database, collector: str, until: datetime) -> None:
+    """Every trade a collector is for is stored until then."""
+    statement = insert(TradesComplete).values(collector=collector, until=until)
+    upsert = statement.on_conflict_do_update(index_elements=["collector"], set_={"until": statement.excluded.until})
+    async with writing(db) as connection:
+        await connection.execute(upsert)
 
 
 def _words(days: Iterable[datetime]) -> list[str]:

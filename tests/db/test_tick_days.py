@@ -122,8 +122,8 @@ async def test_late_ticks_of_compressed_days(ticking: Database, tmp_path: Path) 
     assert await ticks.put(ticking, "option_tick", replaced) == 1
     assert await ticks.put(ticking, "depth", [book(to, OLD, 1.0), book(to, OLD + 9 * MS, 95.0)]) == 1
     assert [row["bid"] for row in await of_old(ticking, "option_tick")] == [7.0, 2.0, 3.0, None, 5.0, 9.0]
-    assert await ticks.newest_trades(ticking, [to]) == {to: (15, NOW)}
-    (hole,) = await ticks.missing_trades(ticking, [to], OLD - DAY)
+    assert await ticks.newest_trades(ticking, [to], OLD) == {to: (15, NOW)}
+    (hole,) = await ticks.missing_trades(ticking, [to], OLD - DAY, OLD - DAY)
     assert hole == (to, 5, 7, OLD + 4 * MS, OLD + 8 * MS)
     stored = {fact: await of_old(ticking, fact) for fact in OF_OPTIONS}
     assert [len(stored[fact]) for fact in OF_OPTIONS] == [6, 7, 6, 1, 1, 1]

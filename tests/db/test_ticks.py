@@ -137,9 +137,20 @@ async def test_the_newest_trades_and_the_holes(ticking: Database) -> None:
     seqs = {0: 5, 1: 6, 5: 10, 6: 9, 9: 11, 20: 15}
     rows = [trade(1, MIDNIGHT + hours * HOUR, seq) for hours, seq in seqs.items()]
     await ticks.put(ticking, "option_trade", [*rows, trade(2, MIDNIGHT - DAY, 3), trade(2, MIDNIGHT - DAY, 4)])
-    assert await ticks.newest_trades(ticking, [1, 2, 3]) == {1: (15, rows[-1][1]), 2: (4, MIDNIGHT - DAY)}
+    old = MIDNIGHT - 2 * DAY
+    assert await ticks.newest_trades(ticking, [1, 2, 3], old) == {1: (15, rows[-1][1]), 2: (4, MIDNIGHT - DAY)}
     times = {seq: MIDNIGHT + hours * HOUR for hours, seq in seqs.items()}
     holes = [(1, 7, 8, times[6], times[9]), (1, 12, 14, times[11], times[15])]
-    assert await ticks.missing_trades(ticking, [1, 2, 3], MIDNIGHT - 2 * DAY) == holes
-    assert await ticks.missing_trades(ticking, [1, 2], MIDNIGHT + 10 * HOUR) == holes[1:]
-    assert await ticks.missing_trades(ticking, [1], MIDNIGHT + 21 * HOUR) == []
+    assert (await ticks.newest_trades(ticking, [1, 2], MIDNIGHT)).keys() == {1}
+    assert await ticks.missing_trades(ticking, [1, 2, 3], old, old) == holes
+    assert await ticks.missing_trades(ticking, [1, 2], MIDNIGHT + 10 * HOUR, old) == holes[1:]
+    assert await ticks.missing_trades(ticking, [1], MIDNIGHT + 21 * HOUR, old) == []
+    assert await ticks.missing_trades(ticking, [1], MIDNIGHT + 10 * HOUR, MIDNIGHT + 10 * HOUR) == []
+
+
+async def test_until_when_every_trade_is_stored(ticking: Database) -> None:
+    assert await ticks.complete_until(ticking, "deribit:BTC") is None
+    for moment in (NOW, NOW + HOUR):
+        await ticks.note_complete(ticking, "deribit:BTC", moment)
+        await ticks.note_complete(ticking, "deribit:ETH", NOW - HOUR)
+        assert await ticks.complete_until(ticking, "deribit:BTC") == moment

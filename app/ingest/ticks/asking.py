@@ -23,9 +23,9 @@ class Archive:
     trades: NumberedTrades
 
     async def missing(self, hole: Hole) -> AsyncIterator[Page]:
-        """The trades of a hole, page by page; none where there is no such instrument any more."""
-        for first in range(hole.first, hole.last + 1, self.trades.most):
-            last = min(hole.last, first + self.trades.most - 1)
+        """The trades of a hole, the newest page first; none where there is no such instrument any more."""
+        for last in range(hole.last, hole.first - 1, -self.trades.most):
+            first = max(hole.first, last - self.trades.most + 1)
             try:
                 yield await self._page(self.trades.request(hole.symbol, first, last), hole.symbol)
             except Absent:

@@ -16,10 +16,10 @@ from app.ingest.engine import Engine
 from app.ingest.heard import Heard, as_body
 from app.ingest.lasting import patient
 from app.ingest.line import Clock, Line
-from app.ingest.spec import Bad, Message, Source
+from app.ingest.spec import Message, Source
 from app.ingest.telling import Fares, Telling
 from app.ingest.ticks.choosing import EVERY, next_choice
-from app.ingest.ticks.family import Family, chosen, family_of, listing_age
+from app.ingest.ticks.family import Family, chosen, family_of, listing_age, with_expired
 from app.ingest.ticks.filling import Filling
 from app.ingest.ticks.lines import Lines, socket_of, tells
 from app.ingest.ticks.noting import Noted
@@ -35,6 +35,7 @@ LONGEST_QUESTIONS = 3600.0
 LAST_WORDS = 2.5
 SWITCHING_PROTOCOLS = 101
 BEHIND = "back_pressure", "the database does not keep up: of what waits for it the least valuable is dropped"
+SLOW = "upstream_slow", "an hour was not enough to ask for missing trades: what is left is asked for in the next turn"
 REFUSED = "ticks_refused", "the database refuses ticks: the log says which"
 
 
@@ -59,7 +60,7 @@ class Collector:
         self.clock = Clock(web.now, web.sleep)
         self.telling = Telling(self.engine.db, self.source.id, self.id)
         self.taking = Taking(self.saving, self.noted)
-        self.filling = Filling(web, self.source, self.currency, self.taking)
+        self.filling = Filling(web, self.source, self.currency, self.taking, self.telling.reject)
         self.lines = Lines(self.id, self.source, self.clock, self, socket_of(self.source, self.currency))
 
     @property
@@ -146,12 +147,15 @@ class Collector:
             self.noted.quotes(self.family.wanted, last, now)
             self.taking.note_unknown(now)
         await self._note()
+        await self.filling.remember(db, self.taking.complete_until)
         await collectors.begin(db, self.id, now)
 
     async def _know(self, not_older: timedelta | None = None) -> None:
         """Which contracts there are; asked for anew where that was done longer ago than `not_older`."""
         self.family = await family_of(self.engine, self.source, self.currency, self.family, not_older)
-        self.telling.reject(self.taking.know(self.family.series, self.clock.now()))
+        now, traded = self.clock.now(), [trade.symbol for trade, _ in self.taking.strangers]
+        self.family = await with_expired(self.engine, self.source, self.currency, self.family, traded, now)
+        self.telling.reject(self.taking.know(self.family.series, now))
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour and after options expire, sooner at first; the list alone where a stranger is traded."""
@@ -182,10 +186,13 @@ class Collector:
                 await work()
             await self.clock.sleep(every)
 
-    async def _keep_asking(self, ask: Callable[[], Awaitable[list[Bad]]]) -> None:
+    async def _keep_asking(self, ask: Callable[[], Awaitable[None]]) -> None:
         while True:
-            async with patient(self.id, LONGEST_QUESTIONS):
-                self.telling.reject(await ask())
+            try:
+                async with asyncio.timeout(LONGEST_QUESTIONS):
+                    await ask()
+            except TimeoutError:
+                self.telling.wrong(*SLOW)
             await self.clock.sleep(LOOK)
 
     async def _keep_seeing(self) -> None:
@@ -200,7 +207,10 @@ class Collector:
         await self.saving.save("option_tick")
 
     async def _save_trades(self) -> None:
+        """What is lost meanwhile is not stored, and not known to be complete."""
+        until = self.taking.stored_until()
         await self.saving.save("option_trade")
+        await self.filling.remember(self.engine.db, min(until, self.taking.stored_until()))
         await self.saving.save("depth")
 
     async def _mend(self) -> None:

@@ -1,6 +1,6 @@
 """The contracts of one currency: what there is, and of which there are quotes and books."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -46,6 +46,20 @@ async def family_of(
     contracts = choosing.of_family(listed, currency)
     of_currency = {symbol: one.base.upper() == currency for symbol, one in listed.items()}
     return Family(contracts, {s: ref for s, ref in series.items() if of_currency.get(s)}, before.wanted)
+
+
+async def with_expired(
+    engine: Engine, source: Source, currency: str, family: Family, traded: Iterable[str], now: datetime
+) -> Family:
+    """The same with those of the contracts traded that had expired before any list told of them."""
+    told = source.trades and source.trades.expiring
+    unknown = {symbol for symbol in traded if symbol not in family.series}
+    terms = [one for symbol in sorted(unknown) if told and (one := told(symbol))]
+    gone = [one for one in terms if one.expires_at and one.expires_at <= now and one.base == currency]
+    if not gone:
+        return family
+    await reference.put_instruments(engine.db, source.id, gone)
+    return await family_of(engine, source, currency, family, None)
 
 
 async def chosen(engine: Engine, source: Source, currency: str, family: Family, now: datetime) -> Family:

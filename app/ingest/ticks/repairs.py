@@ -28,9 +28,10 @@ class Repairs:
     _turns: dict[Hole, _Turn] = field(default_factory=dict[Hole, _Turn])
 
     def due(self, holes: Collection[Hole], now: datetime) -> list[Hole]:
-        """Which of these, that are all there are, are to be asked for now."""
+        """Which of these, that are all there are, are to be asked for now, the newest first."""
         self._turns = {hole: self._turns.get(hole) or _Turn(now + GRACE) for hole in holes}
-        return [hole for hole, turn in self._turns.items() if turn.at <= now]
+        due = (hole for hole, turn in self._turns.items() if turn.at <= now)
+        return sorted(due, key=lambda hole: (hole.until, hole.last), reverse=True)
 
     def answered(self, hole: Hole, left: Collection[Hole], now: datetime) -> list[Hole]:
         """A hole was asked for and this is left of it; returns what of it is given up."""

@@ -1,7 +1,7 @@
 """Numbers of trades: which came, which came already, and which are missing. No I/O, no clock."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 
@@ -86,6 +86,24 @@ class Sequences:
         """What is missing still of one."""
         numbers = self._of.get(hole.symbol)
         return [one for one in numbers.holes if hole.first <= one.first and one.last <= hole.last] if numbers else []
+
+    def cut(self, hole: Hole, most: int) -> Hole | None:
+        """The newest numbers of one, `most` at most: a hole of their own from now on, as the others are.
+
+        None where it is not as it was any more.
+        """
+        holes = self._of[hole.symbol].holes
+        if hole not in holes:
+            return None
+        first = max(hole.first, hole.last - most + 1)
+        newest, at = replace(hole, first=first), holes.index(hole)
+        holes[at : at + 1] = [replace(hole, last=first - 1), newest] if first > hole.first else [newest]
+        return newest
+
+    def give_up_before(self, symbol: str, seq: int, since: datetime) -> None:
+        """What is missing since then of numbers below this one is of before that."""
+        numbers = self._of[symbol]
+        numbers.holes = [one for one in numbers.holes if one.last >= seq or one.since != since]
 
     def give_up(self, hole: Hole) -> None:
         """What is missing of one is asked for no more."""

@@ -129,9 +129,21 @@ def test_what_is_wanted_of_the_coin_is_read() -> None:
     [sol] = live.sockets(["sol"], keyed=False)
     told = list(sol.rows(frame("trades.future.USDC.100ms", [*of_sol, TRADE]), KNOWN))
     assert [one and one.symbol for one in told] == ["SOL_USDC-PERPETUAL", None, None]
-    for known in (Known({}, {"BTC-PERPETUAL"}), Known(KNOWN.instruments, ())):
-        for one in TELLING:
-            assert set(BTC.rows(one, known)) == {None}
+    for one in TELLING:
+        assert set(BTC.rows(one, Known(KNOWN.instruments, ()))) == {None}
+    for one in TELLING[:2]:
+        assert set(BTC.rows(one, Known({}, {"BTC-PERPETUAL"}))) == {None}
+
+
+def test_trades_are_told_also_of_contracts_that_are_not_listed_yet() -> None:
+    [sol] = live.sockets(["sol"], keyed=False)
+    mine = ["SOL_USDC-21SEP26-1d5-C", "SOL_USDC-2MAY26"]
+    others = ["BTC-21SEP26-80000-P", "SOLV_USDC-2MAY26", "SOL_USDC-FS-2MAY26_PERP", "SOL_USDC", "XRP_USDC-PERPETUAL"]
+    deals = [TRADE | {"instrument_name": name} for name in (*mine, *others)]
+    told = list(sol.rows(frame("trades.option.USDC.100ms", deals), KNOWN))
+    assert [one and one.symbol for one in told] == [*mine, None, None, None, None, None]
+    [btc] = rows("trades.option.BTC.100ms", [TRADE | {"instrument_name": "BTC-21SEP26-80000-P"}])
+    assert btc.symbol == "BTC-21SEP26-80000-P"
 
 
 @pytest.mark.parametrize(("coin", "keyed"), [("btc", False), ("btc", True), ("sol", False)])

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import pytest
+
 from app.ingest.ticks.buffer import Buffer
 from app.ingest.ticks.noting import Noted
 from app.ingest.ticks.saving import Saving
@@ -92,3 +94,37 @@ def test_trades_that_had_to_be_dropped_are_missing_again() -> None:
     taking.take([trade(seq) for seq in range(1, 11)], T)
     assert [row[2] for row in of.stored("option_trade")] == [*range(1, 11)]
     assert taking.sequences.holes() == []
+
+
+def test_what_is_not_kept_of_strangers_is_missing_once_they_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ingest.ticks.taking.MOST_STRANGERS", 10)
+    taking = Setup().taking()
+    taking.take([trade(seq, "NEW") for seq in range(1, 12)], T)
+    assert [one.seq for one, _ in taking.strangers] == [6, 7, 8, 9, 10, 11]
+    assert [bad.code for bad in taking.know(SERIES, T)] == ["unknown_instrument"] * 5
+    assert len(taking.know(SERIES, T + STRANGE_FOR)) == 6
+    assert taking.sequences.holes() == [], "nobody can be asked before it is listed"
+    listed = SERIES | {"NEW": SeriesRef(8, 1.0, "option")}
+    assert taking.know(listed, T + 2 * STRANGE_FOR) == []
+    assert [(hole.symbol, hole.first, hole.last) for hole in taking.sequences.holes()] == [
+        ("NEW", 1, 5),
+        ("NEW", 6, 11),
+    ]
+    taking.take([trade(3, "NEW")], T)
+    assert len(taking.saving.buffer.take("option_trade", 10)) == 1
+
+
+def test_trades_are_stored_until_the_first_that_waits_or_is_missing() -> None:
+    of = Setup()
+    taking = of.taking()
+    taking.complete_until = T + timedelta(seconds=1000)
+    taking.take([trade(50), trade(51), trade(1, "NEW")], T)
+    assert taking.stored_until() == trade(1).time, "a stranger waits"
+    taking.know(SERIES | {"NEW": SeriesRef(8, 1.0, "option")}, T)
+    assert taking.stored_until() == taking.complete_until
+    taking.take([trade(60)], T)
+    assert taking.stored_until() == trade(51).time, "52 to 59 are missing"
+    taking.take([trade(seq) for seq in range(52, 60)], T)
+    taking.take([trade(seq) for seq in range(61, 101)], T)
+    assert taking.saving.lost
+    assert taking.stored_until() == min(row[1] for row in taking.saving.lost)  # type: ignore[type-var]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
 from app.ingest import spec
+from app.ingest.sources.deribit.black76 import terms
 from app.ingest.sources.deribit.reading import Text
 from app.ingest.sources.deribit.rest import DOCS, HOUR, SomeRows, ask_for_list
 from app.ingest.sources.deribit.words import INVERSE, Family, index_of
@@ -76,6 +77,28 @@ def contract(row: Contract, family: Family) -> Instrument | None:
         option_type=OPTION_TYPES[row.option_type] if row.option_type else None,
         price_index=row.price_index,
         tick_size=row.tick_size,
+    )
+
+
+def option(name: str) -> Instrument | None:
+    """An option as its name tells it, None of anything else: lists tell only of those that live."""
+    try:
+        told = terms(name)
+    except ValueError:
+        return None
+    base, _, settled = name.partition("-")[0].partition("_")
+    return Instrument(
+        name,
+        base,
+        settled or base,
+        "option",
+        "stable" if settled else "coin",
+        active=False,
+        delisted_at=told.expires_at,
+        expires_at=told.expires_at,
+        strike=told.strike,
+        option_type=told.option_type,
+        price_index=index_of(base),
     )
 
 

@@ -3,6 +3,7 @@
 Amounts are USD of inverse perpetuals and futures, coins of all else; prices of inverse options are coins.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import cast
@@ -11,6 +12,9 @@ from app.ingest import spec
 from app.ingest.sources.deribit.reading import trade
 from app.ingest.spec import Bad, Json, Known, Message, Rows, Said
 from app.records import BookChange, Level, Quote, Record
+
+CONTRACT = re.compile(r"(?P<coin>[A-Z0-9]+)(_[A-Z]+)?-(PERPETUAL|\d{1,2}[A-Z]{3}\d{2}(-\d+(d\d+)?-[CP])?)", re.ASCII)
+"""`BTC-PERPETUAL`, `BTC-25DEC26`, `SOL_USDC-21SEP26-1d5-C`; the names of combos have other parts."""
 
 
 def _time(value: Json) -> datetime:
@@ -73,7 +77,10 @@ def _levels(entries: Iterable[Json]) -> Iterator[Level]:
 
 
 def rows_of(coin: str, said: Callable[[Message], Said]) -> Callable[[Message, Known], Rows]:
-    """What a frame holds of the instruments of a coin that are wanted, None a row of another."""
+    """What a frame holds of the instruments of a coin that are wanted, None a row of another.
+
+    Trades are told also of contracts that are not listed yet.
+    """
 
     def rows(frame: Message, known: Known) -> Iterator[Record | Bad | None]:
         match frame:
@@ -117,9 +124,17 @@ def _trade(item: Json, coin: str, known: Known) -> Record | Bad | None:
     told = cast("dict[str, Json]", item) if isinstance(item, dict) else {}
     name = told.get("instrument_name")
     symbol = name if isinstance(name, str) else None
-    if symbol is not None and not _is_wanted(symbol, coin, known):
+    if symbol is not None and not _is_on(symbol, coin, known):
         return None
     return spec.tried(trade, cast("Json", item), symbol)
+
+
+def _is_on(symbol: str, coin: str, known: Known) -> bool:
+    """Whether a contract is on a coin; one that is not listed yet by its name."""
+    name = CONTRACT.fullmatch(symbol)
+    return _is_wanted(symbol, coin, known) or (
+        symbol not in known.instruments and name is not None and name["coin"] == coin
+    )
 
 
 def _is_wanted(symbol: str, coin: str, known: Known) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from app.ingest import spec
+from app.ingest.sources.deribit.listing import option
 from app.ingest.sources.deribit.reading import trade
 from app.ingest.sources.deribit.rest import DOCS, Answer, ask
 from app.ingest.sources.deribit.words import INVERSE, LINEAR
@@ -45,4 +46,6 @@ def in_ms(time: datetime) -> int:
 
 
 RECENT = (partial(recent_request, "option"), partial(recent_request, "future"))
-TRADES = spec.NumberedTrades(trades_request, trades_rows, MOST, f"{DOCS}/public-get_last_trades_by_instrument", RECENT)
+TRADES = spec.NumberedTrades(
+    trades_request, trades_rows, MOST, f"{DOCS}/public-get_last_trades_by_instrument", RECENT, option
+)
