@@ -12,7 +12,8 @@ import pytest
 
 from app.db import Database
 from app.services import retention
-from tests.options import DAY, EXPIRY, YEAR, at, black76, listed, listing, tell, tick
+from tests.options import DAY, EXPIRY, at, listed, listing, tell, tick
+from tests.plain_options import YEAR, black76
 
 CHAIN = "/options/BTC/chain"
 CALL, PUT, OTHER = listed(90000, "call"), listed(90000, "put"), listed(95000, "call")
@@ -56,7 +57,7 @@ async def test_a_row_a_strike(client: httpx.AsyncClient, series: dict[str, int])
         "instrument": CALL.symbol, "bid": 0.05, "ask": 0.055, "mark": 0.0525, "mark_iv": 0.5, "open_interest": 12.5,
         "volume": 3.0, "underlying": 91000.0, "index_price": 90800.0, "as_of": "2026-03-02T01:00:00.500000Z",
         "age_s": 7199.5, "source": "deribit", "greeks": "black76",
-        **{greek: pytest.approx(made[greek], rel=1e-12) for greek in GREEKS},
+        **{greek: pytest.approx(getattr(made, greek), rel=1e-12) for greek in GREEKS},
     }  # fmt: skip
     assert (row["put"]["bid"], row["put"]["ask"], row["put"]["mark_iv"]) == (None, 0.055, 0.55)
 
