@@ -75,7 +75,7 @@ def worked_out(told: dict[str, Any]) -> Any:
 
 
 def is_capped(told: dict[str, Any]) -> bool:
-    """Whether theta is published as all that the option is worth, which nothing documents and Black-76 does not have."""
+    """Whether theta is published as all that the option is worth: a cap that nothing documents."""
     theta = told["greeks"].get("theta")
     return theta is not None and abs(theta + _worth(told)) <= DIGITS + WORTH_ERROR * _worth(told)
 
@@ -87,7 +87,8 @@ def _worth(told: dict[str, Any]) -> float:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_greeks_are_as_published(name: str) -> None:
-    errors: list[float] = []
+    """Theta where it is published as what the option is worth: ours is the larger loss."""
+    errors, capped = list[float](), 0
     for told in published():
         item = worked_out(told)
         if item is None:  # it expired in the millisecond of its ticker
@@ -97,11 +98,13 @@ def test_greeks_are_as_published(name: str) -> None:
             continue
         if name == "theta" and is_capped(told):
             assert item.theta <= there + DIGITS + WORTH_ERROR * abs(there)
+            capped += 1
             continue
         off = abs(getattr(item, name) - there)
         assert off <= DIGITS + ERRORS[name] * abs(there), (told["instrument_name"], getattr(item, name), there)
         errors.append(off / abs(there) if there else 0)
-    assert len(errors) >= 115
+    assert len(errors) + capped >= 115
+    assert (capped > 0) == (name == "theta")
     assert sorted(errors)[len(errors) // 2] <= MEDIANS[name]
 
 
@@ -158,7 +161,7 @@ def test_of_one_worked_out_by_hand() -> None:
 
 
 def test_the_decay_is_not_cut_off_at_the_worth() -> None:
-    """A call far from its strike with half a day left: by the formula alone, as the database has it at every instant."""
+    """A call far from its strike with half a day left: by the formula alone, as in the database."""
     found = sensitivities(1000.0, 0.8, 43_200, Terms(NOON, 1150.0, "call"))
     root = math.sqrt(0.5 / 365)
     d1 = math.log(1000 / 1150) / (0.8 * root) + 0.8 * root / 2
