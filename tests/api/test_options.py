@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.db import Database
-from app.services import retention
+from app.services import options, partitions, retention
 from tests.options import DAY, EXPIRY, at, listed, listing, tell, tick
 from tests.plain_options import YEAR, black76
 
@@ -211,6 +213,21 @@ async def test_pages(client: httpx.AsyncClient, clean_database: Database) -> Non
         url = body["page"]["next_url"]
     assert len(whole) == 5
     assert paged == whole
+
+
+async def test_why_empty_looks_into_the_days_an_option_lived(clean_database: Database) -> None:
+    """Each day is a partition: of a year's, those before its listing and after its expiry are not read."""
+    if not await clean_database.reads.fetchval(partitions.IS_NATIVE, "option_1m"):
+        pytest.skip("chunks of TimescaleDB are left out in another way")
+    brief = replace(listed(50000, "call", at(32)), listed_at=at(6))
+    found = await listing(clean_database, brief, CALL)
+    days = [{"series_id": found[CALL.symbol], "ts": at(24 * n), **STATE} for n in range(-6, 7)]
+    await tell(clean_database, "option_1m", *days)
+    asked = await clean_database.reads.fetchval("select id from instrument where symbol = $1", brief.symbol)
+    text = options.SPAN.format(fact="option_1m")
+    plan = await clean_database.reads.fetch(f"explain (analyze, costs off, timing off) {text}", [asked])
+    read = [row[0] for row in plan if "never executed" not in row[0] and "(actual" in row[0]]
+    assert {day for line in read for day in re.findall(r"on option_1m_p(\d+)", line)} == {"20260302", "20260303"}
 
 
 async def test_why_empty(client: httpx.AsyncClient, clean_database: Database) -> None:
