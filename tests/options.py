@@ -1,9 +1,8 @@
-"""Options as tests write them, and what is computed of them: in plain Python, from the definitions alone."""
+"""Options as tests write them, and the smile of an expiry: in plain Python, from the definitions alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import erfc, exp, log, pi, sqrt
 from typing import Any
 
 from app.db import Database, driver, writing
@@ -11,49 +10,15 @@ from app.records import Instrument, Kind
 from app.services import partitions, reference
 from app.services.store import put
 from tests.db.facts import batch
+from tests.plain_options import between, black76
 
-YEAR = timedelta(days=365)
 EXPIRY = datetime(2026, 3, 27, 8, tzinfo=UTC)
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-Greeks = dict[str, float]
 
 
 def at(hours: float) -> datetime:
     """So many hours after the start of the test day."""
     return DAY + timedelta(hours=hours)
-
-
-def normal(x: float) -> float:
-    """The standard normal distribution."""
-    return erfc(-x / sqrt(2)) / 2
-
-
-def black76(option_type: str, forward: float, strike: float, iv: float, years: float) -> Greeks:
-    """Black (1976) without interest, of one coin in USD."""
-    side = 1 if option_type == "call" else -1
-    spread = iv * sqrt(years)
-    d1 = (log(forward / strike) + iv * iv * years / 2) / spread
-    density = exp(-d1 * d1 / 2) / sqrt(2 * pi)
-    return {
-        "price": side * (forward * normal(side * d1) - strike * normal(side * (d1 - spread))),
-        "delta": side * normal(side * d1),
-        "gamma": density / (forward * spread),
-        "vega": forward * density * sqrt(years) / 100,
-        "theta": -forward * density * iv / (2 * sqrt(years)) * min(1 / 365, years),
-        "rho": side * strike * years * normal(side * (d1 - spread)) / 100,
-    }
-
-
-def between(points: Iterable[tuple[float, float]], x: float) -> float | None:
-    """Linear between the two nearest points; None beyond them. Points of equal x are their mean."""
-    there: dict[float, list[float]] = {}
-    for place, value in points:
-        there.setdefault(place, []).append(value)
-    low, high = ([p for p in there if p <= x], [p for p in there if p >= x])
-    if not low or not high:
-        return None
-    (x0, y0), (x1, y1) = ((p, sum(there[p]) / len(there[p])) for p in (max(low), min(high)))
-    return y0 if x0 == x1 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +34,7 @@ class Option:
     @property
     def delta(self) -> float:
         """By Black-76."""
-        return black76(self.option_type, self.forward, self.strike, self.iv, self.years)["delta"]
+        return black76(self.option_type, self.forward, self.strike, self.iv, self.years).delta
 
 
 def smile(options: Sequence[Option], forward: float) -> dict[str, float | None]:

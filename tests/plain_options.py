@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 YEAR = timedelta(days=365)
 STALE = timedelta(days=1)
-Point = tuple[float, float]
 
 
 class State(NamedTuple):
@@ -45,6 +44,11 @@ class State(NamedTuple):
         """Whether the name ends in C."""
         return self.instrument.endswith("-C")
 
+    @property
+    def option_type(self) -> str:
+        """`call` or `put`."""
+        return "call" if self.is_call else "put"
+
 
 class Greeks(NamedTuple):
     """Of one coin of the underlying, in USD; `price` too."""
@@ -62,9 +66,9 @@ def normal(x: float) -> float:
     return erfc(-x / sqrt(2)) / 2
 
 
-def black76(*, call: bool, forward: float, strike: float, iv: float, years: float) -> Greeks:
+def black76(option_type: str, forward: float, strike: float, iv: float, years: float) -> Greeks:
     """An option on a forward without interest; vega and rho of a percentage point, theta of a day or what is left."""
-    sign, spread = (1 if call else -1), iv * sqrt(years)
+    sign, spread = (1 if option_type == "call" else -1), iv * sqrt(years)
     d1 = log(forward / strike) / spread + spread / 2
     d2 = d1 - spread
     density = exp(-d1 * d1 / 2) / sqrt(2 * pi)
@@ -83,7 +87,7 @@ def greeks_of(state: State) -> Greeks | None:
     if not state.iv:
         return None
     years = (state.expiry - state.time) / YEAR
-    return black76(call=state.is_call, forward=state.underlying, strike=state.strike, iv=state.iv, years=years)
+    return black76(state.option_type, state.underlying, state.strike, state.iv, years)
 
 
 def chain(states: Iterable[State], at: datetime, known: datetime | None = None) -> dict[str, State]:
@@ -160,13 +164,13 @@ def _quarter(side: Iterable[State], forward: float, delta: float) -> float | Non
     return between(points, delta)
 
 
-def between(points: Iterable[Point], x: float) -> float | None:
-    """Linear between the nearest points on both sides; None beyond the last."""
-    told = list(points)
-    low, high = (
-        max((p for p in told if p[0] <= x), default=None),
-        min((p for p in told if p[0] >= x), default=None),
-    )
-    if low is None or high is None:
+def between(points: Iterable[tuple[float, float]], x: float) -> float | None:
+    """Linear between the two nearest points; None beyond them. Points of equal x are their mean."""
+    there: dict[float, list[float]] = {}
+    for place, value in points:
+        there.setdefault(place, []).append(value)
+    low, high = ([p for p in there if p <= x], [p for p in there if p >= x])
+    if not low or not high:
         return None
-    return low[1] if low[0] == high[0] else low[1] + (high[1] - low[1]) * (x - low[0]) / (high[0] - low[0])
+    (x0, y0), (x1, y1) = ((p, sum(there[p]) / len(there[p])) for p in (max(low), min(high)))
+    return y0 if x0 == x1 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)

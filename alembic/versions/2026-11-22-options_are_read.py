@@ -1,4 +1,4 @@
-"""what options are read with: Black-76, interpolation, how options stand at an instant and the smile of each expiry."""
+"""what options are read with: Black-76, interpolation, how they stand at an instant, the smile of each expiry."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -82,6 +82,12 @@ create function interpolate(xs float8[], ys float8[], x float8) returns float8 l
       group by p.x order by p.x limit 1) high
 $$
 """
+IS_VOLATILITY_INDEX = """
+create function is_volatility_index(symbol text) returns boolean language sql immutable parallel safe as $$
+  -- BTC-DVOL: the rule of `records.is_volatility_index`
+  select symbol ilike '%-DVOL'
+$$
+"""
 STATE = ("bid", "ask", "mark_price", "mark_iv", "underlying_price", "index_price", "open_interest", "volume_24h")
 GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 NEWEST = """
@@ -106,23 +112,28 @@ create function option_state(
   entity int, instant timestamptz, exchanges text[], teller text, moment timestamptz, day timestamptz)
 returns table (exchange text, instrument text, source text, quote text, expires_at timestamptz, strike float8,
   option_type text, ts timestamptz, years float8, bid float8, ask float8, mark_price float8, mark_iv float8,
-  underlying_price float8, index_price float8, open_interest float8, volume_24h float8)
+  underlying_price float8, index_price float8, open_interest float8, volume_24h float8, forward float8)
 language sql stable parallel safe as $$
-  -- how each option that lives at an instant stood last in the day before, as whoever told that last has it
-  select distinct on (i.id) e.slug, i.symbol, o.slug, i.quote, i.expires_at, i.strike, i.option_type, k.ts,
-    extract(epoch from i.expires_at - k.ts)::float8 / 31536000, k.bid, k.ask, k.mark_price, k.mark_iv,
-    k.underlying_price, k.index_price, k.open_interest, k.volume_24h
-  from instrument i
-  join exchange e on e.id = i.exchange_id
-  join series s on s.instrument_id = i.id
-  join source o on o.id = s.source_id
-  cross join lateral option_1m_newest(s.id, instant, moment) k
-  where i.entity_id = entity and i.kind = 'option' and i.expires_at > instant
-    and (i.listed_at is null or i.listed_at <= instant) and (i.delisted_at is null or i.delisted_at > instant)
-    and (day is null or i.expires_at >= day and i.expires_at < day + interval '1 day')
-    and (exchanges is null or e.slug = any(exchanges))
-    and case when teller is null then not o.on_request else o.slug = teller end
-  order by i.id, k.ts desc, s.preference, s.id
+  -- how each option that lives at an instant stood last in the day before, as whoever told that last has it; the forward
+  -- of an expiry is the underlying price that was told last of any of its options
+  select told.*, first_value(underlying_price) over (partition by told.exchange, told.quote, told.expires_at
+    order by underlying_price is null, told.ts desc, told.instrument collate "C")
+  from (
+    select distinct on (i.id) e.slug as exchange, i.symbol as instrument, o.slug as source, i.quote, i.expires_at,
+      i.strike, i.option_type, k.ts, extract(epoch from i.expires_at - k.ts)::float8 / 31536000 as years, k.bid, k.ask,
+      k.mark_price, k.mark_iv, k.underlying_price, k.index_price, k.open_interest, k.volume_24h
+    from instrument i
+    join exchange e on e.id = i.exchange_id
+    join series s on s.instrument_id = i.id
+    join source o on o.id = s.source_id
+    cross join lateral option_1m_newest(s.id, instant, moment) k
+    where i.entity_id = entity and i.kind = 'option' and i.expires_at > instant
+      and (i.listed_at is null or i.listed_at <= instant) and (i.delisted_at is null or i.delisted_at > instant)
+      and (day is null or i.expires_at >= day and i.expires_at < day + interval '1 day')
+      and (exchanges is null or e.slug = any(exchanges))
+      and case when teller is null then not o.on_request else o.slug = teller end
+    order by i.id, k.ts desc, s.preference, s.id
+  ) told
 $$
 """
 OPTION_SMILE = """
@@ -143,9 +154,7 @@ language sql stable parallel safe as $$
     interpolate(array_agg(delta) filter (where option_type = 'put' and strike <= forward),
       array_agg(mark_iv) filter (where option_type = 'put' and strike <= forward), -0.25)
   from (
-    select o.*, b.delta, o.open_interest * coalesce(o.index_price, o.underlying_price) as usd,
-      first_value(o.underlying_price) over (partition by o.exchange, o.quote, o.expires_at
-        order by o.underlying_price is null, o.ts desc, o.instrument collate "C") as forward
+    select o.*, b.delta, o.open_interest * coalesce(o.index_price, o.underlying_price) as usd
     from option_state(entity, instant, exchanges, teller, moment, day) o
     cross join lateral black76(o.option_type, o.underlying_price, o.strike, o.mark_iv, o.years) b
   ) held
@@ -167,7 +176,7 @@ def upgrade() -> None:
     op.create_index("ix_instrument_expires_at", "instrument", ["entity_id", "expires_at"], postgresql_where=lives)
     create_newest("option_1m", STATE)
     create_newest("greeks", GREEKS)
-    for function in (NORMAL_CDF, BLACK76, INTERPOLATE, OPTION_STATE, OPTION_SMILE):
+    for function in (NORMAL_CDF, BLACK76, INTERPOLATE, IS_VOLATILITY_INDEX, OPTION_STATE, OPTION_SMILE):
         op.execute(function)
 
 
@@ -177,6 +186,7 @@ def downgrade() -> None:
     op.execute(f"drop function option_state{same}")
     for fact in ("option_1m", "greeks"):
         op.execute(f"drop function {fact}_newest(int, timestamptz, timestamptz)")
+    op.execute("drop function is_volatility_index(text)")
     op.execute("drop function interpolate(float8[], float8[], float8)")
     op.execute("drop function black76(text, float8, float8, float8, float8)")
     op.execute("drop function normal_cdf(float8)")

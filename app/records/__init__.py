@@ -24,6 +24,7 @@ from app.records.minutes import (
     check_minute_value,
 )
 from app.records.options import (
+    VOLATILITY_INDEX,
     BookChange,
     DeliveryPrice,
     Depth,
@@ -34,6 +35,7 @@ from app.records.options import (
     OptionTrade,
     Quote,
     check_iv,
+    is_volatility_index,
 )
 from app.records.perps import (
     HOUR_COLUMNS,
@@ -83,6 +85,7 @@ __all__ = [
     "LARGEST_VALUE",
     "MINUTE_COLUMNS",
     "SAMPLES",
+    "VOLATILITY_INDEX",
     "BadRecord",
     "BookChange",
     "Candle",
@@ -131,4 +134,5 @@ __all__ = [
     "check_quantity",
     "check_rate",
     "check_time",
+    "is_volatility_index",
 ]

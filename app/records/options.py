@@ -12,6 +12,8 @@ from app.records.checks import BadRecord, check_quantity, check_time
 from app.records.minutes import Taker
 
 LARGEST_IV = 100.0
+VOLATILITY_INDEX = "-DVOL"
+"""What names of volatility indexes end in."""
 Level = tuple[float, float]
 """Price and amount."""
 
@@ -153,6 +155,11 @@ class Greeks:
         if self.delta is not None and not -1 <= self.delta <= 1:
             raise BadRecord("bad_delta", f"a delta of {self.delta}")
         check_quantities(gamma=self.gamma, vega=self.vega)
+
+
+def is_volatility_index(symbol: str) -> bool:
+    """Whether an index is of volatility, a fraction, and not of prices: `BTC-DVOL`. In SQL a function of this name."""
+    return symbol.upper().endswith(VOLATILITY_INDEX)
 
 
 @dataclass(frozen=True, slots=True)

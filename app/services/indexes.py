@@ -9,7 +9,7 @@ from app.services.queries import Query, sql
 
 OF_ASSET = """
 select i.id from instrument i join exchange e on e.id = i.exchange_id
-where i.entity_id = $1 and i.kind = 'index' and ($2::text[] is null or e.slug = any($2)) limit 200
+where i.entity_id = $1 and i.kind = 'index' and ($2::text[] is null or e.slug = any($2)) limit 20
 """
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Literal
 
-from app.records import Margin, OptionType
+from app.records import VOLATILITY_INDEX, Margin, OptionType
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 EXPIRES = time(8, tzinfo=UTC)
@@ -17,7 +17,7 @@ OPTION = re.compile(
     rf"([A-Z0-9]+)(?:_([A-Z0-9]+))?-([1-9]\d?)({'|'.join(MONTHS)})(\d\d)-(\d+(?:D\d+)?)-([CP])", re.ASCII
 )
 PAIR = re.compile(r"([A-Z0-9]+)_([A-Z0-9]+)", re.ASCII)
-VOLATILITY_INDEX = re.compile(r"([A-Z0-9]+)-DVOL", re.ASCII)
+OF_VOLATILITY = re.compile(rf"([A-Z0-9]+){VOLATILITY_INDEX}", re.ASCII)
 SIDES: dict[str, OptionType] = {"C": "call", "P": "put"}
 
 
@@ -82,7 +82,7 @@ def index_of(name: str) -> Terms | None:
     >>> index_of("btc_usd").base, index_of("btc_usd").quote, index_of("BTC-DVOL").base, index_of("BTC-PERPETUAL")
     ('BTC', 'USD', 'BTC', None)
     """
-    if found := VOLATILITY_INDEX.fullmatch(name.upper()):
+    if found := OF_VOLATILITY.fullmatch(name.upper()):
         return Terms(name.upper(), "index", found[1])
     if found := PAIR.fullmatch(name.upper()):
         return Terms(name.lower(), "index", found[1], found[2])

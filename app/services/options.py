@@ -15,9 +15,13 @@ CHAIN_OF, SMILE_OF = ("option_1m", "option_tick", "greeks"), ("option_1m",)
 """The facts that a chain, and that what is made of implied volatilities, are read from."""
 SPAN = """
 select min(f.first) as first, max(f.last) as last
-from series s, lateral (select min(ts) as first, max(ts) as last from {fact} where series_id = s.id) f
-where s.instrument_id = any($1::int[])
+from instrument i join series s on s.instrument_id = i.id, lateral (
+  select min(ts) as first, max(ts) as last from {fact}
+  where series_id = s.id and ts >= coalesce(i.listed_at, '-infinity') and ts <= coalesce(i.expires_at, 'infinity')
+) f
+where i.id = any($1::int[])
 """
+"""Of the days an instrument lived alone: each day has its partition, and one without a row has to be looked into."""
 
 
 @dataclass(frozen=True, slots=True)

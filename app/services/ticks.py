@@ -41,22 +41,15 @@ MOMENT = """
 select clock_timestamp() as now, (select removed_before from retention where fact = $1) as removed_before
 """
 INSERT = "insert into {fact} select * from {stage} on conflict do nothing"
-REPLACE = """
-insert into option_tick as q select * from {stage}
-on conflict (series_id, ts) do update
-set bid = excluded.bid, ask = excluded.ask, bid_amount = excluded.bid_amount, ask_amount = excluded.ask_amount,
-  known_at = excluded.known_at
-where q.known_at <= excluded.known_at and (q.bid, q.ask, q.bid_amount, q.ask_amount) is distinct from
-  (excluded.bid, excluded.ask, excluded.bid_amount, excluded.ask_amount)
-"""
 
 
 async def put(db: Database, fact: str, rows: Sequence[Row]) -> int:
     """Store rows with the columns of `COLUMNS`. Returns how many are stored that were not there.
 
-    Of quotes of one series and millisecond the last stands, in one call and of what is stored; trades and depths that
-    are there stay. What is of a day that retention has removed is not stored. Raises whatever the database raises, and
-    then nothing is stored. Safe beside other writers and retention.
+    What is stored stays, since there are no revisions: who asks what was known by an instant finds what was. Of quotes
+    of one series and millisecond in one call the last is stored; of trades and depths the first. What is of a day that
+    retention has removed is not stored. Raises whatever the database raises, and then nothing is stored. Safe beside
+    other writers and retention.
     """
     told = _once(fact, cast("Sequence[_Row]", rows))
     if not told:
@@ -149,8 +142,6 @@ async def _merge(copy: Driver, fact: str, rows: Sequence[_Row]) -> int:
     await copy.execute(f"create temporary table {STAGE} (like {fact}) on commit drop")
     await copy.copy_records_to_table(STAGE, records=rows, columns=COLUMNS[fact])
     done = await copy.execute(INSERT.format(fact=fact, stage=STAGE))
-    if fact == "option_tick":
-        await copy.execute(REPLACE.format(stage=STAGE))
     return int(done.split()[-1])
 
 

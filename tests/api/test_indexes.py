@@ -6,13 +6,14 @@ import httpx
 import pytest
 
 from app.db import Database
-from app.records import Instrument
+from app.records import Instrument, is_volatility_index
 from tests.options import at, listing, tell
 
 PRICE, VOLATILITY = (
     Instrument("btc_usd", "BTC", "USD", kind="index"),
     Instrument("BTC-DVOL", "BTC", "USD", kind="index"),
 )
+NAMES = ("BTC-DVOL", "btc-dvol", "btc_usd", "btcdvol_usdc", "DVOL", "-DVOL", "BTC-DVOL-1")
 WINDOW = {"start": at(0).isoformat(), "end": at(24).isoformat()}
 
 
@@ -81,3 +82,10 @@ async def test_deliveries(client: httpx.AsyncClient, indexes: dict[str, int]) ->
 async def test_why_empty(client: httpx.AsyncClient, indexes: dict[str, int], path: str) -> None:
     notices = (await client.get(path)).json()["meta"]["notices"]
     assert notices == ["no rows: no index of this asset is known with these filters"]
+
+
+async def test_of_volatility_is_one_rule(database: Database) -> None:
+    """The database tells a volatility index as the importer and the collector do."""
+    found = await database.reads.fetch("select n, is_volatility_index(n) as told from unnest($1::text[]) n", NAMES)
+    assert {row["n"]: row["told"] for row in found} == {name: is_volatility_index(name) for name in NAMES}
+    assert [name for name in NAMES if is_volatility_index(name)] == ["BTC-DVOL", "btc-dvol", "-DVOL"]

@@ -13,7 +13,8 @@ import pytest
 
 from app.db import Database
 from tests.conftest import shared
-from tests.options import EXPIRY, YEAR, Option, at, between, black76, listed, listing, smile, tell
+from tests.options import EXPIRY, Option, at, listed, listing, smile, tell
+from tests.plain_options import YEAR, between, black76
 
 NEXT = EXPIRY + timedelta(days=35)
 STRIKES = (60000, 70000, 80000, 85000, 90000, 95000, 100000, 120000, 150000)
@@ -109,7 +110,7 @@ async def test_surface_by_strike(client: httpx.AsyncClient, smiles: Database) ->
     for row in found:
         mean = (iv(row["strike"], EXPIRY, "call") + iv(row["strike"], EXPIRY, "put")) / 2
         made = black76("call", 91000, row["strike"], mean, (EXPIRY - at(2)) / YEAR)
-        assert (row["iv"], row["delta"]) == (pytest.approx(mean), pytest.approx(made["delta"], rel=1e-9))
+        assert (row["iv"], row["delta"]) == (pytest.approx(mean), pytest.approx(made.delta, rel=1e-9))
         assert row["moneyness"] == pytest.approx(row["strike"] / 91000)
 
 
@@ -196,7 +197,7 @@ async def test_greeks_told_and_computed(client: httpx.AsyncClient, smiles: Datab
     (row,) = [row for row in made if row["instrument"] == listed(90000, "call").symbol and row["time"][11:13] == "02"]
     plain = black76("call", 91000, 90000, iv(90000, EXPIRY, "call"), (EXPIRY - at(1)) / YEAR)
     assert {name: row[name] for name in ("delta", "gamma", "vega", "theta", "rho")} == {
-        name: pytest.approx(value, rel=1e-9) for name, value in plain.items() if name != "price"
+        name: pytest.approx(value, rel=1e-9) for name, value in plain._asdict().items() if name != "price"
     }
     assert row["as_of"] == "2026-03-02T01:00:00Z"
 
@@ -250,7 +251,7 @@ async def test_recorded_chains(client: httpx.AsyncClient, clean_database: Databa
         )
         made = black76(side_of[1], side["underlying"], side_of[0], side["mark_iv"], (side_of[2] - time) / YEAR)
         assert {greek: side[greek] for greek in GREEKS} == {
-            greek: pytest.approx(made[greek], rel=1e-6, abs=1e-12) for greek in GREEKS
+            greek: pytest.approx(getattr(made, greek), rel=1e-6, abs=1e-12) for greek in GREEKS
         }
     apart = [abs(sides[row["instrument_name"]]["delta"] - float(row["delta"])) for row in chain]
     assert median(apart) < 0.005

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.db import Database
-from app.services import retention
-from tests.options import DAY, EXPIRY, YEAR, at, black76, listed, listing, tell, tick
+from app.services import options, partitions, retention
+from tests.options import DAY, EXPIRY, at, listed, listing, tell, tick
+from tests.plain_options import YEAR, black76
 
 CHAIN = "/options/BTC/chain"
 CALL, PUT, OTHER = listed(90000, "call"), listed(90000, "put"), listed(95000, "call")
@@ -56,7 +59,7 @@ async def test_a_row_a_strike(client: httpx.AsyncClient, series: dict[str, int])
         "instrument": CALL.symbol, "bid": 0.05, "ask": 0.055, "mark": 0.0525, "mark_iv": 0.5, "open_interest": 12.5,
         "volume": 3.0, "underlying": 91000.0, "index_price": 90800.0, "as_of": "2026-03-02T01:00:00.500000Z",
         "age_s": 7199.5, "source": "deribit", "greeks": "black76",
-        **{greek: pytest.approx(made[greek], rel=1e-12) for greek in GREEKS},
+        **{greek: pytest.approx(getattr(made, greek), rel=1e-12) for greek in GREEKS},
     }  # fmt: skip
     assert (row["put"]["bid"], row["put"]["ask"], row["put"]["mark_iv"]) == (None, 0.055, 0.55)
 
@@ -210,6 +213,21 @@ async def test_pages(client: httpx.AsyncClient, clean_database: Database) -> Non
         url = body["page"]["next_url"]
     assert len(whole) == 5
     assert paged == whole
+
+
+async def test_why_empty_looks_into_the_days_an_option_lived(clean_database: Database) -> None:
+    """Each day is a partition: of a year's, those before its listing and after its expiry are not read."""
+    if not await clean_database.reads.fetchval(partitions.IS_NATIVE, "option_1m"):
+        pytest.skip("chunks of TimescaleDB are left out in another way")
+    brief = replace(listed(50000, "call", at(32)), listed_at=at(6))
+    found = await listing(clean_database, brief, CALL)
+    days = [{"series_id": found[CALL.symbol], "ts": at(24 * n), **STATE} for n in range(-6, 7)]
+    await tell(clean_database, "option_1m", *days)
+    asked = await clean_database.reads.fetchval("select id from instrument where symbol = $1", brief.symbol)
+    text = options.SPAN.format(fact="option_1m")
+    plan = await clean_database.reads.fetch(f"explain (analyze, costs off, timing off) {text}", [asked])
+    read = [row[0] for row in plan if "never executed" not in row[0] and "(actual" in row[0]]
+    assert {day for line in read for day in re.findall(r"on option_1m_p(\d+)", line)} == {"20260302", "20260303"}
 
 
 async def test_why_empty(client: httpx.AsyncClient, clean_database: Database) -> None:

@@ -152,7 +152,7 @@ async def test_the_surface_at_an_instant(api: httpx.AsyncClient, told: Told) -> 
     assert found.keys() == expected.keys()
     for (day, strike), row in found.items():
         years = (day - at) / timedelta(days=365)
-        call = black76(call=True, forward=row["forward"], strike=strike, iv=row["iv"], years=years)
+        call = black76("call", row["forward"], strike, row["iv"], years)
         assert near(row["iv"], expected[day, strike])
         assert near(row["delta"], call.delta)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import pytest
 
 from app.db import Database
+from app.ingest.sources.deribit.black76 import Terms, sensitivities
+from app.records import OptionType
 from tests.conftest import shared
-from tests.options import between, black76, normal
+from tests.plain_options import between, black76, normal
 
+ANY = datetime(2030, 1, 1, tzinfo=UTC)
 GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho")
 MADE = """
 select b.* from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[])
@@ -33,14 +37,19 @@ async def test_the_normal_distribution(database: Database) -> None:
 
 
 async def test_black76_on_a_grid(database: Database) -> None:
+    """Of the database, of the source of greeks and of plain Python: the same, to the last digits."""
     forwards, moneyness = (0.5, 2000.0, 80000.0), (0.05, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1, 2.0, 10.0)
     ivs, years = (0.05, 0.3, 0.8, 3.0), (1e-6, 1 / 730, 1 / 365, 0.1, 1.0, 3.0)
-    grid = [(kind, f, f * m, iv, t) for kind, f, m, iv, t in product(("call", "put"), forwards, moneyness, ivs, years)]
+    kinds: tuple[OptionType, ...] = ("call", "put")
+    grid = [(kind, f, f * m, iv, t) for kind, f, m, iv, t in product(kinds, forwards, moneyness, ivs, years)]
     found = await database.reads.fetch(MADE, *(list(column) for column in zip(*grid, strict=True)))
     for asked, row in zip(grid, found, strict=True):
-        for name, value in black76(*asked).items():
+        for name, value in black76(*asked)._asdict().items():
             near = asked[1] * 1e-14 if name == "price" else 1e-300
             assert row[name] == pytest.approx(value, rel=1e-9, abs=near), (asked, name)
+        kind, forward, strike, iv, life = asked
+        computed = asdict(sensitivities(forward, iv, life * 31_536_000, Terms(ANY, strike, kind)))
+        assert computed == {name: pytest.approx(row[name], rel=1e-9, abs=1e-300) for name in computed}, asked
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ async def test_hours_of_quotes_are_candles_of_both_sides(ticking: Database) -> N
     assert await tick_rollup.refresh(ticking, now) == len(candles(told))
     assert await rolled_up(ticking) == candles(told)
     assert await tick_rollup.refresh(ticking, now) == 0
-    later = [quote(one, now - MS, 9.0), quote(one, now, 0.5, 2 * MS)]
+    later = [quote(one, now - MS, 9.0), quote(one, now - 2 * MS, 0.5)]
     await ticks.put(ticking, "option_tick", later)
     assert await tick_rollup.refresh(ticking, now) == len(candles(later))
-    assert await rolled_up(ticking) == candles([*told[1:], *later])
+    assert await rolled_up(ticking) == candles([*told, *later])
 
 
 async def test_quotes_that_come_late_are_in_their_hour(ticking: Database) -> None:

@@ -54,7 +54,8 @@ async def test_the_chain_greeks_indexes_and_books_are_stored_once(
     deltas = await stored(clean_database, "greeks", "delta")
     assert all((rows[0][1] > 0) == name.endswith("C") for (_, name), rows in deltas.items())
     indexes = await stored(clean_database, "index_price", "open, close")
-    assert indexes["deribit", "btc_usd"] == [(clock.now, None, ours.index(BTC, clock.now))]
+    told_at = clock.now + timedelta(microseconds=42 - clock.now.microsecond % 1000)
+    assert indexes["deribit", "btc_usd"] == [(told_at, None, ours.index(BTC, clock.now))]
     grid = list(world.grid(first_wanted(clock.now, MINUTE), clock.now - MINUTE, MINUTE))
     values = [(time, pytest.approx(ours.volatility(BTC, "index", time) / 100)) for time in grid]
     assert [(time, close) for time, _, close in indexes["deribit", "BTC-DVOL"]] == values

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from app.records import is_volatility_index
 from app.services.importing.checks import Column, Facts, enclosed
 from app.services.importing.frame import Floats, Frame
 from app.services.importing.judge import Mask
@@ -65,7 +66,7 @@ def index(frame: Frame) -> Facts:
     """Values of indexes, of an instant or of a candle. Those of a volatility index are fractions."""
     _named(frame)
     names = frame.words("instrument")
-    of_volatility = np.array(["dvol" in word.lower() for word in names.words] + [False])[names.codes]
+    of_volatility = np.array([is_volatility_index(word) for word in names.words] + [False])[names.codes]
     close = _volatility(frame, "price", of_volatility)
     frame.judge.refuse(np.isnan(close), "no_value", lambda _: "`price` is missing")
     candle = {name: frame.quantity(name) for name in ("open", "high", "low")}

@@ -9,7 +9,7 @@ join source o on o.id = s.source_id
 cross join lateral (
   select * from index_price_known($6) f where f.series_id = s.id and f.ts >= $2 and f.ts < $3 offset 0
 ) k
-where i.entity_id = $1 and i.kind = 'index' and (i.symbol ilike '%dvol%') = $7::boolean and k.close is not null
+where i.entity_id = $1 and i.kind = 'index' and is_volatility_index(i.symbol) = $7::boolean and k.close is not null
   and ($4::text[] is null or e.slug = any($4))
   and case when $5::text is null then not o.on_request else o.slug = $5 end
 order by i.id, k.ts, s.preference, s.id
@@ -32,7 +32,7 @@ cross join lateral (
   where place = 2 or open is null
   order by ts desc limit 1
 ) k
-where i.entity_id = $1 and i.kind = 'index' and (i.symbol ilike '%dvol%') = $6::boolean
+where i.entity_id = $1 and i.kind = 'index' and is_volatility_index(i.symbol) = $6::boolean
   and ($3::text[] is null or e.slug = any($3))
   and case when $4::text is null then not o.on_request else o.slug = $4 end
 order by i.id, k.ts desc, s.preference, s.id

@@ -74,11 +74,7 @@ select $2::timestamptz as time, expires_at as expiry, h.strike, exchange, quote,
 from (
   select exchange, quote, expires_at, strike, avg(mark_iv) as iv, forward,
     extract(epoch from expires_at - $2::timestamptz)::float8 / 86400 as days
-  from (
-    select o.*, first_value(o.underlying_price) over (partition by o.exchange, o.quote, o.expires_at
-      order by o.underlying_price is null, o.ts desc, o.instrument collate "C") as forward
-    from option_state($1, $2, $3, $4, $5, $6) o
-  ) held
+  from option_state($1, $2, $3, $4, $5, $6)
   where mark_iv is not null and forward > 0 and strike > 0
   group by exchange, quote, expires_at, strike, forward
 ) h
@@ -88,8 +84,7 @@ cross join lateral black76('call', forward, h.strike, h.iv, days / 365) b
 -- One row an expiry and bucket of delta of an asset's options that live at $2: IV and strike interpolated between the
 -- options out of the money on both sides of that delta; at the money where the strike is the forward.
 with held as materialized (
-  select o.*, b.delta, first_value(o.underlying_price) over (partition by o.exchange, o.quote, o.expires_at
-    order by o.underlying_price is null, o.ts desc, o.instrument collate "C") as forward
+  select o.*, b.delta
   from option_state($1, $2, $3, $4, $5, $6) o
   cross join lateral black76(o.option_type, o.underlying_price, o.strike, o.mark_iv, o.years) b
 ), side as materialized (
@@ -182,8 +177,8 @@ cross join lateral black76(o.option_type, o.underlying_price, o.strike, o.mark_i
 where b.delta is not null and ($9::text is null or o.instrument = $9)
 
 -- name: nearest
--- The ids of (200 of) an asset's options that live nearest to an instant $2.
+-- The ids of (20 of) an asset's options that live nearest to an instant $2.
 select i.id from instrument i join exchange e on e.id = i.exchange_id
 where i.entity_id = $1 and i.kind = 'option' and i.expires_at is not null and ($3::text[] is null or e.slug = any($3))
   and ($4::timestamptz is null or i.expires_at >= $4 and i.expires_at < $4::timestamptz + interval '1 day')
-order by i.expires_at <= $2, abs(extract(epoch from i.expires_at - $2)), i.id limit 200
+order by i.expires_at <= $2, abs(extract(epoch from i.expires_at - $2)), i.id limit 20

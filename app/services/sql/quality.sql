@@ -84,7 +84,7 @@ with expected as (
   union all
   select e.source, e.dataset, max(n.ts), count(*)
   from expected e join living l on l.source = e.source and l.kind = 'index'
-    and (l.symbol like '%-DVOL') = (e.dataset = 'volatility_index')
+    and is_volatility_index(l.symbol) = (e.dataset = 'volatility_index')
   cross join lateral (
     select ts from index_price
     where series_id = l.id and ts > $1::timestamptz - interval '2 days' and ts <= $1 order by ts desc limit 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,10 +12,9 @@ from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Stretch, page, windows
 from app.ingest.runner import Patience, Web
 from app.ingest.sources.deribit import SOURCE
-from app.ingest.sources.deribit.listing import VOLATILITY_INDEX
 from app.ingest.sources.deribit.reading import depth
 from app.ingest.spec import Feed, Window
-from app.records import Instrument
+from app.records import VOLATILITY_INDEX, IndexPrice, Instrument
 from tests.deribit_rows import DVOL, HOUR, MINUTE, MS, NOON, PERP, asked, feeds, read
 
 KEPT = 5001
@@ -130,6 +129,21 @@ def test_volatilities_are_told_as_fractions() -> None:
     told = {"data": [[MS, 47.5, 47.6, 47.4, 47.55]], "continuation": None}
     [item] = read(SOURCE, "volatility_index", told, DVOL)
     assert (item.open, item.high, item.low, item.close) == (0.475, 0.476, 0.474, 0.4755)
+
+
+@pytest.mark.parametrize(
+    ("clock", "told_at"),
+    [
+        ({"usIn": MS * 1000, "usOut": MS * 1000 + 1234}, NOON + timedelta(microseconds=1234)),
+        ({"usOut": None}, NOON - timedelta(seconds=9)),
+        ({}, NOON - timedelta(seconds=9)),
+    ],
+)
+def test_an_index_is_of_when_it_was_told(clock: dict[str, Any], told_at: datetime) -> None:
+    """Not of when it was asked for, which was earlier: nobody could have known it then."""
+    feed, asked_at = feeds(SOURCE, "index_price")[0], NOON - timedelta(seconds=9)
+    answer = feed.answer.model_validate({"result": {"index_price": 80814.47}, **clock})
+    assert list(feed.rows(answer, Window(asked_at, asked_at))) == [IndexPrice("btc_usd", told_at, 80814.47)]
 
 
 def test_of_which_indexes_a_feed_tells() -> None:

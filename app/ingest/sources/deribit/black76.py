@@ -1,4 +1,4 @@
-"""Greeks of an option on a forward by Black (1976), without interest: as Deribit works out what it publishes."""
+"""Greeks of an option on a forward by Black (1976), without interest: the same as `black76` of the schema."""
 
 import math
 import re
@@ -50,20 +50,18 @@ class Sensitivities:
 def sensitivities(forward: float, sigma: float, seconds: float, of: Terms) -> Sensitivities:
     """Of a forward price, a volatility (a fraction) and seconds to expiry. Raises ArithmeticError or ValueError.
 
-    `theta` is of the rest of its life where that is shorter than a day, and never more than the option is worth: so it
-    is published, although nothing says so.
+    `theta` is of the rest of its life where that is shorter than a day. Deribit publishes no more than the option is
+    worth, although nothing says so: that is not done here.
     """
     years, sign = seconds / YEAR_SECONDS, 1 if of.option_type == "call" else -1
     root = math.sqrt(years)
     d1 = math.log(forward / of.strike) / (sigma * root) + sigma * root / 2
     density, paid = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi), of.strike * _normal(sign * (d1 - sigma * root))
-    worth = sign * (forward * _normal(sign * d1) - paid)
-    decay = forward * density * sigma / (2 * root) * min(1 / DAYS, years)
     return Sensitivities(
         delta=sign * _normal(sign * d1) + 0.0,  # a zero has no sign
         gamma=density / (forward * sigma * root),
         vega=forward * density * root / PERCENT,
-        theta=0.0 - min(decay, max(worth, 0.0)),
+        theta=0.0 - forward * density * sigma / (2 * root) * min(1 / DAYS, years),
         rho=sign * years * paid / PERCENT + 0.0,
     )
 

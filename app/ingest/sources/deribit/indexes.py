@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from operator import attrgetter
+from typing import Annotated
+
+from pydantic import Field
 
 from app.ingest import spec
-from app.ingest.sources.deribit.listing import VOLATILITY_INDEX
 from app.ingest.sources.deribit.reading import Percent
 from app.ingest.sources.deribit.rest import DOCS, HOUR, MINUTE, Answer, ask
 from app.ingest.spec import ArrayRow, Bad, Feed, Json, Ms, Num, Request, Window, Wire
-from app.records import DeliveryPrice, IndexPrice, Instrument, Record
+from app.records import DeliveryPrice, IndexPrice, Record, is_volatility_index
 
 DELIVERIES = 1000
 MINUTES = 1000 + 1  # of the volatility index in an answer, and one more: see `Feed.limit`
+EPOCH = datetime.fromtimestamp(0, UTC)
 DELIVERED = time(8, tzinfo=UTC)
 
 
@@ -23,21 +26,30 @@ class Price(Wire):
     index_price: Num
 
 
+class PriceAnswer(Answer[Price]):
+    """The envelope alone says when this was so: microseconds at which it was sent out."""
+
+    usOut: Annotated[int, Field(gt=0, lt=2**53)] | None = None
+
+
+def _told_at(answer: PriceAnswer, window: Window) -> datetime:
+    """When it was asked would be before it was so, which nobody could have known then."""
+    return window.start if answer.usOut is None else EPOCH + timedelta(microseconds=answer.usOut)
+
+
 def index_price(index: str, every: timedelta) -> Feed:
     """How an index stands now."""
 
-    def price(told: Price, window: Window) -> IndexPrice:
-        return IndexPrice(index, window.start, told.index_price)
-
-    def rows(answer: Answer[Price], window: Window) -> Iterator[Record | Bad]:
-        yield spec.tried(lambda told: price(told, window), answer.result, index)
+    def rows(answer: PriceAnswer, window: Window) -> Iterator[Record | Bad]:
+        at = _told_at(answer, window)
+        yield spec.tried(lambda told: IndexPrice(index, at, told.index_price), answer.result, index)
 
     request, docs = ask("get_index_price", index_name=index), f"{DOCS}/public-get_index_price"
     return Feed(
         "index_price",
         "market",
         spec.always(request),
-        Answer[Price],
+        PriceAnswer,
         rows,
         every,
         docs,
@@ -85,11 +97,6 @@ def volatilities(answer: Answer[Volatility], window: Window) -> Iterator[Record 
         yield item if not isinstance(item, IndexPrice) or window.holds(item.time) else None
 
 
-def is_volatility_index(one: Instrument) -> bool:
-    """`BTC-DVOL`"""
-    return one.symbol.endswith(VOLATILITY_INDEX)
-
-
 def volatility_index(every: timedelta) -> Feed:
     """Minutes of the volatility indexes there are."""
     return Feed(
@@ -105,7 +112,7 @@ def volatility_index(every: timedelta) -> Feed:
         history=True,
         next_cursor=earlier,
         kinds=("index",),
-        tells_of=is_volatility_index,
+        tells_of=lambda one: is_volatility_index(one.symbol),
     )
 
 

@@ -9,12 +9,11 @@ from app.ingest.sources.deribit.reading import Text
 from app.ingest.sources.deribit.rest import DOCS, HOUR, SomeRows, ask_for_list
 from app.ingest.sources.deribit.words import INVERSE, Family, index_of
 from app.ingest.spec import Bad, Feed, MaybeNum, Ms, Num, Window, Wire
-from app.records import Instrument, Kind, Margin, OptionType, Record, Underlying
+from app.records import VOLATILITY_INDEX, Instrument, Kind, Margin, OptionType, Record, Underlying
 
 UNDERLYINGS: Mapping[str, Underlying] = {"crypto": "coin", "equity": "equity", "equity_etf": "equity"}
 OPTION_TYPES: Mapping[str, OptionType] = {"call": "call", "put": "put"}
 MARGINS: Mapping[str, Margin] = {"reversed": "coin", "linear": "stable"}
-VOLATILITY_INDEX = "-DVOL"
 
 
 class Contract(Wire):
