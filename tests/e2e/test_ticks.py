@@ -66,6 +66,21 @@ async def test_how_books_stand_every_five_minutes(clean_database: Database, monk
             assert len(row["bid_prices"]) == len(row["bid_amounts"]) <= 20
 
 
+async def test_a_book_whose_first_snapshot_never_came_is_asked_for_again_and_in_the_ledger(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = clean_database
+    async with ticks.replayed(db, monkeypatch) as (engine, source, there):
+        there.withheld.add(PERPETUAL)
+        async with ticks.collected(engine, source, there):
+            [gap] = await _gaps(db, "book")
+            asked = [topics for _, topics in there.asked if f"book.{PERPETUAL}.100ms" in topics]
+            assert len(asked) == 2
+            assert not there.withheld
+            assert (gap["symbol"], gap["reason"]) == (PERPETUAL, "outage")
+            assert timedelta(seconds=30) <= gap["last"] - gap["first"] < 10 * MINUTE
+
+
 async def test_what_the_exchange_tells_no_more_is_in_the_ledger(
     clean_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,7 +155,7 @@ class Collector:
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour and after options expire, sooner at first; the list alone where a stranger is traded."""
-        self.lines.share_out(self.family, group)
+        self._listen(group, self.clock.now())
         pause, due = FIRST_CHOICES, self.clock.now() + FIRST_CHOICES
         while True:
             now = self.clock.now()
@@ -174,6 +174,11 @@ class Collector:
         self.family = await chosen(self.engine, self.source, self.currency, self.family, now)
         self.taking.note_unknown(now)
         self.taking.books.keep(self.family.wanted)
+        self._listen(group, now)
+
+    def _listen(self, group: asyncio.TaskGroup, now: datetime) -> None:
+        """To what is chosen, whose books ought to be told soon."""
+        self.taking.books.expect(self.family.wanted, now)
         self.lines.share_out(self.family, group)
 
     async def _keep(self, work: Callable[[], Awaitable[None]], every: float) -> None:
