@@ -74,8 +74,7 @@ async def test_a_book_whose_first_snapshot_never_came_is_asked_for_again_and_in_
         there.withheld.add(PERPETUAL)
         async with ticks.collected(engine, source, there):
             [gap] = await _gaps(db, "book")
-            asked = [topics for _, topics in there.asked if f"book.{PERPETUAL}.100ms" in topics]
-            assert len(asked) == 2
+            await ticks.until(lambda: sum(f"book.{PERPETUAL}.100ms" in topics for _, topics in there.asked) == 2)
             assert not there.withheld
             assert (gap["symbol"], gap["reason"]) == (PERPETUAL, "outage")
             assert timedelta(seconds=30) <= gap["last"] - gap["first"] < 10 * MINUTE
