@@ -27,7 +27,7 @@ from app.ingest.ticks.saving import Saving
 from app.ingest.ticks.taking import Taking
 from app.services import collectors, gaps, log
 
-SAVE, LOOK, TELL, NOTE_ON = 1.0, 1.0, 5.0, 60.0
+SAVE, NOTE, LOOK, TELL, NOTE_ON = 0.5, 1.0, 1.0, 5.0, 60.0
 DEPTHS_EVERY = timedelta(minutes=5)
 TRY_AGAIN, LISTED_AGAIN = 5.0, timedelta(minutes=2)
 FIRST_CHOICES = timedelta(minutes=1)
@@ -77,7 +77,7 @@ class Collector:
                 for work, every in (
                     (self._save_trades, SAVE),
                     (self._save_quotes, SAVE),
-                    (self._note, SAVE),
+                    (self._note, NOTE),
                     (self._note_on, NOTE_ON),
                     (self._tell, TELL),
                     (self._mend, LOOK),
