@@ -60,12 +60,12 @@ async def test_killed_again_and_again(clean_database: Database, tmp_path: Path, 
         async with collecting(environment, log):
             await ticks.listened(there)
             since = there.now()
-            await asyncio.sleep(dice.uniform(1.5, 3))
+            await asyncio.sleep(dice.uniform(1, 2))
         for _ in range(kills - 1):
-            await asyncio.sleep(dice.uniform(0, 1))
+            await asyncio.sleep(dice.uniform(0, 0.5))
             async with collecting(environment, log):
                 await ticks.listened(there)
-                await asyncio.sleep(dice.uniform(0.2, 3))
+                await asyncio.sleep(dice.uniform(0.2, 2))
         async with collecting(environment, log) as process:
             await ticks.listened(there)
             await asyncio.sleep(1)
