@@ -45,10 +45,10 @@ def world(start: datetime | None = None, busy: float = 1.0) -> World:
 
 @asynccontextmanager
 async def replayed(
-    db: Database, monkeypatch: pytest.MonkeyPatch, speed: float = 60, busy: float = 1.0
+    db: Database, monkeypatch: pytest.MonkeyPatch, speed: float = 60, busy: float = 1.0, start: datetime | None = None
 ) -> AsyncIterator[tuple[Engine, Source, Deribit]]:
     """A Deribit whose time passes so fast, and an engine that goes by it."""
-    async with deribit_sockets.serving(world(busy=busy), speed) as there:
+    async with deribit_sockets.serving(world(start, busy), speed) as there:
         for name, value in pointing(there).items():
             monkeypatch.setenv(name, value)
         settings.environment.cache_clear()

@@ -191,7 +191,19 @@ def upgrade() -> None:
     create_storage()
 
 
+def forget_options() -> None:
+    """What the tables of before have of options, indexes and ticks, which nobody reads rightly from now on."""
+    op.execute("delete from gap where dataset in ('quotes', 'trades', 'book')")
+    gone = "(select id from instrument where kind in ('option', 'index'))"
+    op.execute(f"delete from latest where series_id in (select id from series where instrument_id in {gone})")
+    for table in ("series", "instrument_fact", "source_product"):
+        op.execute(f"delete from {table} where instrument_id in {gone}")
+    op.execute("delete from instrument where kind in ('option', 'index')")
+
+
 def downgrade() -> None:
+    op.execute("set local lock_timeout = '5s'")
+    forget_options()
     op.drop_table("throttle")
     op.execute("drop function partition_sizes()")
     for fact in VERSIONED:

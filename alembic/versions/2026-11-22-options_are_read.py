@@ -181,6 +181,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("set local lock_timeout = '5s'")
     same = "(int, timestamptz, text[], text, timestamptz, timestamptz)"
     op.execute(f"drop function option_smile{same}")
     op.execute(f"drop function option_state{same}")

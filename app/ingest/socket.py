@@ -26,6 +26,8 @@ class Said(Enum):
     ALIVE = "alive"  # an answer to our ping
     CLOSING = "closing"  # the upstream is about to close: connect anew
     THROTTLED = "throttled"  # we ask too much, which ends the connection: another one after a while
+    LET_IN = "let in"  # our login is taken
+    KEPT_OUT = "kept out"  # our login is refused, which ends the connection: another one after a while
     NOTHING = "nothing"  # of no interest
 
 
@@ -83,7 +85,8 @@ class Socket:
     of a `Said.DONE` or `Said.REFUSED`, where it is of one. `answer` reads one that says which frame it is to, and what
     of it is taken. Where neither tells, it is of all topics of the oldest frame not answered yet. `unsubscribe` makes a
     frame that gives topics up; without it what is not wanted any more is told until the connection ends.
-    `hello` makes the frames that every connection begins with, of our key or None: they are in no log. `reply` is what
+    `hello` makes the frames that every connection begins with, of our key or None: they are in no log. Where it
+    `logs_in` with a key, nothing is subscribed for before that is answered. `reply` is what
     a frame without rows wants to be answered at once, however much else waits to be said, or None.
     """
 
@@ -108,6 +111,7 @@ class Socket:
     reply: Callable[[Message], Message | None] = _of_none
     answer: Callable[[Message], Answer | None] = _of_none
     dead_after: float = 3.0
+    logs_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,40 +9,37 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from app.ingest.heard import ANSWERS, Heard, as_text, hear, read_message
 from app.ingest.line import Line
 from app.ingest.minutes import floor
+from app.ingest.opening import connecting
 from app.ingest.spec import Json, Message, Said
 from app.ingest.topics import Subscriptions
 from app.ingest.waiting import Over, Throttled, back_off
-from app.settings import socket_url
 
 NEW_MINUTE = timedelta(seconds=2)
 """Who said nothing so long into a minute is asked: only then is it known that the minute before was heard whole."""
 TICK = 0.5
-OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
+LOGIN_PATIENCE = timedelta(seconds=20)
+"""So long an upstream may take to let us in."""
 LASTED = timedelta(minutes=1)
 """Who ended sooner is waited for longer each time."""
 RENEWED_BEFORE = timedelta(minutes=10)
-MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024
-"""Bytes of a frame, and frames that wait to be read; then the upstream waits."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOST = (OSError, WebSocketException, ImportError)
 """What a connection may raise; the last, where the environment names a SOCKS proxy: we speak to none."""
 
 logger = logging.getLogger(__name__)
-frames = logging.getLogger(f"{__name__}.frames")
-frames.setLevel(logging.INFO)  # below, whole frames are logged, and our key in them
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One connection of a line, from its opening to its end. `retiring`: it is to be followed by another one."""
+    """One connection of a line, from its opening to its end. `retiring`: it is to be followed by another one.
+
+    `let_in`: the login is taken, where there is any."""
 
     line: Line
     last: datetime
@@ -52,11 +49,13 @@ class Session:
     refused: bool = False
     throttled: bool = False
     unwanted: list[Json] = field(default_factory=list[Json])
+    let_in: bool = field(init=False)
     subscriptions: Subscriptions = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
+        self.let_in = self.line.key is None or not self.line.socket.logs_in
         self.subscriptions = Subscriptions(self.line.socket.topics_a_frame)
         self.subscriptions.want(self.line.topics)
 
@@ -111,26 +110,11 @@ class Session:
             asyncio.get_running_loop().call_soon(self._changed.set)
 
     async def _talk(self) -> None:
-        async with self._connect() as there, asyncio.TaskGroup() as group:
+        async with connecting(self.line.source, self.line.socket) as there, asyncio.TaskGroup() as group:
             self.opened = self.last = self.line.clock.now()
             self.line.health.opened(self.opened)
             group.create_task(self._speak(there))
             group.create_task(self._read(there))
-
-    def _connect(self) -> connect:
-        """Through the proxy that the environment names, if any; never to this machine itself."""
-        url = socket_url(self.line.source, self.line.socket.url) + self.line.socket.path
-        return connect(
-            url,
-            open_timeout=OPEN_SECONDS,
-            close_timeout=CLOSE_SECONDS,
-            max_size=MAX_FRAME,
-            max_queue=MAX_FRAMES,
-            compression=None,
-            logger=frames,
-            user_agent_header="perpstore",
-            proxy=None if urlsplit(url).hostname in LOOPBACK else True,
-        )
 
     async def _read(self, there: ClientConnection) -> None:
         async for frame in there:
@@ -141,7 +125,7 @@ class Session:
         raise Over(f"closed by the upstream ({there.close_code} {there.close_reason})")
 
     def _take(self, message: Message) -> Message | None:
-        """Hear a frame; what is to be said to it at once. Raises Throttled."""
+        """Hear a frame; what is to be said to it at once. Raises Over."""
         heard = hear(self.line.socket, message, self.line.known)
         told = self.line.told_by(heard) if heard.said is Said.DATA else set[str]()
         for key in told - self.subscriptions.up:
@@ -151,6 +135,10 @@ class Session:
         self.line.hear(message, heard, told, self.last)
         if heard.said is Said.CLOSING:
             self._retire()
+        elif heard.said is Said.LET_IN:
+            self.let_in = True
+        elif heard.said is Said.KEPT_OUT:
+            raise Over(f"the upstream does not let us in: {as_text(message)}")
         elif heard.said is Said.THROTTLED:
             raise Throttled(f"the upstream says that we ask too much: {as_text(message)}")
         return None if heard.said is Said.DATA else self.line.socket.reply(message)
@@ -196,9 +184,12 @@ class Session:
         socket, silent = self.line.socket, now - self.last
         if silent >= socket.dead_after * socket.silence:
             raise Over(f"silent for {silent.total_seconds():.0f} s")
+        if not self.let_in and self.opened and now - self.opened >= LOGIN_PATIENCE:
+            raise Over("the login is not answered")
         if self.opened and now - self.opened >= socket.lasts - min(RENEWED_BEFORE, socket.lasts / 10):
             self._retire()
         self._give_up(self.subscriptions.overdue(now))
+        self.subscriptions.retry(now)
         self.subscriptions.again(self.line.suspicious(now) & self.subscriptions.up)
         self._changed.set()
         return now
@@ -209,7 +200,7 @@ class Session:
         if self.unwanted and socket.unsubscribe:
             gone, self.unwanted = self.unwanted[: socket.topics_a_frame], self.unwanted[socket.topics_a_frame :]
             return socket.unsubscribe(gone)
-        wanted = self.subscriptions.next(now)
+        wanted = self.subscriptions.next(now) if self.let_in else None
         if wanted:
             return socket.subscribe([topics[key].said for key in wanted])
         if socket.ping is not None and self._is_quiet(now):

@@ -30,7 +30,7 @@ class Fares:
 
 @dataclass(slots=True)
 class Telling:
-    """What is to be told of the collectors of a source, or of those `whose` ids begin so (`deribit:BTC`)."""
+    """What is to be told of the collectors of a source, or of those of the ticks of a currency (`deribit:BTC`)."""
 
     db: Database
     source: str

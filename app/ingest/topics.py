@@ -13,7 +13,9 @@ from app.records import Instrument
 PATIENCE = timedelta(seconds=10)
 """So long an upstream may take to answer a subscription."""
 TRIES = 3
-"""So often a single topic is asked for."""
+"""So often a single topic is asked for until it is given up."""
+GIVEN_UP_FOR, DOUBLINGS = timedelta(minutes=5), 3
+"""Then it is asked for once more after so long; longer each time, until the wait has doubled so often."""
 
 Tells = tuple[str, str | None]
 """A dataset and the symbol it is told of; None: of all."""
@@ -86,7 +88,7 @@ class Subscriptions:
     """The subscriptions of one connection while it lasts.
 
     A frame that is refused or not answered is sent again as its two halves, so that one bad topic does not cost the
-    others; a topic alone a few times more, after a rest. `up` are those taken, `refused` those given up.
+    others; a topic alone a few times more, after a rest. `up` are those taken, `refused` those given up for now.
     """
 
     frame: int
@@ -97,6 +99,7 @@ class Subscriptions:
     _resting: list[_Frame] = field(default_factory=list[_Frame])
     _tries: Counter[str] = field(default_factory=Counter[str])
     _renewed: set[str] = field(default_factory=set[str])
+    _retried_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     @property
     def is_settled(self) -> bool:
@@ -128,6 +131,8 @@ class Subscriptions:
         self.up -= gone
         self.refused -= gone
         self._renewed -= gone
+        for key in gone:
+            self._retried_at.pop(key, None)
         left = (tuple(key for key in frame if key not in gone) for frame in self._waiting)
         self._waiting = deque(frame for frame in left if frame)
         for frame in (*self._asked, *self._resting):
@@ -180,6 +185,14 @@ class Subscriptions:
         self._waiting += [tuple(frame.open) for frame in rested]
         return given_up
 
+    def retry(self, now: datetime) -> None:
+        """What was given up some minutes ago is asked for once more: it may have been refused for a while only."""
+        due = [key for key, at in self._retried_at.items() if at <= now]
+        for key in due:
+            del self._retried_at[key]
+        self.refused -= set(due)
+        self.want(due)
+
     def _answered(self, about: str | None) -> set[str]:
         """The topics an answer is about, which are open no more. A frame nothing is open of may be answered yet."""
         if about is None:
@@ -221,6 +234,8 @@ class Subscriptions:
         left = set(keys) - given_up
         self._resting += [_Frame(left, now)] if left else []
         self.refused |= given_up
+        for key in given_up:
+            self._retried_at[key] = now + GIVEN_UP_FOR * 2 ** min(self._tries[key] - TRIES, DOUBLINGS)
         self._renewed -= given_up
         return given_up
 

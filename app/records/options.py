@@ -14,6 +14,8 @@ from app.records.minutes import Taker
 LARGEST_IV = 100.0
 VOLATILITY_INDEX = "-DVOL"
 """What names of volatility indexes end in."""
+LARGEST_NUMBER = 2**63 - 1
+"""Of trades and changes: what a column of theirs holds."""
 Level = tuple[float, float]
 """Price and amount."""
 
@@ -29,6 +31,18 @@ def check_iv(value: float | None) -> None:
     """Refuse an implied volatility, a fraction, that cannot be."""
     if value is not None and not 0 <= value <= LARGEST_IV:
         raise BadRecord("bad_iv", f"an implied volatility of {value}")
+
+
+def check_number(name: str, value: int | None) -> None:
+    """Refuse the number of a trade or a change that cannot be stored."""
+    if value is not None and not 0 <= value <= LARGEST_NUMBER:
+        raise BadRecord("no_number", f"{name} is {value}")
+
+
+def check_word(name: str, value: str) -> None:
+    """Refuse an empty word, and one that is no text: a zero byte, half a character."""
+    if not value or "\x00" in value or any("\ud800" <= one <= "\udfff" for one in value):
+        raise BadRecord("no_text", f"{name} is {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +87,8 @@ class OptionTrade:
         check_time(self.time)
         check_quantities(price=self.price, amount=self.amount, mark_price=self.mark_price, index_price=self.index_price)
         check_iv(self.iv)
-        if self.seq < 0 or not self.id:
-            raise BadRecord("no_number", f"a trade without a number: {self.seq}, {self.id!r}")
+        check_number("trade_seq", self.seq)
+        check_word("trade_id", self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,7 @@ class BookChange:
 
     def __post_init__(self) -> None:
         check_time(self.time)
+        check_number("change_id", self.change_id)
         for price, amount in (*self.bids, *self.asks):
             check_quantities(price=price, amount=amount)
 
@@ -110,6 +125,7 @@ class Depth:
 
     def __post_init__(self) -> None:
         check_time(self.time)
+        check_number("change_id", self.change_id)
         for price, amount in (*self.bids, *self.asks):
             check_quantities(price=price, amount=amount)
 

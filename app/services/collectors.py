@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.db import Database, writing
@@ -59,7 +59,8 @@ async def options(db: Database, exchange: str, currency: str, since: datetime, n
 async def heard(db: Database, whose: str) -> Mapping[str, datetime]:
     """When each collector of a source last heard anything, by its id; one that never did: when it began.
 
-    `whose`: the source, or what the ids of some of its collectors begin with (`deribit:BTC`).
+    `whose`: the source (`okx`), or the source and the currency of its ticks (`deribit:BTC`). The collectors of a source
+    are not those of its ticks: each is told of by itself.
     """
     last = func.coalesce(Collector.last_message_at, Collector.started_at)
     async with writing(db) as connection:
@@ -75,7 +76,10 @@ async def begin(db: Database, whose: str, now: datetime) -> None:
 
 
 def _is_of(whose: str) -> ColumnElement[bool]:
-    return Collector.id.startswith(f"{whose}:", autoescape=True)
+    """`deribit:BTC:0` is of the ticks of a currency, in upper case; sockets and polls of minutes are in lower case."""
+    begins = Collector.id.startswith(f"{whose}:", autoescape=True)
+    place = func.split_part(Collector.id, ":", 2)
+    return begins if ":" in whose else and_(begins, place == func.lower(place))
 
 
 async def tell(db: Database, whose: str, reports: Sequence[Report]) -> None:

@@ -1,20 +1,26 @@
 """What the ingest engine has to know and say of the store beside facts: where they begin, what is gone, who leads."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Literal
 
 import asyncpg
 from sqlalchemy import func, select, update
 
-from app.db import SESSION, Database, writing
+from app.db import DATABASE_ERRORS, SESSION, Database, Driver, writing
 from app.locks import LEAD_LOCK, TICKS_LOCK
 from app.models import Exchange, Instrument
 from app.records import Kind
 from app.services.latest import LATEST
 from app.services.store import SCHEMAS
+
+ALIVE_EVERY, ALIVE_WITHIN = 15.0, 10.0
+"""Seconds from one question to the next whether a lock is still held, and for its answer."""
+
+logger = logging.getLogger(__name__)
 
 
 async def last_times(
@@ -98,6 +104,31 @@ async def _holding(db: Database, attempt: str, *lock: object) -> AsyncGenerator[
     try:
         connection.add_termination_listener(lambda _: lost.set())
         mine = await connection.fetchval(attempt, *lock)
-        yield lost if mine else None
+        async with _watched(connection, lost) if mine else nullcontext():
+            yield lost if mine else None
     finally:
-        await connection.close(timeout=2)
+        if lost.is_set():
+            connection.terminate()
+        else:
+            await connection.close(timeout=2)
+
+
+@asynccontextmanager
+async def _watched(connection: Driver, lost: asyncio.Event) -> AsyncGenerator[None]:
+    watch = asyncio.create_task(_watch(connection, lost))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.wait([watch])
+
+
+async def _watch(connection: Driver, lost: asyncio.Event) -> None:
+    """Ask whether the server is still there: it frees the lock of a connection that died, and nobody tells us."""
+    while not lost.is_set():
+        await asyncio.sleep(ALIVE_EVERY)
+        try:
+            await connection.fetchval("select 1", timeout=ALIVE_WITHIN)
+        except DATABASE_ERRORS as error:
+            logger.warning("a lock is lost, its connection does not answer: %s", type(error).__name__)
+            lost.set()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.db import Database
+from app.ingest.sources import load
 from app.ingest.telling import Telling
 from app.records import Instrument, OpenInterest, OptionSnapshot, PerpMinute
 from app.services import batch, collectors, reference, store
@@ -131,8 +132,33 @@ async def test_collectors_of_one_currency_leave_those_of_another_alone(clean_dat
     await collectors.tell(db, "deribit:BTC", [btc])
     await collectors.tell(db, "deribit:ETH", [eth])
     await collectors.tell(db, "deribit:BTC", [replace(btc, id="deribit:BTC:1")])
-    assert set(await collectors.heard(db, "deribit")) == {"deribit:BTC:1", "deribit:ETH:0"}
+    assert await _ids(db) == {"deribit:BTC:1", "deribit:ETH:0"}
     later = NOW + timedelta(hours=1)
     await collectors.begin(db, "deribit:ETH", later)
     assert await collectors.heard(db, "deribit:ETH") == {"deribit:ETH:0": later}
     assert await collectors.heard(db, "deribit:BTC") == {"deribit:BTC:1": NOW}
+
+
+async def _ids(db: Database) -> set[str]:
+    return {row["id"] for row in await db.reads.fetch("select id from collector")}
+
+
+async def test_collectors_of_minutes_leave_those_of_ticks_of_the_same_source_alone(clean_database: Database) -> None:
+    db, later = clean_database, NOW + timedelta(hours=1)
+    ticks, socket, poll = (
+        replace(report(f"deribit:{which}", 1), source="deribit") for which in ("BTC:0", "btc:0", "poll:open_interest")
+    )
+    await collectors.tell(db, "deribit:BTC", [ticks])
+    await collectors.tell(db, "deribit", [socket, poll])
+    await collectors.tell(db, "deribit:BTC", [ticks])
+    assert await _ids(db) == {ticks.id, socket.id, poll.id}
+    await collectors.begin(db, "deribit", later)
+    assert await collectors.heard(db, "deribit") == {socket.id: later, poll.id: later}
+    assert await collectors.heard(db, "deribit:BTC") == {ticks.id: NOW}
+    await collectors.tell(db, "deribit", [])
+    assert await _ids(db) == {ticks.id}
+
+
+def test_sockets_are_named_in_lower_case() -> None:
+    named = {socket.id for source in load().values() for socket in source.sockets}
+    assert {name.lower() for name in named} == named

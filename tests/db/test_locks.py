@@ -1,8 +1,12 @@
 """Advisory locks: each has a number of its own, and leading the schedule keeps nobody from writing."""
 
+import asyncio
 import re
+from typing import Any
 
+import asyncpg
 import pyarrow as pa
+import pytest
 
 from app import locks
 from app.db import Database
@@ -39,3 +43,32 @@ async def test_an_import_beside_a_leader(clean_database: Database) -> None:
         assert lost is not None
         answer = await import_rows(clean_database, "funding", [pa.RecordBatch.from_pylist([row])])
     assert answer.inserted == 1
+
+
+async def test_a_lock_whose_connection_does_not_answer_any_more_is_lost(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    connect = asyncpg.connect
+
+    async def noticed(*args: Any, **words: Any) -> Any:
+        opened.append(await connect(*args, **words))
+        return opened[-1]
+
+    monkeypatch.setattr(asyncpg, "connect", noticed)
+    monkeypatch.setattr(upkeep, "ALIVE_EVERY", 0.05)
+    monkeypatch.setattr(upkeep, "ALIVE_WITHIN", 0.8)
+    async with upkeep.collecting_ticks(clean_database, "deribit:BTC") as lost:
+        assert lost is not None
+        async with upkeep.collecting_ticks(clean_database, "deribit:BTC") as second:
+            assert second is None
+        asked = opened[0].get_server_pid()
+        statement = "select query from pg_stat_activity where pid = $1"
+        async with asyncio.timeout(5):
+            while await clean_database.reads.fetchval(statement, asked) != "select 1":  # noqa: ASYNC110 - of a server
+                await asyncio.sleep(0.01)
+        assert not lost.is_set(), "it answers"
+        opened[0]._transport.pause_reading()
+        async with asyncio.timeout(5):
+            await lost.wait()
+    assert opened[0].is_closed()

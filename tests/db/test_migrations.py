@@ -11,8 +11,8 @@ from sqlalchemy import Connection, text
 
 from app.db import Database, connected, migrate
 from app.models import Base
-from app.records import Instrument
-from app.services import partitions, reference
+from app.records import IndexPrice, Instrument, OptionSnapshot
+from app.services import batch, gaps, partitions, reference, store
 
 LISTED = datetime(2020, 3, 15, tzinfo=UTC)
 
@@ -96,3 +96,34 @@ async def test_what_was_noted_undated_stays_what_was_known_then(empty_dsn: str) 
         assert await db.reads.fetch(SIDES.format("instrument_fact")) == kept
         await migrate(db)
         assert await db.reads.fetch(SIDES.format("instrument_fact_known(null)")) == now
+
+
+async def test_options_indexes_and_gaps_of_ticks_are_gone_where_nobody_knows_of_them(empty_dsn: str) -> None:
+    now = datetime(2026, 6, 11, tzinfo=UTC)
+    terms = {"strike": 1.0, "option_type": "call", "expires_at": datetime(2030, 12, 25, 8, tzinfo=UTC)}
+    listed = [
+        Instrument("BTC-PERPETUAL", "BTC", "USD", margin="coin", listed_at=LISTED),
+        Instrument("BTC-25DEC30-1-C", "BTC", "BTC", "option", "coin", listed_at=LISTED, **terms),
+        Instrument("btc_usd", "BTC", "USD", "index", listed_at=LISTED),
+    ]
+    async with connected(empty_dsn) as db:
+        await migrate(db, "base")
+        await migrate(db)
+        await reference.put_instruments(db, "deribit", listed)
+        series = await reference.series_of(db, "deribit", "deribit", ("perp", "option", "index"))
+        told = [OptionSnapshot("BTC-25DEC30-1-C", now, mark_price=0.1), IndexPrice("btc_usd", now, 1.0)]
+        for fact, columns in batch.columns(told, series)[0].items():
+            await store.put(db, fact, [columns])
+        later = now.replace(hour=1)
+        words = ("outage", "unfillable", "")
+        perpetual = series["BTC-PERPETUAL"].id
+        kept = gaps.Hole(perpetual, "candles_1m", now, later, *words)
+        await gaps.note(db, [kept, *(gaps.Hole(to.id, "book", now, later, *words) for to in series.values())])
+        while await db.reads.fetchval("select version_num from alembic_version") > "0006":
+            await migrate(db, "-1")
+        assert [row["symbol"] for row in await db.reads.fetch("select symbol from instrument")] == ["BTC-PERPETUAL"]
+        assert await db.reads.fetchval("select array_agg(id) from series") == [perpetual]
+        assert [row["dataset"] for row in await db.reads.fetch("select dataset from gap")] == ["candles_1m"]
+        await migrate(db)
+        await reference.put_instruments(db, "deribit", listed)
+        assert len(await reference.series_of(db, "deribit", "deribit", ("perp", "option", "index"))) == 3

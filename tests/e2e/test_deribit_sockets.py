@@ -21,12 +21,14 @@ from app.ingest.topics import key_of, topics_of
 from app.ingest.waiting import back_off
 from app.records import BookChange, Instrument, OptionTrade, Quote
 from tests.replayed import deribit_sockets
+from tests.replayed.deribit_peer import Wrong
 from tests.replayed.deribit_sockets import KEY, Deribit
 from tests.replayed.deribit_world import World, kind
 
 PERPETUAL = "BTC-PERPETUAL"
 MINUTE = timedelta(minutes=1)
 SPEED = 120.0
+SETTLING = Wrong(10041, "settlement_in_progress")
 
 
 @dataclass
@@ -85,11 +87,13 @@ async def listening(
     key: str | None = None,
     more: Iterable[str] = (),
     change: Callable[[Socket], Socket] = lambda one: one,
+    logins: Iterable[Wrong | None] = (),
 ) -> AsyncIterator[tuple[Line, Ear, Deribit]]:
     """A line to all instruments of a world, and to `more` that are not in it."""
     async with deribit_sockets.serving(world, SPEED) as there:
         monkeypatch.setenv("DERIBIT_WS_URL", there.url)
         settings.environment.cache_clear()
+        there.logins += logins
         ear, contracts = Ear(), {symbol: contract(symbol) for symbol in (*there.world.instruments, *more)}
         [socket] = live.sockets(["btc"], keyed=key is not None)
         clock, known = Clock(there.now, there.now.sleep), Known(contracts, contracts)
@@ -265,12 +269,29 @@ async def test_a_wrong_key_is_told_of_but_not_which(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with listening(monkeypatch, World(("BTC-PERPETUAL",)), key="reader:not-the-right-one") as (_, ear, there):
-        await until(lambda: len(ear.given_up) == 3, 40)
-        assert there.channels == {"quote.BTC-PERPETUAL"}, "what needs no key is heard"
-        reasons = [bad.reason for heard in ear.heard for bad in heard.bad]
-        assert reasons == ["13004 invalid_credentials"]
-        assert "not-the-right-one" not in f"{ear.heard!r} {caplog.text}"
+    async with listening(monkeypatch, World(("BTC-PERPETUAL",)), key="reader:not-the-right-one") as (line, ear, there):
+        await until(lambda: len(there.connected) == 3, 40)
+        assert there.asked == [], "nothing is subscribed for before the login is taken"
+        assert "13004" in (line.health.error or "")
+        assert ear.given_up == []
+        assert "not-the-right-one" not in f"{line.health!r} {ear.heard!r} {caplog.text}"
+
+
+async def test_a_login_that_is_refused_or_not_answered_for_now_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(("BTC-PERPETUAL",))
+    async with listening(monkeypatch, world, ":".join(KEY), logins=[SETTLING, None, SETTLING]) as (line, ear, there):
+        await until(lambda: is_whole(line), 40)
+        assert (len(there.connected), len(there.asked), there.logins) == (4, 1, [])
+        assert ear.given_up == []
+
+
+async def test_what_was_given_up_is_asked_for_again_after_some_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = "BTC-9MAR26-1-C"
+    async with listening(monkeypatch, World((PERPETUAL,)), more=[late]) as (line, ear, there):
+        await until(lambda: len(ear.given_up) == 2)
+        there.world.list_anew(late)
+        await until(lambda: is_whole(line))
+        assert len(there.connected) == 1
 
 
 async def test_trades_that_were_not_told_are_there_over_http(monkeypatch: pytest.MonkeyPatch) -> None:

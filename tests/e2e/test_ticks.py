@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -48,10 +48,10 @@ async def test_every_trade_once_and_every_break_of_a_book_known(
 
 
 async def test_how_books_stand_every_five_minutes(clean_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    db = clean_database
-    async with ticks.replayed(db, monkeypatch) as (engine, source, there):
+    db, start = clean_database, datetime(2026, 3, 10, 12, 3, 50, tzinfo=UTC)
+    async with ticks.replayed(db, monkeypatch, start=start) as (engine, source, there):
         async with ticks.collected(engine, source, there):
-            await there.now.sleep(330)
+            await there.now.until(start + 90 * timedelta(seconds=1))
         rows = await db.reads.fetch(
             """select i.symbol, d.* from depth d join series s on s.id = d.series_id
             join instrument i on i.id = s.instrument_id order by d.ts"""
@@ -64,6 +64,20 @@ async def test_how_books_stand_every_five_minutes(clean_database: Database, monk
             assert row["ask_prices"] == sorted(row["ask_prices"])
             assert row["bid_prices"][0] < row["ask_prices"][0]
             assert len(row["bid_prices"]) == len(row["bid_amounts"]) <= 20
+
+
+async def test_a_book_whose_first_snapshot_never_came_is_asked_for_again_and_in_the_ledger(
+    clean_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = clean_database
+    async with ticks.replayed(db, monkeypatch) as (engine, source, there):
+        there.withheld.add(PERPETUAL)
+        async with ticks.collected(engine, source, there):
+            [gap] = await _gaps(db, "book")
+            await ticks.until(lambda: sum(f"book.{PERPETUAL}.100ms" in topics for _, topics in there.asked) == 2)
+            assert not there.withheld
+            assert (gap["symbol"], gap["reason"]) == (PERPETUAL, "outage")
+            assert timedelta(seconds=30) <= gap["last"] - gap["first"] < 10 * MINUTE
 
 
 async def test_what_the_exchange_tells_no_more_is_in_the_ledger(

@@ -60,19 +60,25 @@ async def test_killed_again_and_again(clean_database: Database, tmp_path: Path, 
         async with collecting(environment, log):
             await ticks.listened(there)
             since = there.now()
-            await asyncio.sleep(dice.uniform(1.5, 3))
+            await asyncio.sleep(dice.uniform(1, 2))
         for _ in range(kills - 1):
-            await asyncio.sleep(dice.uniform(0, 1))
+            await asyncio.sleep(dice.uniform(0, 0.5))
             async with collecting(environment, log):
                 await ticks.listened(there)
-                await asyncio.sleep(dice.uniform(0.2, 3))
+                await asyncio.sleep(dice.uniform(0.2, 2))
         async with collecting(environment, log) as process:
             await ticks.listened(there)
             await asyncio.sleep(1)
             end = there.now()
             await ticks.wait_for_trades(db, ticks.happened(there, since, end))
+            told = there.now()
+            await asyncio.sleep(0.3)
+            last = there.now()
+            await asyncio.sleep(0.4)
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
+        assert ticks.happened(there, told, last) <= await ticks.stored(db), "who is told to end writes what has come"
+        assert await db.reads.fetchval("select state from collector") == "closed"
         assert await ticks.wrong_trades(db, there) == []
         assert len(await ticks.stored(db)) > 20
         gaps = await db.reads.fetch(ticks.GAPS)
@@ -81,7 +87,8 @@ async def test_killed_again_and_again(clean_database: Database, tmp_path: Path, 
         assert await ticks.unknown_breaks(db, there, since, end) == []
 
 
-async def test_who_is_told_to_end_writes_what_has_come(clean_database: Database, tmp_path: Path) -> None:
+@pytest.mark.soak
+async def test_who_is_interrupted_writes_what_has_come(clean_database: Database, tmp_path: Path) -> None:
     db = clean_database
     async with replayed(db, busy=4.0) as (there, environment):
         async with collecting(environment, tmp_path / "log") as process:

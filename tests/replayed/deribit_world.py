@@ -82,9 +82,17 @@ class World:
     def __post_init__(self) -> None:
         self._until, self._dice = self.start, random.Random(self.seed)
         for symbol in self.instruments:
-            self.trades[symbol] = []
-            self.quotes[symbol] = self._quote(symbol, ms(self.start))
-            self.books[symbol] = Book(self._side(symbol, -1), self._side(symbol, 1), self._next_change())
+            self._begin(symbol)
+
+    def list_anew(self, symbol: str) -> None:
+        """There is one more from now on."""
+        self._begin(symbol)
+        self.instruments = (*self.instruments, symbol)
+
+    def _begin(self, symbol: str) -> None:
+        self.trades[symbol] = []
+        self.quotes[symbol] = self._quote(symbol, ms(self._until))
+        self.books[symbol] = Book(self._side(symbol, -1), self._side(symbol, 1), self._next_change())
 
     def advance(self, now: datetime) -> Iterator[Happened]:
         """What happened until now, since this was last asked for."""

@@ -1,6 +1,7 @@
 """Subscriptions: what is asked for on which connection, refused, not answered, wanted no more."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from app.ingest.sources import load
 from app.ingest.spec import Answer, Channel, Said, Socket
@@ -133,6 +134,27 @@ def test_what_is_not_answered_is_asked_for_again_and_given_up_at_last() -> None:
         now += timedelta(seconds=5)
         given_up |= made.overdue(now)
     assert (sent, given_up) == (TRIES, {KEYS[0]})
+
+
+def test_what_was_given_up_is_asked_for_once_more_less_and_less_often() -> None:
+    made, now = Subscriptions(4), NOW
+    made.want(KEYS[:4])
+    sent: list[timedelta] = []
+    while now < NOW + timedelta(hours=3):
+        if frame := made.next(now):
+            sent.append(now - NOW)
+            taken, _ = made.answered(Answer(frame[0], KEYS[1:4]), now)
+            assert taken == {*KEYS[1:4]} & {*frame}
+        now += timedelta(seconds=5)
+        made.overdue(now)
+        made.retry(now)
+    apart = [round((late - early) / timedelta(minutes=1)) for early, late in pairwise(sent[TRIES - 1 :])]
+    assert apart == [5, 10, 20, 40, 40, 40]
+    assert made.refused == {KEYS[0]}
+    made.drop(KEYS[:1])
+    made.retry(now + timedelta(hours=1))
+    assert made.next(now) is None
+    assert made.refused == set()
 
 
 def test_what_is_wanted_no_more_is_not_asked_for() -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from heapq import nlargest, nsmallest
 
 from app.records import BookChange, Depth, Level
+
+SOON = timedelta(seconds=30)
+"""So long a book that is wanted may take to be told whole, until it counts as missing."""
 
 
 class Became(Enum):
@@ -93,10 +96,11 @@ class Unknown:
 
 @dataclass(slots=True)
 class Books:
-    """The books of many instruments, and the times in which one was not known that had been before."""
+    """The books of many instruments, and the times in which one was not known that had been before, or ought to be."""
 
     _books: dict[str, Book] = field(default_factory=dict[str, Book])
     _since: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    _expected: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def take(self, change: BookChange) -> Became | Unknown:
         """Apply a change. The time a book was not known for is told as it is known again."""
@@ -105,10 +109,24 @@ class Books:
         became = book.take(change)
         if became in (Became.BROKEN, Became.JUMPED):
             self._since.setdefault(change.symbol, last or change.time)
-        if became in (Became.WHOLE, Became.JUMPED) and change.symbol in self._since:
-            since = self._since.pop(change.symbol)
+        if became is Became.IGNORED and change.symbol in self._expected:
+            self._since.setdefault(change.symbol, self._expected.pop(change.symbol))
+        if became in (Became.WHOLE, Became.JUMPED) and (since := self._found(change)):
             return Unknown(change.symbol, since, max(since, change.time))
         return became
+
+    def _found(self, change: BookChange) -> datetime | None:
+        """Since when a book was missing that is told now; None where it was not."""
+        expected = self._expected.pop(change.symbol, None)
+        late = expected and change.time - expected >= SOON
+        return self._since.pop(change.symbol, expected if late else None)
+
+    def expect(self, symbols: Iterable[str], now: datetime) -> None:
+        """These are listened to from now on, if they were not yet: all of each ought to be told soon."""
+        for symbol in symbols:
+            book = self._books.get(symbol)
+            if symbol not in self._since and not (book and book.whole):
+                self._expected.setdefault(symbol, now)
 
     def lose(self, symbols: Iterable[str]) -> None:
         """Changes of these are not told any more."""
@@ -128,10 +146,12 @@ class Books:
         wanted = frozenset(symbols)
         self._books = {symbol: book for symbol, book in self._books.items() if symbol in wanted}
         self._since = {symbol: since for symbol, since in self._since.items() if symbol in wanted}
+        self._expected = {symbol: since for symbol, since in self._expected.items() if symbol in wanted}
 
     def unknown(self, until: datetime) -> list[Unknown]:
         """The times that go on."""
-        return [Unknown(symbol, since, until) for symbol, since in self._since.items() if since < until]
+        late = {symbol: since for symbol, since in self._expected.items() if until - since >= SOON}
+        return [Unknown(symbol, since, until) for symbol, since in {**late, **self._since}.items() if since < until]
 
     def depths(self, levels: int, time: datetime) -> list[Depth]:
         """The best levels of every book that is known."""

@@ -27,7 +27,7 @@ from app.ingest.ticks.saving import Saving
 from app.ingest.ticks.taking import Taking
 from app.services import collectors, gaps, log
 
-SAVE, LOOK, TELL, NOTE_ON = 1.0, 1.0, 5.0, 60.0
+SAVE, NOTE, LOOK, TELL, NOTE_ON = 0.5, 1.0, 1.0, 5.0, 60.0
 DEPTHS_EVERY = timedelta(minutes=5)
 TRY_AGAIN, LISTED_AGAIN = 5.0, timedelta(minutes=2)
 FIRST_CHOICES = timedelta(minutes=1)
@@ -78,7 +78,7 @@ class Collector:
                 for work, every in (
                     (self._save_trades, SAVE),
                     (self._save_quotes, SAVE),
-                    (self._note, SAVE),
+                    (self._note, NOTE),
                     (self._note_on, NOTE_ON),
                     (self._tell, TELL),
                     (self._mend, LOOK),
@@ -159,7 +159,7 @@ class Collector:
 
     async def _keep_choosing(self, group: asyncio.TaskGroup) -> None:
         """Anew every hour and after options expire, sooner at first; the list alone where a stranger is traded."""
-        self.lines.share_out(self.family, group)
+        self._listen(group, self.clock.now())
         pause, due = FIRST_CHOICES, self.clock.now() + FIRST_CHOICES
         while True:
             now = self.clock.now()
@@ -178,6 +178,11 @@ class Collector:
         self.family = await chosen(self.engine, self.source, self.currency, self.family, now)
         self.taking.note_unknown(now)
         self.taking.books.keep(self.family.wanted)
+        self._listen(group, now)
+
+    def _listen(self, group: asyncio.TaskGroup, now: datetime) -> None:
+        """To what is chosen, whose books ought to be told soon."""
+        self.taking.books.expect(self.family.wanted, now)
         self.lines.share_out(self.family, group)
 
     async def _keep(self, work: Callable[[], Awaitable[None]], every: float) -> None:

@@ -64,6 +64,7 @@ class Lines:
 
         Trades are taken of the whole family.
         """
+        self._forget(self.clock.now())
         known = Known({**family.contracts}, family.contracts.keys())
         topics = topics_of(self.socket, [family.contracts[symbol] for symbol in family.wanted])
         shares = shared_out(topics, [line.topics for line in self.all], self.socket.topics_a_connection)
@@ -84,6 +85,10 @@ class Lines:
             self._tasks[line] = group.create_task(work(), name=line.id)
         elif not line.topics and line in self._tasks:
             self._tasks.pop(line).cancel()
+
+    def _forget(self, now: datetime) -> None:
+        """What was asked for anew long ago, and may have expired since."""
+        self._renewed = {told: at for told, at in self._renewed.items() if now - at < NOT_AGAIN}
 
     def renew(self, dataset: str, symbol: str, now: datetime, *, settled: bool = False) -> None:
         """Have a dataset of an instrument told anew, where it is listened to and that was not asked for just now.

@@ -10,6 +10,9 @@ from app.services import ticks
 from app.services.ticks import Row
 
 BATCH = 20_000
+REFUSED = (*DATABASE_ERRORS, ValueError, OverflowError)
+"""What storing rows may raise; the last two, of the driver: a value that it cannot send."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -49,7 +52,7 @@ class Saving:
         """Store rows, by halves where they are refused, so that one bad row costs no other."""
         try:
             await ticks.put(self.db, fact, rows)
-        except DATABASE_ERRORS as error:
+        except REFUSED as error:
             if is_gone(error):
                 raise
             if len(rows) == 1:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from app.ingest.ticks.books import Became, Books, Unknown
+from app.ingest.ticks.books import SOON, Became, Books, Unknown
 from app.records import BookChange, Level
 
 T = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -90,3 +90,35 @@ def test_books_that_are_lost_or_were_before_us_are_missing_until_they_are_told()
     books.keep(["X"])
     assert books.take(snapshot(40, 50)) == Unknown("X", at(0), at(40))
     assert books.unknown(at(50)) == []
+
+
+def test_a_book_that_is_expected_and_never_told_whole_is_missing_since_then() -> None:
+    books, soon = Books(), SOON.total_seconds()
+    books.expect(["X", "Y"], at(0))
+    books.expect(["X", "Y"], at(20))
+    assert books.unknown(at(soon - 1)) == []
+    assert books.take(told(5, 11, 10)) is Became.IGNORED
+    assert books.unknown(at(6)) == [Unknown("X", at(0), at(6))], "its snapshot is lost"
+    assert set(books.unknown(at(soon))) == {Unknown("X", at(0), at(soon)), Unknown("Y", at(0), at(soon))}
+    assert books.take(snapshot(soon + 1)) == Unknown("X", at(0), at(soon + 1))
+    books.expect(["X"], at(soon + 2))
+    assert [one.symbol for one in books.unknown(at(500))] == ["Y"], "what is whole is not expected"
+    books.keep(["X"])
+    assert books.unknown(at(500)) == []
+
+
+def test_a_book_that_is_told_soon_was_not_missing_and_a_late_one_was() -> None:
+    books = Books()
+    books.expect(["X"], at(0))
+    assert books.take(snapshot(5)) is Became.WHOLE
+    assert books.unknown(at(500)) == []
+    late = Books()
+    late.expect(["X"], at(0))
+    assert late.take(snapshot(100)) == Unknown("X", at(0), at(100))
+    assert late.unknown(at(500)) == []
+
+
+def test_changes_of_a_book_that_nobody_wants_make_nothing_missing() -> None:
+    books = Books()
+    assert books.take(told(5, 11, 10)) is Became.IGNORED
+    assert books.unknown(at(500)) == []

@@ -17,13 +17,13 @@ from app.records import Instrument
 DOCS = "https://docs.deribit.com/articles/notifications"
 HEARTBEAT = timedelta(seconds=30)
 TOO_MANY_REQUESTS = 10028
-SUBSCRIBE = "subscribe "
+SUBSCRIBE, LOGIN = "subscribe ", "login"
 DOTS = {"quote": (1,), "book": (2,), "trades": (2, 3)}
 """The kinds of channels that are read, and the dots in their names: books in groups have more."""
 
 
 def said(frame: Message) -> Said:
-    """Rows of a channel, a heartbeat, an answer to a subscription, or an error of something else, told as a row."""
+    """Rows of a channel, a heartbeat, an answer to a subscription or the login, or another error, told as a row."""
     match frame:
         case {"method": "subscription", "params": {"channel": str(channel)}}:
             return Said.DATA if channel.count(".") in DOTS.get(channel.partition(".")[0], ()) else Said.NOTHING
@@ -33,6 +33,8 @@ def said(frame: Message) -> Said:
             return _of_error(code, message, frame.get("id"))
         case {"id": str(name), "result": list()} if name.startswith(SUBSCRIBE):
             return Said.DONE
+        case {"id": "login", "result": _}:
+            return Said.LET_IN
         case _:
             return Said.NOTHING
 
@@ -42,6 +44,8 @@ def _of_error(code: int, message: Json, name: Json) -> Said:
         return Said.THROTTLED
     if message == "connection_too_slow":
         return Said.CLOSING
+    if name == LOGIN:
+        return Said.KEPT_OUT
     return Said.REFUSED if isinstance(name, str) and name.startswith(SUBSCRIBE) else Said.DATA
 
 
@@ -78,7 +82,7 @@ def hello(key: str | None) -> Sequence[Message]:
     if key is None:
         return (first,)
     name, _, secret = key.partition(":")
-    return first, _request("login", "auth", grant_type="client_credentials", client_id=name, client_secret=secret)
+    return first, _request(LOGIN, "auth", grant_type="client_credentials", client_id=name, client_secret=secret)
 
 
 def subscribe(topics: Sequence[Json]) -> Message:
@@ -125,6 +129,7 @@ def _socket(coin: str, interval: Literal["raw", "100ms"]) -> Socket:
         hello=hello,
         reply=reply,
         answer=answer,
+        logs_in=True,
     )
 
 
