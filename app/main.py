@@ -54,7 +54,7 @@ from app.api.metrics import Metrics
 from app.api.remembered import Memory
 from app.db import Database, connected, migrate
 from app.ingest import backfill, describing, schedule, sources
-from app.ingest.collect import collecting
+from app.ingest.collecting import collecting
 from app.ingest.engine import Engine, Keeping, started
 from app.ingest.orders import plan_order
 from app.ingest.runner import why_disabled

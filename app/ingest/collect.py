@@ -8,26 +8,23 @@ collecting ── Collector.run ─┬─ _choose       which contracts, anew ev
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.ingest.engine import Engine
 from app.ingest.heard import Heard, as_body
-from app.ingest.lasting import keep_going, patient
+from app.ingest.lasting import patient
 from app.ingest.line import Clock, Line
 from app.ingest.minutes import Assembler
-from app.ingest.missing import Missing, expected, unheard
+from app.ingest.missing import Missing, unheard
 from app.ingest.polls import Poll, keep_asking
 from app.ingest.saving import Saving
 from app.ingest.socket import Known
 from app.ingest.spec import Message, Source
 from app.ingest.stream import keep_open
 from app.ingest.telling import Fares, Telling
-from app.ingest.ticks.lines import without_ticks
 from app.ingest.topics import shared_out, topics_of
-from app.logs import tell_of_death
 from app.records import Instrument, Record
 from app.services import collectors, gaps, log, reference
 from app.services.reference import SeriesRef
@@ -228,30 +225,3 @@ class Collector:
         told = [Fares(line.id, line.socket.path, len(line.since), line.health) for line in lines]
         told += [Fares(one.id, one.feed.dataset, len(self.known.wanted), one.health) for one in self.polls]
         await self.telling.tell(told, self.clock.now())
-
-
-async def _keep_collecting(engine: Engine, source: Source, assets: int) -> None:
-    """Whoever collects: when one ends another takes over what was not stored yet."""
-    saving, missing = Saving(engine.db), Missing(expected(source))
-
-    async def collect() -> None:
-        await Collector(engine, source, assets, saving, missing).run()
-
-    await keep_going(source.id, collect, engine.db, Clock(engine.web.now, engine.web.sleep))
-
-
-@asynccontextmanager
-async def collecting(engine: Engine, sources: Iterable[Source], assets: int) -> AsyncGenerator[None]:
-    """Collect the minutes of these sources until the end, of the `assets` with the most open interest (0: of all)."""
-    live = [one for one in map(without_ticks, sources) if one.sockets or one.polls]
-    work = {f"collector of {source.id}": _keep_collecting(engine, source, assets) for source in live}
-    tasks = [asyncio.create_task(one, name=name) for name, one in work.items()]
-    for task in tasks:
-        task.add_done_callback(tell_of_death)
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)

@@ -6,7 +6,7 @@ answer looks like (`answer`, a wire model) and which records it holds (`rows`). 
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from app.ingest.asking import get as get
 from app.ingest.asking import post as post
 from app.ingest.cover import Limit as Limit
 from app.ingest.cover import boxes as boxes
+from app.ingest.numbered import NumberedTrades as NumberedTrades
 from app.ingest.socket import Answer as Answer
 from app.ingest.socket import Channel as Channel
 from app.ingest.socket import Known as Known
@@ -44,7 +45,7 @@ from app.ingest.wire import marked as marked
 from app.ingest.wire import paid_by as paid_by
 from app.ingest.wire import read_rows as read_rows
 from app.ingest.wire import tried as tried
-from app.records import Instrument, Kind, Metric, OptionTrade, Record
+from app.records import Instrument, Kind, Metric, Record
 
 Dataset = Literal[
     "instruments",
@@ -190,24 +191,6 @@ def _as_it_is(source: "Source", words: Mapping[str, str]) -> "Source":
 
 def _unsigned(request: Request, key: str | None) -> Request:
     return request
-
-
-@dataclass(frozen=True, slots=True)
-class NumberedTrades:
-    """Trades of an instrument by their numbers, which grow by one with each.
-
-    `request` asks for those from one number to another, both included, of which an answer holds the first `most`;
-    `rows` reads one, and raises ValueError where it is none. Each of `recent` asks for those of some contracts of a
-    coin (and may be of others) from one time until before another, the first `most` again. `expiring` makes a contract
-    of its name, where that tells its terms: what has expired is in no list any more.
-    """
-
-    request: Callable[[str, int, int], Request]
-    rows: Callable[[Json], Iterable[OptionTrade | Bad]]
-    most: int
-    docs: str
-    recent: tuple[Callable[[str, datetime, datetime], Request], ...] = ()
-    expiring: Callable[[str], Instrument | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app.db import Database
 from app.ingest import sources
-from app.ingest.collect import collecting
+from app.ingest.collecting import collecting
 from app.ingest.spec import Source
 from tests import minutes
 from tests.e2e.test_minutes_of_sockets import world

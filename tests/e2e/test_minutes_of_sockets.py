@@ -12,7 +12,7 @@ import pytest
 from app import settings
 from app.db import Database
 from app.ingest import collect, schedule, sources
-from app.ingest.collect import collecting
+from app.ingest.collecting import collecting
 from app.ingest.engine import Engine
 from app.ingest.repair import repair
 from app.ingest.runner import Patience, opened

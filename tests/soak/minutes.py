@@ -15,7 +15,7 @@ import pytest
 from app import settings
 from app.db import Database
 from app.ingest import sources
-from app.ingest.collect import collecting
+from app.ingest.collecting import collecting
 from app.ingest.engine import Engine
 from app.ingest.runner import Patience, opened
 from app.ingest.spec import Source
