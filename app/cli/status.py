@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import emit, say, size, span, table
 from app.cli.facts import where
 from app.cli.options import Json
+from app.cli.sources import configured
 
 if TYPE_CHECKING:
     from app.cli.session import Session
@@ -30,8 +31,9 @@ def status(json: Json = False) -> None:
       perpstore status
       perpstore status --json | jq .database.dsn
     """
-    from app.cli.session import on_database
+    from app.cli.session import on_database, settings
 
+    configured(settings().sources)  # before any database is started
     found = on_database(_found)
     emit(found) if json else say("\n".join(_lines(found)))
 
@@ -64,12 +66,10 @@ def _version() -> str:
 
 async def _scheduler(session: "Session") -> dict[str, Any]:
     """Whether settings want it, whether some process leads it now, and its jobs."""
-    from app.ingest import schedule, sources
+    from app.ingest import schedule
     from app.locks import LEAD_LOCK
-    from app.settings import words_of
 
-    wanted = session.settings.sources or None
-    jobs = schedule.planned(sources.load(wanted, words_of).values())
+    jobs = schedule.planned(configured(session.settings.sources).values())
     return {
         "enabled": session.settings.scheduler,
         "running": await session.db.reads.fetchval(LEADING, LEAD_LOCK),

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from app.ingest.addresses import socket_url
 from app.ingest.heard import ANSWERS, Heard, as_text, hear, read_message
 from app.ingest.line import Line
 from app.ingest.minutes import floor
 from app.ingest.spec import Json, Message, Said
 from app.ingest.topics import Subscriptions
 from app.ingest.waiting import Over, Throttled, back_off
-from app.settings import socket_url
 
 NEW_MINUTE = timedelta(seconds=2)
 """Who said nothing so long into a minute is asked: only then is it known that the minute before was heard whole."""
