@@ -181,12 +181,14 @@ def environment() -> Mapping[str, str]:
 def words_of(source_id: str) -> Mapping[str, str]:
     """The settings of one source alone: `PERPSTORE_<SOURCE>_…` by the rest of their names, in lower case.
 
-    Where there is a `<SOURCE>_API_KEY`, also that it is `keyed`.
+    Where there is a `<SOURCE>_API_KEY`, also that it is `keyed`: by a `pair` with a colon between, or by a `word`.
     """
     prefix = f"PERPSTORE_{source_id.upper()}_"
     found = {name.upper(): told for name, told in environment().items()}
     words = {name[len(prefix) :].lower(): told for name, told in found.items() if name.startswith(prefix)}
-    return {**words, **({"keyed": "on"} if found.get(f"{source_id.upper()}_API_KEY", "").strip() else {})}
+    key = found.get(f"{source_id.upper()}_API_KEY", "").strip()
+    name, _, secret = key.partition(":")
+    return {**words, **({"keyed": "pair" if name and secret else "word"} if key else {})}
 
 
 def top_instruments(currency: str) -> int:
@@ -199,6 +201,13 @@ def top_instruments(currency: str) -> int:
     if not (told.isdecimal() and told.isascii()):
         raise ValueError(f"{name}: {told!r} is not a number of instruments")
     return int(told)
+
+
+def check_top_instruments() -> None:
+    """Raises ValueError where `PERPSTORE_WS_<CURRENCY>_TOP_N_INSTRUMENTS` of any currency is no number."""
+    for name in environment():
+        if found := re.fullmatch(r"PERPSTORE_WS_(\w+)_TOP_N_INSTRUMENTS", name, re.ASCII):
+            top_instruments(found[1])
 
 
 def own_retention() -> Mapping[str, int]:
@@ -219,13 +228,3 @@ def _own_days(name: str, told: str) -> tuple[str, int]:
     if not (told.isdecimal() and told.isascii() and int(told) <= MOST_DAYS):
         raise ValueError(f"{name}: {told!r} is not a number of days from 0 to {MOST_DAYS}")
     return RETAINED[dataset], int(told)
-
-
-def socket_url(source_id: str, default: str) -> str:
-    """Where a source's sockets are: `<SOURCE>_WS_URL` if set (scheme, host and port only), else its own address."""
-    return environment().get(f"{source_id.upper()}_WS_URL", default).rstrip("/")
-
-
-def base_url(source_id: str, default: str) -> str:
-    """Where a source is asked: `<SOURCE>_BASE_URL` if set (scheme, host and port only), else its own address."""
-    return environment().get(f"{source_id.upper()}_BASE_URL", default).rstrip("/")

@@ -70,6 +70,15 @@ def _why(db: Database, facts: tuple[str, ...], told: Told, window: Window) -> Wh
     return lambda: options.nothing_of(db, facts, [told.contract.id], window.start, window.end)
 
 
+def _why_no_candles(db: Database, facts: tuple[str, ...], told: Told, window: Window) -> WhyEmpty:
+    async def why() -> str | None:
+        if await contracts.is_only_quoted(db, told.contract):
+            return "no rows: no trades and no candles of it are stored"
+        return await _why(db, facts, told, window)()
+
+    return why
+
+
 def _meta(shown: Window, row: type[Row], told: Told, *notices: str) -> Meta:
     """What has to be known, with the units that are this contract's own."""
     price, amount = told.contract.price_unit, told.contract.amount_unit
@@ -89,7 +98,7 @@ async def instrument_candles(
     """
     length = STEPS[interval]
     facts = contracts.candles_of(asked.contract)
-    shown, reason = await kept(db, facts, window, _why(db, facts, asked, window), length)
+    shown, reason = await kept(db, facts, window, _why_no_candles(db, facts, asked, window), length)
     query = contracts.candles(asked, window.start, window.end, length)
     if window.at is not None:
         query = contracts.candle_by(asked, window.at, length)

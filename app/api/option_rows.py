@@ -7,6 +7,7 @@ from app.api.schemas import OutTime, Row, column, columns
 AS_QUOTED = "as price_unit says: coin (coins a coin) or USD"
 COINS, USD, FRACTION = "coins", "USD", "fraction per year"
 OF_ONE = "of one coin of the underlying"
+OF_A_DAY = f"USD a day, or of the life that remains where that is less, {OF_ONE}"
 
 
 class OptionSide(Row):
@@ -22,7 +23,7 @@ class OptionSide(Row):
     delta: float | None = column("Delta, not adjusted by the premium.", f"USD a USD, {OF_ONE}")
     gamma: float | None = column("Change of delta.", f"1 a USD, {OF_ONE}")
     vega: float | None = column("Change of value by a percentage point of IV.", f"USD, {OF_ONE}")
-    theta: float | None = column("Change of value by a day, or by the life that remains.", f"USD a day, {OF_ONE}")
+    theta: float | None = column("Change of value by a day, or by the life that remains.", OF_A_DAY)
     rho: float | None = column("Change of value by a percentage point of interest.", f"USD, {OF_ONE}")
     greeks: Literal["told", "black76", "told and black76"] | None = column(
         "Whether greeks were told, or are Black-76 of mark_iv; both, where some were told."
@@ -149,7 +150,7 @@ class GreeksRow(Row):
     delta: float | None = column("Delta, not adjusted by the premium.", f"USD a USD, {OF_ONE}")
     gamma: float | None = column("Change of delta.", f"1 a USD, {OF_ONE}")
     vega: float | None = column("Change of value by a percentage point of IV.", f"USD, {OF_ONE}")
-    theta: float | None = column("Change of value by a day, or by the life that remains.", f"USD a day, {OF_ONE}")
+    theta: float | None = column("Change of value by a day, or by the life that remains.", OF_A_DAY)
     rho: float | None = column("Change of value by a percentage point of interest.", f"USD, {OF_ONE}")
     model: Literal["told", "black76"] = column("Whether they were told, or computed of mark_iv.")
     as_of: OutTime = column("When what they are made of was told.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.console import Failure, emit, say
+from app.cli.console import Failure, emit, note, say
 from app.cli.options import Json
 from app.cli.sources import source as source_named
 
@@ -85,7 +85,7 @@ async def _until_told(session: "Session", source: "Source", wanted: list[str], *
     keeping = Keeping(limits.kept_days, limits.archive_dir)
     async with started(session.db, limits.history_days, limits.most_traded, keeping) as engine:
         for one in wanted:
-            await _check(engine, source, one)
+            await check_listed(engine, source, one)
         async with collecting_ticks(engine, source, wanted):
             _begun(source, wanted, json=json)
             await ended.wait()
@@ -98,12 +98,15 @@ def _begun(source: "Source", currencies: list[str], *, json: bool) -> None:
         say(f"perpstore collects the ticks of {', '.join(currencies)} from {source.id}")
 
 
-async def _check(engine: "Engine", source: "Source", currency: str) -> None:
-    """Raises Failure where the source lists nothing of a currency."""
+async def check_listed(engine: "Engine", source: "Source", currency: str) -> None:
+    """Raises Failure where the source lists nothing of a currency. One that does not answer is asked again later."""
     from app.ingest.ticks.family import Family, family_of
+    from app.services import log
 
-    family = await family_of(engine, source, currency, Family(), None)
-    if not family.contracts:
-        family = await family_of(engine, source, currency, Family(), timedelta(0))
-    if not family.contracts:
+    for not_older in (None, timedelta(0)):
+        if (await family_of(engine, source, currency, Family(), not_older)).contracts:
+            return
+    last = next(iter(await log.pulls(engine.db, source=source.id, dataset="instruments", limit=1)), None)
+    if last is None or not last.error:
         raise Failure(f"{source.id} lists nothing of {currency}. See `perpstore pull {source.id} instruments`")
+    note(f"perpstore: {source.id} does not say what it lists of {currency}: {last.error}. It is asked until it does")

@@ -192,7 +192,7 @@ def _no_symbol(source: "Source", symbol: str, known: Iterable[str]) -> str:
 
 def _unanswered(source: "Source", error: "UpstreamError") -> str:
     from app.ingest import errors
-    from app.settings import base_url
+    from app.ingest.addresses import base_url
 
     where = base_url(source.id, source.base_url)
     match error:

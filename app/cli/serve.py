@@ -48,9 +48,11 @@ def serve(
       PERPSTORE_SCHEDULER=off perpstore serve      only serve, pull nothing
     """
     from app.cli.session import server, settings
+    from app.cli.sources import configured
 
     given = {"host": host, "port": port}
     found = settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    configured(found.sources)
     with _listening(found) as listener, server(found, take_over=True) as database:
         _run(listener, database, json=json)
 

@@ -1,6 +1,6 @@
 """`perpstore sources`: which upstreams there are, and what each of them gives."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,26 +36,38 @@ def sources(json: Json = False) -> None:
 
 def source(name: str) -> "Source":
     """One upstream by its id, in any case. Fails naming those there are."""
+    known = configured()
+    if name.lower() not in known:
+        raise Failure(f"no source {name.lower()}; there are {', '.join(known)}. See `perpstore sources`", 2)
+    return known[name.lower()]
+
+
+def configured(ids: Collection[str] = ()) -> "dict[str, Source]":
+    """The sources of these ids (of none: all there are) as the settings have them, these checked.
+
+    Raises Failure, which names the setting that is wrong.
+    """
+    from app.ingest import addresses
     from app.ingest.sources import load
-    from app.settings import words_of
+    from app.settings import check_top_instruments, words_of
 
     try:
-        return load([name.lower()], words_of)[name.lower()]
+        found = load(ids, words_of)
+        addresses.check(found)
+        check_top_instruments()
     except ValueError as error:
-        raise Failure(f"{error}. See `perpstore sources`", 2) from error
+        raise Failure(f"{error}. Correct it in the environment or in .env", 2) from error
+    return found
 
 
 def described(settings: "Settings") -> list[Described]:
     """All upstreams with what an operator wants to know of each."""
-    from app.ingest.sources import load
-    from app.settings import words_of
-
-    return [_described(source, settings) for source in load(words=words_of).values()]
+    return [_described(source, settings) for source in configured().values()]
 
 
 def _described(source: "Source", settings: "Settings") -> Described:
+    from app.ingest.addresses import base_url
     from app.ingest.runner import key_of, why_disabled
-    from app.settings import base_url
 
     return {
         "source": source.id,

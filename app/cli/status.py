@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import emit, say, size, span, table
 from app.cli.facts import where
 from app.cli.options import Json
+from app.cli.sources import configured
 
 if TYPE_CHECKING:
     from app.cli.session import Session
+    from app.db import Database
 
 PULLS, TABLES = 10, 10
 LEADING = """
@@ -23,15 +25,16 @@ where locktype = 'advisory' and granted and objid = $1 and objsubid = 1
 def status(json: Json = False) -> None:
     """Show what is stored and how fresh it is.
 
-    The database, its size, the newest row of each source and dataset, the last pulls and the schedule.
+    The database, its size, the newest row of each source and dataset, live collectors, the last pulls and the schedule.
 
     \b
     Examples:
       perpstore status
       perpstore status --json | jq .database.dsn
     """
-    from app.cli.session import on_database
+    from app.cli.session import on_database, settings
 
+    configured(settings().sources)  # before any database is started
     found = on_database(_found)
     emit(found) if json else say("\n".join(_lines(found)))
 
@@ -52,6 +55,7 @@ async def _found(session: "Session") -> dict[str, Any]:
         "forecast": asdict(await storage.forecast(session.db, tables, session.settings.disk_folder)),
         "scheduler": scheduler,
         "freshness": await _freshness(session, scheduler["jobs"]),
+        "collectors": await collectors_of(session.db),
         "pulls": [dict(zip(Pull.__table__.columns.keys(), row, strict=True)) for row in pulls],
     }
 
@@ -64,12 +68,10 @@ def _version() -> str:
 
 async def _scheduler(session: "Session") -> dict[str, Any]:
     """Whether settings want it, whether some process leads it now, and its jobs."""
-    from app.ingest import schedule, sources
+    from app.ingest import schedule
     from app.locks import LEAD_LOCK
-    from app.settings import words_of
 
-    wanted = session.settings.sources or None
-    jobs = schedule.planned(sources.load(wanted, words_of).values())
+    jobs = schedule.planned(configured(session.settings.sources).values())
     return {
         "enabled": session.settings.scheduler,
         "running": await session.db.reads.fetchval(LEADING, LEAD_LOCK),
@@ -87,6 +89,15 @@ async def _freshness(session: "Session", jobs: Sequence[Mapping[str, Any]]) -> l
     return sorted(rows, key=lambda row: (row["source"], row["dataset"]))
 
 
+async def collectors_of(db: "Database") -> list[dict[str, Any]]:
+    """Each live collector as it last told of itself: the rows of `/admin/collectors`."""
+    from app.services import collectors
+
+    query = collectors.collectors()
+    rows = [dict(row) for row in await db.reads.fetch(query.text, *query.arguments)]
+    return sorted(rows, key=lambda row: row["id"])
+
+
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     database, counts, scheduler = found["database"], found["counts"], found["scheduler"]
     yield f"perpstore   {found['version']}"
@@ -99,6 +110,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "A DAY", "KEPT"), map(_table, found["tables"][:TABLES]))
     told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
     yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
+    if found["collectors"]:
+        yield "\n" + told_of_collectors(found["collectors"])
     if found["pulls"]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
 
@@ -111,6 +124,18 @@ def told_of_disk(forecast: Mapping[str, Any]) -> str:
     settles = "" if most is None else f", the database settles at {size(most)}"
     full = "" if forecast["full_in_days"] is None else f", full in {forecast['full_in_days']:.0f} days"
     return f"{told}, {grows}{settles}{full}"
+
+
+def told_of_collectors(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table: how each stands, how far behind it is, what it hears and what it lost."""
+    heads = ("COLLECTOR", "STATE", "LAG", "MESSAGES/S", "DROPPED", "RECONNECTS", "LAST MESSAGE")
+    return table(heads, map(_collector, rows))
+
+
+def _collector(row: Mapping[str, Any]) -> tuple[object, ...]:
+    a_second = None if row["messages_per_s"] is None else f"{row['messages_per_s']:.1f}"
+    lag, last = span(row["lag_s"]) or None, row["last_message_at"]
+    return row["id"], row["state"], lag, a_second, row["dropped"], row["reconnects"], last
 
 
 def _table(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 import httpx
 from pydantic_core import from_json, to_json
 
+from app.ingest.addresses import base_url
 from app.ingest.errors import Absent, Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
 from app.ingest.limits import LONGEST_WAIT, Ledger, Limiter, limiter, limiters
 from app.ingest.spec import Json, Problem, Request, Source, Trouble
 from app.logs import keep_secret
-from app.settings import base_url, environment
+from app.settings import environment
 
 WHOLE_SECONDS = 60.0
 TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=WHOLE_SECONDS)

@@ -14,7 +14,7 @@ from app.services.queries import Query, sql
 
 COLLECTORS = """
 select c.id, c.source, c.channel, c.state, c.subscriptions, c.started_at, c.connected_at, c.last_message_at,
-  extract(epoch from now() - c.last_message_at) as age_s, c.messages, c.messages_per_s, c.lag_s, c.dropped,
+  extract(epoch from now() - c.last_message_at)::float8 as age_s, c.messages, c.messages_per_s, c.lag_s, c.dropped,
   c.reconnects, c.error, c.updated_at
 from collector c
 where ($1::text[] is null or c.source = any($1)) and ($2::text is null or c.state = $2)

@@ -63,6 +63,18 @@ def candles_of(contract: Contract) -> tuple[str, ...]:
     return ("option_1m" if contract.kind == "option" else "perp_1m", "option_trade")
 
 
+async def is_only_quoted(db: Database, contract: Contract) -> bool:
+    """Whether how it stood is stored, and neither a trade nor a candle of it."""
+    minutes, trades = candles_of(contract)
+    text = f"""
+    select coalesce(bool_or(exists (select from {minutes} f where f.series_id = s.id)), false) and not bool_or(
+      exists (select from {minutes} f where f.series_id = s.id and f.open is not null)
+      or exists (select from {trades} f where f.series_id = s.id))
+    from series s where s.instrument_id = $1
+    """  # noqa: S608 - names of tables of ours
+    return await db.reads.fetchval(text, contract.id)
+
+
 def quotes_of(interval: timedelta) -> tuple[str, ...]:
     """The facts that quotes, or candles of them, are made of."""
     return ("option_tick", "option_tick_1h") if interval >= HOUR else ("option_tick",)

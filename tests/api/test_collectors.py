@@ -1,9 +1,11 @@
 """`/admin/collectors`: how live collectors fare."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from app.cli.status import collectors_of, told_of_collectors
 from app.db import Database
 from app.services import collectors
 from app.services.collectors import Report
@@ -34,6 +36,21 @@ async def test_rows_are_chosen_by_source_and_state(writer: httpx.AsyncClient, cl
         rows = (await writer.get("/admin/collectors", params=params)).json()["data"]
         assert [row["id"] for row in rows] == ["okx:ws:0"]
     assert (await writer.get("/admin/collectors", params={"state": "asleep"})).status_code == 400
+
+
+async def test_status_shows_them(clean_database: Database) -> None:
+    assert await collectors_of(clean_database) == []
+    await told(clean_database)
+    rows = await collectors_of(clean_database)
+    heads, first, _ = (line.split() for line in told_of_collectors(rows).splitlines())
+    assert heads == ["COLLECTOR", "STATE", "LAG", "MESSAGES/S", "DROPPED", "RECONNECTS", "LAST", "MESSAGE"]
+    assert first == ["binance:ws:0", "connected", "2s", "12.5", "2", "3", _shown(rows[0]["last_message_at"])]
+    (document,) = json.loads(json.dumps(rows[:1], default=str))
+    assert (document["id"], document["age_s"] > 29, document["error"]) == ("binance:ws:0", True, "cut off")
+
+
+def _shown(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def test_only_admins_see_them(client: httpx.AsyncClient) -> None:

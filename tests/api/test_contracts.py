@@ -30,6 +30,18 @@ async def series(clean_database: Database) -> dict[str, int]:
     return dict(await listing(clean_database, OPTION, PERP))
 
 
+async def test_no_candles_where_only_the_chain_is_stored(
+    client: httpx.AsyncClient, clean_database: Database, series: dict[str, int]
+) -> None:
+    option = series[OPTION.symbol]
+    await tell(clean_database, "option_1m", {"series_id": option, "ts": at(1), "mark_iv": 0.5})
+    body = await asked(client, f"{OPTION.symbol}/candles")
+    assert (body["data"], body["meta"]["notices"]) == ([], ["no rows: no trades and no candles of it are stored"])
+    await tell(clean_database, "option_1m", {"series_id": option, "ts": at(9), "open": 0.05, "close": 0.05})
+    (notice,) = (await asked(client, f"{OPTION.symbol}/candles"))["meta"]["notices"]
+    assert notice.startswith("no rows: nothing at this time")
+
+
 async def test_candles_of_minutes_and_else_of_trades(
     client: httpx.AsyncClient, clean_database: Database, series: dict[str, int]
 ) -> None:

@@ -116,9 +116,37 @@ async def test_imports_taken_back(writer: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "code"), [({"instrument": "BTC-PERPETUAL"}, "bad_instrument"), ({"mark_iv": 61.0}, "looks_like_percent")]
+    ("fields", "code"),
+    [
+        ({"instrument": "BTC-PERPETUAL"}, "bad_instrument"),
+        ({"mark_iv": 61.0}, "looks_like_percent"),
+        ({"mark": 3550.0}, "looks_like_usd"),
+        ({"instrument": CALL, "bid": 1.01}, "looks_like_usd"),
+        ({"instrument": CALL, "ask": 1.01, "underlying": None, "index_price": None}, "looks_like_usd"),
+        ({"ask": 1.05}, "looks_like_usd"),
+        ({"ask": 20.5, "underlying": None, "index_price": None}, "looks_like_usd"),
+        ({"mark": 2.1, "underlying": 5e4}, "looks_like_usd"),
+        ({"time": "2024-12-27T08:00:00Z"}, "after_expiry"),
+        ({"time": "2025-01-05T00:00:00Z"}, "after_expiry"),
+    ],
 )
 async def test_rows_that_cannot_be_are_named(writer: httpx.AsyncClient, fields: Row, code: str) -> None:
     answer = await post(writer, [option(), {**option(PUT), **fields}], "/options")
     assert (answer["inserted"], answer["rejected_count"]) == (1, 1)
     assert [(reject["row"], reject["code"]) for reject in answer["rejected"]] == [(1, code)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"instrument": CALL, "bid": 0.98, "ask": 1.0},
+        {"ask": 19.5, "underlying": None, "index_price": None},
+        {"mark": 1.9, "underlying": 5e4},
+        {"mark": 1.9, "underlying": None, "index_price": 5e4},
+        {"instrument": LINEAR, "mark": 3550.0},
+        {"time": "2024-12-27T07:59:59.999Z"},
+    ],
+)
+async def test_rows_that_are_rare_but_can_be_are_taken(writer: httpx.AsyncClient, fields: Row) -> None:
+    answer = await post(writer, [{**option(PUT), **fields}], "/options")
+    assert (answer["inserted"], answer["rejected"]) == (1, [])

@@ -121,7 +121,7 @@ def test_beside_a_running_server(environment: Environment, rates: Path) -> None:
         assert "funding" in {row["table"] for row in found["tables"]}
         assert found["counts"]["instruments"] == 1
         assert found["forecast"]["disk"]["total"] > found["forecast"]["disk"]["free"] > 0
-        assert found["scheduler"]["running"] is False
+        assert (found["scheduler"]["running"], found["collectors"]) == (False, [])
         assert ("import", "funding") in {(row["source"], row["dataset"]) for row in found["freshness"]}
 
         taken = run(environment, "serve", "--port", url.rpartition(":")[2])

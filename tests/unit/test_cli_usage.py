@@ -1,18 +1,22 @@
 """Words the command line does not understand: one line that names the next step, before any database is started."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from app import settings
 from app.cli import main
 from app.cli.commands import app
 from app.cli.setup import _unknown_settings
+from app.ingest.addresses import base_url
 from app.settings import Settings
 from tests.conftest import run_python
 
 LIGHT = """
 import sys
+from app import settings
 from app.cli import main
 main(["import", "nothing", sys.executable])
 print(*(name for name in ("fastapi", "uvicorn", "apscheduler", "httpx", "rich") if name in sys.modules))
@@ -24,6 +28,18 @@ def file(tmp_path: Path) -> str:
     path = tmp_path / "rows.csv"
     path.write_text("time\n")
     return str(path)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Sets a variable of the environment, which is read anew."""
+
+    def tell(name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+        settings.environment.cache_clear()
+
+    yield tell
+    settings.environment.cache_clear()
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -99,6 +115,35 @@ def test_a_bad_setting_is_named(
     assert code == 1
     assert said.startswith(f"{name}={value}: Input should be")
     assert said.endswith("Correct it in the environment or in .env")
+
+
+@pytest.mark.parametrize("command", ["serve", "status", "sources"])
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("PERPSTORE_DERIBIT_CURRENCIES", "BTC;ETH", "PERPSTORE_DERIBIT_CURRENCIES: 'BTC;ETH' is no coin such as BTC,"),
+        ("PERPSTORE_WS_BTC_TOP_N_INSTRUMENTS", "many", "PERPSTORE_WS_BTC_TOP_N_INSTRUMENTS: 'many' is not a number"),
+        ("DERIBIT_API_KEY", "no-colon-in-it", "DERIBIT_API_KEY is not client_id:client_secret."),
+        ("DERIBIT_WS_URL", "me:word-of-it", "DERIBIT_WS_URL is no address such as ws://127.0.0.1:9999"),
+        ("DERIBIT_WS_URL", "https://example.com", "DERIBIT_WS_URL is no address"),
+        ("OKX_BASE_URL", "http://example.com:port", "OKX_BASE_URL is no address such as http://127.0.0.1:9999"),
+    ],
+)
+def test_a_bad_setting_of_a_source_is_named(
+    capsys: pytest.CaptureFixture[str], told: Callable[[str, str], None], command: str, name: str, value: str, line: str
+) -> None:
+    told(name, value)
+    code, said = refused(capsys, command)
+    assert code == 2
+    assert said.startswith(line)
+    assert said.endswith("Correct it in the environment or in .env")
+    assert "no-colon" not in said
+    assert "word-of-it" not in said
+
+
+def test_an_address_that_is_empty_is_not_told(told: Callable[[str, str], None]) -> None:
+    told("OKX_BASE_URL", "")
+    assert base_url("okx", "https://www.okx.com/") == "https://www.okx.com"
 
 
 def test_an_address_of_another_machine_cannot_be_listened_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,21 @@
 """The rules of options and of indexes, as those of `checks`."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from app.records import is_volatility_index
 from app.services.importing.checks import Column, Facts, enclosed
-from app.services.importing.frame import Floats, Frame
+from app.services.importing.frame import Floats, Frame, Times
 from app.services.importing.judge import Mask
+from app.services.importing.values import EPOCH, MICROSECOND
+from app.services.option_names import Terms, option_of
 
 LARGEST_FRACTION = 10.0
 """Volatilities past this are percent: exchanges quote none past 1,000 %, and none of a coin is below 10 %."""
+LARGEST_PUT = 20.0
+"""Coins that a put is worth at the most whose underlying nobody told: its strike is 20 times that, or it is USD."""
+ALWAYS = np.iinfo(np.int64).max
 QUANTITIES = {
     "mark_price": "mark",
     "underlying_price": "underlying",
@@ -24,8 +31,9 @@ QUANTITIES = {
 def options(frame: Frame) -> Facts:
     """How options stand, with their greeks where these are told: of the instant itself, not of its minute."""
     _named(frame)
+    times = frame.times("time", required=True)
     columns: dict[str, Column] = {
-        "ts": frame.times("time", required=True),
+        "ts": times,
         **{name: _none_if_zero(frame.quantity(name)) for name in ("bid", "ask")},
         **{name: frame.quantity(field) for name, field in QUANTITIES.items()},
         "mark_iv": _none_if_zero(_volatility(frame, "mark_iv", frame.everywhere)),
@@ -33,6 +41,9 @@ def options(frame: Frame) -> Facts:
         **{name: frame.numbers(name) for name in ("theta", "rho")},
         "known_at": frame.times("known_at"),
     }
+    terms = [option_of(word) for word in frame.words("instrument").words] + [None]
+    _while_it_lives(frame, terms, times)
+    _in_coins(frame, terms, columns)
     told = [~np.isnan(column) for name, column in columns.items() if name not in ("ts", "known_at")]
     frame.judge.refuse(~np.logical_or.reduce(told), "no_value", lambda _: "nothing is told but when and of what")
     return Facts(columns, {"option": frame.everywhere})
@@ -40,6 +51,42 @@ def options(frame: Frame) -> Facts:
 
 def _named(frame: Frame) -> None:
     frame.judge.refuse(frame.words("instrument").codes < 0, "no_instrument", lambda _: "`instrument` is missing")
+
+
+def _while_it_lives(frame: Frame, terms: Sequence[Terms | None], times: Times) -> None:
+    ends = [(one.expires_at - EPOCH) // MICROSECOND if one and one.expires_at else ALWAYS for one in terms]
+    after = times >= np.array(ends, dtype=np.int64)[frame.words("instrument").codes]
+    frame.judge.refuse(
+        after,
+        "after_expiry",
+        lambda row: f"{frame.shown('time', row)}, when {frame.shown('instrument', row)} is expired",
+    )
+
+
+def _in_coins(frame: Frame, terms: Sequence[Terms | None], columns: Mapping[str, Column]) -> None:
+    """Prices of inverse options that no option has: they are USD."""
+    most = _most_coins(frame, terms, columns)
+    for name, field in (("bid", "bid"), ("ask", "ask"), ("mark_price", "mark")):
+        reason = "which looks like USD: coins a coin are expected of an inverse option, here {:.6g} at most"
+        frame.judge.refuse(
+            columns[name] > most,
+            "looks_like_usd",
+            lambda row, field=field, reason=reason: f"{frame.shown(field, row)}, {reason.format(most[row])}",
+        )
+
+
+def _most_coins(frame: Frame, terms: Sequence[Terms | None], columns: Mapping[str, Column]) -> Floats:
+    """A call is never worth more than its coin, a put no more than its strike; an offer may be foolish up to a coin."""
+    codes = frame.words("instrument").codes
+    inverse = [one if one and one.margin == "coin" else None for one in terms]
+    strikes = np.array([one.strike if one and one.option_type == "put" else np.nan for one in inverse])[codes]
+    highest = np.array(
+        [np.inf if one is None else 1.0 if one.option_type == "call" else LARGEST_PUT for one in inverse]
+    )
+    forward = np.where(columns["underlying_price"] > 0, columns["underlying_price"], columns["index_price"])
+    return np.where(
+        (forward > 0) & ~np.isnan(strikes), np.maximum(strikes / np.where(forward > 0, forward, 1), 1), highest[codes]
+    )
 
 
 def _none_if_zero(told: Floats) -> Floats:

@@ -113,10 +113,58 @@ from point where iv is not null
 -- name: term_structure
 -- One row an instant from $2 to $3 every $8, and expiry of an asset's options or constant maturity: IV at the money, and
 -- where delta is 0.25 and -0.25. Constant maturities are interpolated in variance x time between two expiries.
-with smile as materialized (
-  select g.ts as instant, m.*, extract(epoch from m.expires_at - g.ts)::float8 / 86400 as days
-  from generate_series($2::timestamptz, $3::timestamptz, $8::interval) g(ts)
-  cross join lateral option_smile($1, g.ts, $4, $5, $6, $7) m
+-- A smile is made of each instant at which anything changed, and stands until the next: by then an option was told of,
+-- what was told is a day old, or an option expired, was listed or was delisted.
+with recursive option as materialized (
+  select s.id, i.expires_at, i.listed_at, i.delisted_at
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  where i.entity_id = $1 and i.kind = 'option' and i.expires_at > $2 and ($4::text[] is null or e.slug = any($4))
+    and ($7::timestamptz is null or i.expires_at >= $7 and i.expires_at < $7::timestamptz + interval '1 day')
+), change as (
+  select $2::timestamptz as instant where $2::timestamptz <= $3
+  union all
+  select n.instant
+  from change c
+  cross join lateral (
+    select case
+      when exists (
+        select from option o
+        cross join lateral (
+          select from option_1m f where f.series_id = o.id and f.ts > c.instant and f.ts <= c.instant + $8::interval limit 1
+        ) f
+      ) then c.instant + $8::interval
+      else date_bin($8::interval, least((
+        select min(f.ts + late.by)
+        from option o
+        cross join (values (interval '0'), (interval '1 day')) late(by)
+        cross join lateral (
+          (select f.ts from option_1m f
+            where f.series_id = o.id and f.ts > c.instant - late.by and f.ts <= $3::timestamptz - late.by
+            order by f.ts limit 1)
+          union all
+          (select r.ts from revision r
+            where $6::timestamptz is not null and r.fact = 'option_1m' and r.series_id = o.id
+              and r.ts > c.instant - late.by and r.ts <= $3::timestamptz - late.by
+            order by r.ts limit 1)
+        ) f
+      ), (
+        select min(l.ts) from option o cross join unnest(array[o.expires_at, o.listed_at, o.delisted_at]) l(ts)
+        where l.ts > c.instant
+      )) - interval '1 microsecond', $2::timestamptz) + $8::interval
+    end as instant
+  ) n
+  where c.instant < $3 and n.instant <= $3
+), state as materialized (
+  select c.*, m.*
+  from (select instant, lead(instant) over (order by instant) - $8::interval as until from change) c
+  cross join lateral option_smile($1, c.instant, $4, $5, $6, $7) m
+), smile as materialized (
+  select g.ts as instant, extract(epoch from expires_at - g.ts)::float8 / 86400 as days, exchange, quote, expires_at,
+    forward, atm_iv, call_iv_25d, put_iv_25d
+  from state
+  cross join lateral generate_series(instant, coalesce(until, $3::timestamptz), $8::interval) g(ts)
 ), point as (
   select instant, exchange, quote, to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD') as maturity, expires_at, days,
     forward, atm_iv, call_iv_25d, put_iv_25d

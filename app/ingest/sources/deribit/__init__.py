@@ -14,6 +14,8 @@ from app.ingest.sources.deribit.rest import BUDGETS, problem
 from app.ingest.sources.deribit.trades import TRADES
 from app.ingest.sources.deribit.words import Wanted, index_of, wanted
 
+KEY = "DERIBIT_API_KEY"
+
 
 def feeds(of: Wanted) -> tuple[spec.Feed, ...]:
     """What is asked of these coins, that often: one request a family of coins, one an index, the rest by instrument."""
@@ -38,6 +40,8 @@ def configured(source: spec.Source, words: Mapping[str, str]) -> spec.Source:
 
     Who is `keyed` is told of trades and books as they change, others ten times a second.
     """
+    if words.get("keyed") == "word":
+        raise ValueError(f"{KEY} is not client_id:client_secret")
     of = wanted(words)
     return replace(source, feeds=feeds(of), sockets=live.sockets(of.coins, keyed="keyed" in words))
 
@@ -51,7 +55,7 @@ SOURCE = spec.Source(
     sockets=live.sockets(Wanted().coins, keyed=False),
     docs="https://docs.deribit.com",
     terms="https://support.deribit.com/hc/en-us/articles/25944532191645",
-    key="DERIBIT_API_KEY",
+    key=KEY,
     key_required=False,
     problem=problem,
     trades=TRADES,
