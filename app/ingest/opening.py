@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 
+from app.ingest.addresses import socket_url
 from app.ingest.spec import Socket
-from app.settings import socket_url
 
 OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
 MAX_FRAME, MAX_FRAMES = 4 * 2**20, 1024

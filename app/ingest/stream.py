@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from app.ingest.addresses import socket_url
 from app.ingest.heard import ANSWERS, Heard, as_text, hear, read_message
 from app.ingest.line import Line
 from app.ingest.minutes import floor
