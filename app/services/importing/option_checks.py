@@ -13,8 +13,8 @@ from app.services.option_names import Terms, option_of
 
 LARGEST_FRACTION = 10.0
 """Volatilities past this are percent: exchanges quote none past 1,000 %, and none of a coin is below 10 %."""
-LARGEST_PUT = 20.0
-"""Coins that a put is worth at the most whose underlying nobody told: its strike is 20 times that, or it is USD."""
+LARGEST_IN_COINS = 20.0
+"""Prices of inverse options past this, in coins, are USD."""
 ALWAYS = np.iinfo(np.int64).max
 QUANTITIES = {
     "mark_price": "mark",
@@ -76,17 +76,14 @@ def _in_coins(frame: Frame, terms: Sequence[Terms | None], columns: Mapping[str,
 
 
 def _most_coins(frame: Frame, terms: Sequence[Terms | None], columns: Mapping[str, Column]) -> Floats:
-    """A call is never worth more than its coin, a put no more than its strike; an offer may be foolish up to a coin."""
+    """Far more than one is worth, as offers may be foolish: a call is worth a coin at most, a put its strike."""
     codes = frame.words("instrument").codes
     inverse = [one if one and one.margin == "coin" else None for one in terms]
     strikes = np.array([one.strike if one and one.option_type == "put" else np.nan for one in inverse])[codes]
-    highest = np.array(
-        [np.inf if one is None else 1.0 if one.option_type == "call" else LARGEST_PUT for one in inverse]
-    )
+    most = np.array([np.inf if one is None else LARGEST_IN_COINS for one in inverse])[codes]
     forward = np.where(columns["underlying_price"] > 0, columns["underlying_price"], columns["index_price"])
-    return np.where(
-        (forward > 0) & ~np.isnan(strikes), np.maximum(strikes / np.where(forward > 0, forward, 1), 1), highest[codes]
-    )
+    worth = strikes / np.where(forward > 0, forward, np.nan)
+    return np.fmax(most, 2 * worth)
 
 
 def _none_if_zero(told: Floats) -> Floats:
