@@ -24,6 +24,7 @@ from app.records import (
     PerpMinute,
     PredictedFunding,
     Quote,
+    Record,
     Trade,
 )
 from tests.unit.test_sources import LABELS, PAYLOADS, SOURCES, is_number, nodes, plain
@@ -146,7 +147,13 @@ def test_contracts_that_are_not_wanted_are_left_out(case: Case, known: str) -> N
     instruments, wanted = case.known.instruments, case.known.wanted
     others = {"none": Known({}, ()), "none wanted": Known(instruments, ()), "wanted, but unknown": Known({}, wanted)}
     for frame in case.telling:
-        assert all(item is None or isinstance(item, Bad) for item in read(case, frame, others[known]))
+        told = (item for item in read(case, frame, others[known]) if item is not None and not isinstance(item, Bad))
+        assert all(_may_be_new(item, others[known]) for item in told)
+
+
+def _may_be_new(item: Record, known: Known) -> bool:
+    """Whether it is a trade of a contract that is in no list yet: whoever counts trades waits for that list."""
+    return isinstance(item, OptionTrade) and item.symbol not in known.instruments
 
 
 RUBBISH: tuple[Any, ...] = (

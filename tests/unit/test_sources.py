@@ -402,11 +402,15 @@ def test_a_value_of_another_type_never_becomes_a_record(case: Case) -> None:
             assert_never_another_record(case, changed(case, path, wrong), untouched, path)
 
 
+STAMPS = {"usOut"}
+"""When an answer was sent, where it says so: else it is of when it was asked for."""
+
+
 @every_feed
 def test_a_key_missing_in_the_envelope_is_no_answer(case: Case) -> None:
     untouched = read(case.source, case.feed, case.raw, case.window)
     for path, _ in nodes(case.body):
-        if path and not any(isinstance(key, int) for key in path):
+        if path and path[-1] not in STAMPS and not any(isinstance(key, int) for key in path):
             body = deepcopy(case.body)
             at = body
             for key in path[:-1]:
