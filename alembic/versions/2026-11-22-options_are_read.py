@@ -72,7 +72,7 @@ end
 $$
 """
 INTERPOLATE = """
-create function interpolate(xs float8[], ys float8[], x float8) returns float8 language sql immutable parallel safe as $$
+create function linear_at(xs float8[], ys float8[], x float8) returns float8 language sql immutable parallel safe as $$
   -- linear between the two nearest points, null beyond them; points of equal x count as their mean
   select case when low.x = high.x then low.y else low.y + (high.y - low.y) * ($3 - low.x) / (high.x - low.x) end
   from
@@ -148,10 +148,10 @@ language sql stable parallel safe as $$
     sum(open_interest) filter (where option_type = 'call'), sum(open_interest) filter (where option_type = 'put'),
     sum(usd) filter (where option_type = 'call'), sum(usd) filter (where option_type = 'put'),
     sum(volume_24h) filter (where option_type = 'call'), sum(volume_24h) filter (where option_type = 'put'),
-    interpolate(array_agg(strike), array_agg(mark_iv), forward),
-    interpolate(array_agg(delta) filter (where option_type = 'call' and strike >= forward),
+    linear_at(array_agg(strike), array_agg(mark_iv), forward),
+    linear_at(array_agg(delta) filter (where option_type = 'call' and strike >= forward),
       array_agg(mark_iv) filter (where option_type = 'call' and strike >= forward), 0.25),
-    interpolate(array_agg(delta) filter (where option_type = 'put' and strike <= forward),
+    linear_at(array_agg(delta) filter (where option_type = 'put' and strike <= forward),
       array_agg(mark_iv) filter (where option_type = 'put' and strike <= forward), -0.25)
   from (
     select o.*, b.delta, o.open_interest * coalesce(o.index_price, o.underlying_price) as usd
@@ -188,7 +188,7 @@ def downgrade() -> None:
     for fact in ("option_1m", "greeks"):
         op.execute(f"drop function {fact}_newest(int, timestamptz, timestamptz)")
     op.execute("drop function is_volatility_index(text)")
-    op.execute("drop function interpolate(float8[], float8[], float8)")
+    op.execute("drop function linear_at(float8[], float8[], float8)")
     op.execute("drop function black76(text, float8, float8, float8, float8)")
     op.execute("drop function normal_cdf(float8)")
     op.drop_index("ix_instrument_expires_at", "instrument")

@@ -117,4 +117,4 @@ async def test_greeks_are_those_published(database: Database) -> None:
 async def test_interpolation(database: Database, x: float) -> None:
     xs, ys = [3.0, 0.0, 1.0, 1.0, None, 2.0], [1.0, 4.0, 2.0, 3.0, 9.0, None]
     points = [(p, y) for p, y in zip(xs, ys, strict=True) if p is not None and y is not None]
-    assert await database.reads.fetchval("select interpolate($1, $2, $3)", xs, ys, x) == between(points, x)
+    assert await database.reads.fetchval("select linear_at($1, $2, $3)", xs, ys, x) == between(points, x)

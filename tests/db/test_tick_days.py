@@ -113,7 +113,7 @@ async def test_late_ticks_of_compressed_days(ticking: Database, tmp_path: Path) 
             "select compress_chunk(c) from show_chunks($1::text::regclass, older_than => $2::timestamptz) c",
             *(fact, MIDNIGHT.astimezone(UTC)),
         )
-    sizes = {row["table"]: row for row in await storage.tables(ticking, {})}
+    sizes = {row["table"]: row for row in await storage.tables(ticking, {}, NOW)}
     assert [sizes[fact]["compressed_partitions"] for fact in OF_OPTIONS] == [1] * len(OF_OPTIONS)
     known = [trade(to, OLD + n * MS, n) for n in range(5)]
     assert await ticks.put(ticking, "option_trade", [*known, trade(to, OLD + 9 * MS, 9), trade(to, NOW, 15)]) == 2
@@ -121,7 +121,7 @@ async def test_late_ticks_of_compressed_days(ticking: Database, tmp_path: Path) 
     replaced = [quote(to, OLD, 7.0, 2 * MS), quote(to, OLD + 9 * MS, 9.0)]
     assert await ticks.put(ticking, "option_tick", replaced) == 1
     assert await ticks.put(ticking, "depth", [book(to, OLD, 1.0), book(to, OLD + 9 * MS, 95.0)]) == 1
-    assert [row["bid"] for row in await of_old(ticking, "option_tick")] == [7.0, 2.0, 3.0, None, 5.0, 9.0]
+    assert [row["bid"] for row in await of_old(ticking, "option_tick")] == [1.0, 2.0, 3.0, None, 5.0, 9.0]
     assert await ticks.newest_trades(ticking, [to], OLD) == {to: (15, NOW)}
     (hole,) = await ticks.missing_trades(ticking, [to], OLD - DAY, OLD - DAY)
     assert hole == (to, 5, 7, OLD + 4 * MS, OLD + 8 * MS)

@@ -94,15 +94,15 @@ with held as materialized (
   where mark_iv is not null and case option_type when 'call' then strike >= forward else strike <= forward end
   group by exchange, quote, expires_at, forward, option_type
 ), point as (
-  select exchange, quote, expires_at, forward, p.place, p.bucket, p.delta, interpolate(deltas, ivs, p.delta) as iv,
-    interpolate(deltas, strikes, p.delta) as strike
+  select exchange, quote, expires_at, forward, p.place, p.bucket, p.delta, linear_at(deltas, ivs, p.delta) as iv,
+    linear_at(deltas, strikes, p.delta) as strike
   from side
   join (values (1, '10d put', 'put', -0.10::float8), (2, '15d put', 'put', -0.15), (3, '25d put', 'put', -0.25),
     (4, '35d put', 'put', -0.35), (6, '35d call', 'call', 0.35), (7, '25d call', 'call', 0.25),
     (8, '15d call', 'call', 0.15), (9, '10d call', 'call', 0.10)) p(place, bucket, option_type, delta) using (option_type)
   union all
   select exchange, quote, expires_at, forward, 5, 'ATM', null,
-    interpolate(array_agg(strike), array_agg(mark_iv), forward), forward
+    linear_at(array_agg(strike), array_agg(mark_iv), forward), forward
   from held group by exchange, quote, expires_at, forward
 )
 select $2::timestamptz as time, expires_at as expiry, place, exchange, quote,
@@ -170,10 +170,10 @@ with recursive option as materialized (
     forward, atm_iv, call_iv_25d, put_iv_25d
   from smile
   union all
-  select instant, exchange, quote, t.days || 'd', null, t.days, interpolate(array_agg(s.days), array_agg(forward), t.days),
-    sqrt(interpolate(array_agg(s.days), array_agg(atm_iv * atm_iv * s.days), t.days) / t.days),
-    sqrt(interpolate(array_agg(s.days), array_agg(call_iv_25d * call_iv_25d * s.days), t.days) / t.days),
-    sqrt(interpolate(array_agg(s.days), array_agg(put_iv_25d * put_iv_25d * s.days), t.days) / t.days)
+  select instant, exchange, quote, t.days || 'd', null, t.days, linear_at(array_agg(s.days), array_agg(forward), t.days),
+    sqrt(linear_at(array_agg(s.days), array_agg(atm_iv * atm_iv * s.days), t.days) / t.days),
+    sqrt(linear_at(array_agg(s.days), array_agg(call_iv_25d * call_iv_25d * s.days), t.days) / t.days),
+    sqrt(linear_at(array_agg(s.days), array_agg(put_iv_25d * put_iv_25d * s.days), t.days) / t.days)
   from smile s cross join unnest(array[7, 30, 90]) t(days)
   group by instant, exchange, quote, t.days
 )
