@@ -225,7 +225,7 @@ async def keep_open(line: Line) -> None:
             if old and (old.is_over or not session.is_over):
                 await old.stop()
                 old = None
-            await session.until(lambda: session.retiring)  # noqa: B023
+            await session.until(lambda: session.retiring)  # noqa: B023 - as above
             if not session.is_over:
                 failures, old = 0, session
                 continue

@@ -19,9 +19,10 @@ def back_off(failures: int, refused: bool, throttled: bool = False) -> float:
 
     Who is told to ask less waits for one half of a longer bound, at least.
     """
+    shortest, longest = 0.0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, DOUBLINGS))
     if throttled:
-        bound = min(LONGEST_WAIT, THROTTLED_WAIT * 2 ** min(failures, DOUBLINGS))
-        return random.uniform(bound / 2, bound)  # noqa: S311
-    if refused:
-        return random.uniform(REFUSED_WAIT / 2, REFUSED_WAIT)  # noqa: S311 - spreads callers, guards nothing
-    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, DOUBLINGS)))  # noqa: S311
+        longest = min(LONGEST_WAIT, THROTTLED_WAIT * 2 ** min(failures, DOUBLINGS))
+        shortest = longest / 2
+    elif refused:
+        shortest, longest = REFUSED_WAIT / 2, REFUSED_WAIT
+    return random.uniform(shortest, longest)  # noqa: S311 - spreads callers, guards nothing

@@ -13,11 +13,8 @@ KEPT_OF_IMPORT = text("batch_id is not null and kept is not null")
 RANGE_BY_TIME = {"postgresql_partition_by": "RANGE (ts)"}
 
 
-class Fact:
-    """Key and time of storing that all facts have. `ts` is the instant, or the start of the interval.
-
-    `batch_id`: the import that wrote what the row says now; null: a pull.
-    """
+class Tick:
+    """Key and time of receipt that facts and ticks have. Ticks are told once: no versions, no imports of them."""
 
     @declared_attr
     @classmethod
@@ -33,6 +30,13 @@ class Fact:
     @classmethod
     def known_at(cls) -> Mapped[StoredAt]:
         return mapped_column(sort_order=9)
+
+
+class Fact(Tick):
+    """What all facts have. `ts` is the instant, or the start of the interval.
+
+    `batch_id`: the import that wrote what the row says now; null: a pull.
+    """
 
     @declared_attr
     @classmethod

@@ -4,29 +4,10 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, DateTime, Float, Identity, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Moment, StoredAt
-from app.models.facts import RANGE_BY_TIME, Fact
-
-
-class Tick:
-    """Key and time of receipt that all ticks have. They are told once: there are no versions and no imports of them."""
-
-    @declared_attr
-    @classmethod
-    def series_id(cls) -> Mapped[int]:
-        return mapped_column(primary_key=True, autoincrement=False, sort_order=-2)
-
-    @declared_attr
-    @classmethod
-    def ts(cls) -> Mapped[datetime]:
-        return mapped_column(DateTime(timezone=True), primary_key=True, sort_order=-1)
-
-    @declared_attr
-    @classmethod
-    def known_at(cls) -> Mapped[StoredAt]:
-        return mapped_column(sort_order=9)
+from app.models.base import Base, Moment
+from app.models.facts import RANGE_BY_TIME, Fact, Tick
 
 
 class OptionTick(Tick, Base):

@@ -4,6 +4,7 @@ Numbers are as the exchange quotes them: an inverse option's prices are coins a 
 volatility is a fraction.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -43,6 +44,13 @@ def check_word(name: str, value: str) -> None:
     """Refuse an empty word, and one that is no text: a zero byte, half a character."""
     if not value or "\x00" in value or any("\ud800" <= one <= "\udfff" for one in value):
         raise BadRecord("no_text", f"{name} is {value!r}")
+
+
+def check_book(change_id: int | None, levels: Iterable[Level]) -> None:
+    """Refuse a change that cannot be stored, and levels with prices or amounts that cannot be."""
+    check_number("change_id", change_id)
+    for price, amount in levels:
+        check_quantities(price=price, amount=amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +116,7 @@ class BookChange:
 
     def __post_init__(self) -> None:
         check_time(self.time)
-        check_number("change_id", self.change_id)
-        for price, amount in (*self.bids, *self.asks):
-            check_quantities(price=price, amount=amount)
+        check_book(self.change_id, (*self.bids, *self.asks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +131,7 @@ class Depth:
 
     def __post_init__(self) -> None:
         check_time(self.time)
-        check_number("change_id", self.change_id)
-        for price, amount in (*self.bids, *self.asks):
-            check_quantities(price=price, amount=amount)
+        check_book(self.change_id, (*self.bids, *self.asks))
 
 
 @dataclass(frozen=True, slots=True)
