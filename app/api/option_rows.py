@@ -70,6 +70,8 @@ class TotalsRow(Row):
     expiries: int = column("How many expiries they have.")
     options: int = column("How many of them something was told of in the day before.")
     index_price: float | None = column("The price index told last with any of them.", USD)
+    open_interest: float | None = column("Open interest of all.", COINS)
+    open_interest_usd: float | None = column("The same at the index price.", USD)
     call_open_interest: float | None = column("Open interest of calls.", COINS)
     put_open_interest: float | None = column("Open interest of puts.", COINS)
     call_open_interest_usd: float | None = column("The same at the index price.", USD)

@@ -37,7 +37,8 @@ async def test_a_row_an_asset_and_quote(client: httpx.AsyncClient, series: dict[
     inverse, linear = await totals(client)
     assert inverse == {
         "time": "2026-03-02T03:00:00Z", "asset": "BTC", "exchange": "deribit", "quote": "BTC", "expiries": 1,
-        "options": 2, "index_price": 90500.0, "call_open_interest": 12.0, "put_open_interest": 3.0,
+        "options": 2, "index_price": 90500.0, "open_interest": 15.0,
+        "open_interest_usd": 12 * 90500.0 + 3 * 91200.0, "call_open_interest": 12.0, "put_open_interest": 3.0,
         "call_open_interest_usd": 12 * 90500.0, "put_open_interest_usd": 3 * 91200.0, "put_call_open_interest": 0.25,
         "call_volume": 4.0, "put_volume": 1.0, "put_call_volume": 0.25, "as_of": "2026-03-02T02:00:00Z",
     }  # fmt: skip

@@ -71,6 +71,7 @@ from option_smile($1, $2, $3, $4, $5, $6)
 -- One row an asset ($1: of these), exchange and quote currency of the options that live at $2: what they are together.
 select $2::timestamptz as time, a.asset, o.exchange, o.quote, count(distinct expires_at) as expiries, count(*) as options,
   (array_agg(o.index_price order by o.index_price is null, o.ts desc, o.instrument collate "C"))[1] as index_price,
+  sum(o.open_interest) as open_interest, sum(o.open_interest * t.usd) as open_interest_usd,
   sum(t.call) as call_open_interest, sum(t.put) as put_open_interest,
   sum(t.call * t.usd) as call_open_interest_usd, sum(t.put * t.usd) as put_open_interest_usd,
   sum(t.put) / nullif(sum(t.call), 0) as put_call_open_interest, sum(t.call_volume) as call_volume,
