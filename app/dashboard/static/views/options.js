@@ -1,9 +1,9 @@
 /** Options: what an asset's options are together, the chain of one expiry, smiles, surface, term structure and skew. */
 
-import { remembering, nothing, reason, sideBySide } from "../asking.js";
+import { instant, nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, check, moment, pick, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
-import { day, time } from "../format.js";
+import { day } from "../format.js";
 import { listed, several } from "../several.js";
 import { board } from "./options/board.js";
 import { cards } from "./options/cards.js";
@@ -59,7 +59,7 @@ function toolbars(page) {
 async function show(open) {
   const { page, ask, controls } = open;
   const { asset, at } = page.params;
-  const when = at && `${at}${at.length === 16 ? ":00" : ""}${at.endsWith("Z") ? "" : "Z"}`;
+  const when = instant(at);
   const [totals, living] = await Promise.all([ask("/options", { at: when }), ask(`/options/${encodeURIComponent(asset)}/expiries`, { at: when })]);
   if (!totals || !living) return;
   const now = totals.meta.window.at ?? totals.meta.window.end;
@@ -73,7 +73,7 @@ async function show(open) {
   controls.smiles.offer(rows.map((row) => [day(row.expiry), day(row.expiry)]));
   open.empty.hidden = rows.length > 0;
   open.shown.hidden = !rows.length;
-  if (!rows.length) fill(open.empty, nothing(living.meta, (moment) => page.set({ at: moment }), ADVICE));
+  if (!rows.length) fill(open.empty, nothing(living.meta, { go: (moment) => page.set({ at: moment }) }, ADVICE));
   const chosen = rows.find((row) => day(row.expiry) === page.params.expiry) ?? (page.params.expiry ? null : most(rows));
   await parts({ ...open, when, now, ours, rows, market, chosen, total: ours(totals.rows.filter((row) => isOf(row, living, asset)))[0] });
 }

@@ -45,13 +45,13 @@ function boardOf(rows, expiry, now, greeks) {
   const caption = `Chain of ${day(expiry.expiry)}, ${expiry.exchange}: prices in ${unit}`;
   const money = nearest(rows, expiry.forward);
   const save = () => download(`chain-${day(expiry.expiry)}.csv`, "text/csv", csv(...figures(rows)));
-  return h("div", { class: "scroll board", tabindex: 0, role: "region", "aria-label": caption }, h("table", {},
-    h("caption", {}, h("span", {}, caption), h("small", {}, whenTold(rows, now)), h("button", { type: "button", class: "quiet", onclick: save }, "CSV")),
+  return [h("div", { class: "above" }, h("h2", {}, caption), h("small", {}, whenTold(rows, now)), h("button", { type: "button", class: "quiet", onclick: save }, "CSV")),
+    h("div", { class: "scroll board", tabindex: 0, role: "region", "aria-label": caption }, h("table", {}, h("caption", { class: "unseen" }, caption),
     h("thead", {},
       h("tr", {}, h("th", { scope: "colgroup", colspan: columns.length }, "Calls"), h("th", { scope: "col", rowspan: 2, class: "strike" }, "Strike", h("small", {}, "USD")),
         h("th", { scope: "colgroup", colspan: columns.length }, "Puts")),
       h("tr", {}, columns.toReversed().map((column) => head(column, unit)), columns.map((column) => head(column, unit)))),
-    h("tbody", {}, rows.map((row) => line(row, columns, row === money, now)))));
+    h("tbody", {}, rows.map((row) => line(row, columns, row === money, now)))))];
 }
 
 const head = (column, unit) => h("th", { scope: "col" }, column.head, h("small", {}, column.price ? unit : column.unit));

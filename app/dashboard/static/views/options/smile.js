@@ -6,6 +6,7 @@ import { day, time } from "../../format.js";
 
 export const BUCKETS = ["10d put", "15d put", "25d put", "35d put", "ATM", "35d call", "25d call", "15d call", "10d call"];
 const AXES = { strike: "strike, USD", moneyness: "strike ÷ forward", delta: "delta" };
+const NEAR = [0.5, 1.6];
 const SIGNS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon"];
 
 /** The smiles: `show(points, expiries, days, by, now)`; points of `/options/{asset}/surface` by strike or by delta. */
@@ -19,7 +20,8 @@ export function smile() {
   made.show = (points, expiries, days, by, now) => {
     const told = days.map((each) => ({ each, points: points.filter((point) => day(point.expiry) === each) }));
     const without = told.filter((one) => !one.points.length).map(({ each }) => each);
-    about.textContent = `${without.length ? `No volatility of ${without.join(", ")}: too few options. ` : ""}As of ${time(now)} UTC, each option's last in the day before; mean of call and put.`;
+    const reach = by === "delta" ? "" : ` Shown from ${NEAR[0]} to ${NEAR[1]} × forward; a double click shows all strikes.`;
+    about.textContent = `${without.length ? `No volatility of ${without.join(", ")}: too few options. ` : ""}As of ${time(now)} UTC, each option's last in the day before; mean of call and put.${reach}`;
     if (without.length === told.length) return drawn.empty("No expiry that is chosen has options with a volatility. Choose others.");
     return drawn.draw(() => told.filter((one) => one.points.length).map((one, number) => trace(one, by, number)), layout(told, by));
   };
@@ -34,8 +36,9 @@ const trace = ({ each, points }, by, number) => ({
 });
 
 function layout(told, by) {
-  const axis = by === "delta" ? { type: "category", categoryorder: "array", categoryarray: BUCKETS } : { type: "linear", tickformat: by === "strike" ? ",.0f" : ".2f" };
-  const forward = told[0]?.points[0]?.forward;
+  const forward = told.find((one) => one.points.length)?.points[0].forward;
+  const axis = by === "delta" ? { type: "category", categoryorder: "array", categoryarray: BUCKETS }
+    : { type: "linear", tickformat: by === "strike" ? ",.0f" : ".2f", range: NEAR.map((times) => times * (by === "strike" ? forward : 1)) };
   const at = by === "strike" ? forward : 1;
   const marked = by !== "delta" && forward;
   return {
