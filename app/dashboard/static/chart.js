@@ -95,12 +95,13 @@ const instant = (place) => (typeof place === "number" ? place : Date.parse(`${pl
 function figuresOf(traces) {
   const wide = traces.some(({ type }) => type === "candlestick");
   const rows = traces.flatMap((trace) => (trace.z ? grid(trace) : points(trace, wide)));
-  return [wide ? ["series", "x", "open", "high", "low", "close", "value"] : traces.some(({ z }) => z) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
+  return [wide ? ["series", "x", "open", "high", "low", "close", "value"] : traces.some(({ z, marker }) => z || Array.isArray(marker?.color)) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
 }
 
 function points(trace, wide) {
   const place = (at) => (typeof at === "number" && at > 1e11 ? new Date(at).toISOString() : at);
   if (trace.type === "candlestick") return trace.x.map((at, n) => [trace.name, place(at), trace.open[n], trace.high[n], trace.low[n], trace.close[n], null]);
+  if (Array.isArray(trace.marker?.color)) return trace.x.map((at, n) => [trace.name, place(at), trace.y[n], trace.marker.color[n]]);
   const beside = wide ? [null, null, null, null] : [];
   return trace.x.map((at, n) => [trace.name, place(at), ...beside, trace.y[n]]);
 }

@@ -27,7 +27,7 @@ export function candles() {
     list.hidden = false;
     about.textContent = said(bars, wicks, told);
     list.rows(wicks);
-    drawn.draw(() => traces(bars, wicks), { xaxis: { rangeslider: { visible: false }, range: [told.start, told.end] }, hovermode: "closest", legend: { orientation: "h", y: 1.12 },
+    drawn.draw(() => traces(bars, wicks), { xaxis: { rangeslider: { visible: false }, range: [told.start - STEPS[told.interval] / 2, told.end] }, hovermode: "closest", legend: { orientation: "h", y: 1.12 },
       uirevision: `${told.asset}${told.exchange}${told.start}` });
   };
   return made;

@@ -60,9 +60,9 @@ function newest(series, specs, units, end) {
 
 const shown = (value) => (typeof value === "string" ? value : number(value));
 
-/** A change in percent; of what never has one, nothing. */
+/** A change in percent, or why there is none. */
 export function change(value) {
-  if (value === undefined) return "";
+  if (value === undefined) return h("span", { class: "missing", title: "There are no changes of this field" }, MISSING);
   if (value === null) return h("span", { class: "missing", title: "The minute to compare with is missing, or was zero" }, MISSING);
   if (typeof value === "string") return value;
   return h("span", { class: value > 0 ? "positive" : value < 0 ? "negative" : null }, `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(3)}%`);
@@ -73,7 +73,7 @@ const newestTable = () => table({
   columns: [
     { name: "field", head: "Field", text: true, show: (row) => h("span", { "data-key": row.key, title: row.unit }, row.field, h("small", {}, row.unit)) },
     { name: "value", head: "Value", show: (row) => shown(row.value) },
-    ...["1m", "5m", "10m"].map((back) => ({ name: `chg_${back}`, head: `${back}`, unit: "change", show: (row) => change(row[`chg_${back}`]) })),
+    ...["1m", "5m", "10m"].map((back) => ({ name: `chg_${back}`, head: back, unit: "change, %", show: (row) => change(row[`chg_${back}`]) })),
     { name: "perpspec", head: "Perpspec", text: true, show: (row) => (row.exchange && !row.perpspec.includes("-") ? `${row.perpspec} (${row.exchange})` : row.perpspec) },
     { name: "time", head: "Minute", unit: "UTC", show: (row) => h("span", { title: `closed ${age(row.age_s)} before the end of the window` }, time(row.time)) },
   ],

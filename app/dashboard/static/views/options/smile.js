@@ -35,16 +35,26 @@ const trace = ({ each, points }, by, number) => ({
   line: { color: colour(`series-${number % 10}`), width: 1.5 }, marker: { symbol: SIGNS[number % SIGNS.length], size: 6 },
 });
 
+/** The volatilities of what is near the forward, with a little room: those far off would press them flat. */
+function reach(told, by) {
+  if (by === "delta") return {};
+  const near = told.flatMap(({ points }) => points).filter(({ moneyness }) => moneyness >= NEAR[0] && moneyness <= NEAR[1]).map(({ iv }) => iv);
+  const [least, most] = [Math.min(...near), Math.max(...near)];
+  const room = Math.max((most - least) * 0.06, 0.01);
+  return near.length ? { range: [least - room, most + room] } : {};
+}
+
 function layout(told, by) {
-  const forward = told.find((one) => one.points.length)?.points[0].forward;
+  const first = told.find((one) => one.points.length);
+  const forward = first.points[0].forward;
   const axis = by === "delta" ? { type: "category", categoryorder: "array", categoryarray: BUCKETS }
     : { type: "linear", tickformat: by === "strike" ? ",.0f" : ".2f", range: NEAR.map((times) => times * (by === "strike" ? forward : 1)) };
   const at = by === "strike" ? forward : 1;
   const marked = by !== "delta" && forward;
   return {
-    xaxis: { ...axis, title: { text: AXES[by] } }, yaxis: { tickformat: ".0%" }, hovermode: "closest", legend: { orientation: "h", y: -0.28 },
+    xaxis: { ...axis, title: { text: AXES[by] } }, yaxis: { tickformat: ".0%", ...reach(told, by) }, hovermode: "closest", legend: { orientation: "h", y: -0.28 },
     uirevision: by,
     shapes: marked ? [{ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { dash: "dot", width: 1, color: colour("muted") } }] : [],
-    annotations: marked ? [{ x: at, yref: "paper", y: 1, text: `forward ${by === "strike" ? told[0].each : ""}`, showarrow: false, xanchor: "left", yanchor: "top", font: { color: colour("muted"), size: 11 } }] : [],
+    annotations: marked ? [{ x: at, yref: "paper", y: 1, text: `forward ${by === "strike" ? first.each : ""}`, showarrow: false, xanchor: "left", yanchor: "top", font: { color: colour("muted"), size: 11 } }] : [],
   };
 }
