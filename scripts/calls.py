@@ -74,6 +74,8 @@ CALLS = (
     Call("What was in force at an instant, per year", "/funding/BTC", {"at": "2026-03-02T07:30:00Z", "per": "1y"}),
     Call("Settlements as they were paid", "/funding/BTC", {"per": "native", "exchanges": "binance,okx", **WINDOW}),
     Call("The market at an instant", "/funding", {"at": "2026-03-02T07:30:00Z", "assets": "BTC"}),
+    Call("OI-weighted funding of every asset at an instant", "/funding",
+         {"weighted": "oi", "at": "2026-03-02T07:30:00Z"}),
     Call("What a long position paid", "/funding/BTC/carry", {"notional": "10000", **WINDOW, "end": "2026-03-03"}),
     Call("What was predicted, and what was then paid", "/funding/BTC",
          {"kind": "predicted", "exchanges": "binance", **WINDOW, "end": "2026-03-03"}),
