@@ -174,6 +174,7 @@ CALLS = (
     Call("Sources", "/sources"),
     Call("Datasets and the units of their fields", "/datasets"),
     Call("How fresh", "/quality/freshness", volatile=True),
+    Call("How each source stands", "/quality/sources", volatile=True),
     Call("How much of what is expected is there", "/quality/coverage",
          {"asset": "BTC", "exchange": "okx", "dataset": "candles_1h,funding", **WINDOW}),
     Call("What is missing", "/quality/gaps", {"state": "open,unfillable"}, volatile=True),
