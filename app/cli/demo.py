@@ -81,9 +81,8 @@ def _show_loaded(loaded: "Loaded", alone: bool, *, json: bool) -> None:
         }
         return emit(document)
     rows = sum(loaded.rows.values())
-    say(
-        f"{rows:,} generated rows of {', '.join(loaded.exchanges)} until {stamp(loaded.until)}, {loaded.new:,} of them new"
-    )
+    told = f"{rows:,} generated rows of {', '.join(loaded.exchanges)} until {stamp(loaded.until)}"
+    say(f"{told}, {loaded.new:,} of them new")
     if not alone:
         note("there is real data beside it: means over all exchanges count generated ones in until it is taken out")
     note(NEXT)

@@ -151,8 +151,9 @@ def _columns(part: Part) -> dict[str, pa.RecordBatch]:
 
 
 def _known(rows: pa.RecordBatch, part: Part) -> pa.RecordBatch:
-    known_at = pc.add(rows["ts"], pa.scalar(part.after, pa.duration("us")))
-    return rows.set_column(rows.schema.get_field_index("known_at"), rows.schema.field("known_at"), known_at)
+    columns = {name: rows[name] for name in rows.schema.names}
+    columns["known_at"] = pc.add(rows["ts"], pa.scalar(part.after, pa.duration("us")))
+    return pa.RecordBatch.from_pydict(columns, rows.schema)
 
 
 def _counts(written: Written) -> Counts:

@@ -6,8 +6,11 @@ from app.db import Database
 
 EXCHANGES = "select slug from exchange where generated order by slug"
 SOURCES = "select slug from source where generated order by slug"
-OTHERS = """
-select not exists (select from series s join instrument i on i.id = s.instrument_id join exchange x on x.id = i.exchange_id
+ALONE = """
+select not exists (
+  select from series s
+  join instrument i on i.id = s.instrument_id
+  join exchange x on x.id = i.exchange_id
   where not x.generated)"""
 
 
@@ -23,7 +26,7 @@ async def sources(db: Database) -> list[str]:
 
 async def is_alone(db: Database) -> bool:
     """Whether nothing is told of an exchange that exists."""
-    return await db.reads.fetchval(OTHERS)
+    return await db.reads.fetchval(ALONE)
 
 
 def _slugs(rows: list[asyncpg.Record]) -> list[str]:

@@ -96,7 +96,7 @@ def _option(family: Family, expiry: datetime, strike: float, side: OptionType, u
     )
 
 
-def expired(option: Instrument, until: int) -> Instrument:
+def expired(option: Instrument) -> Instrument:
     """The same when it is not listed any more."""
     return replace(option, active=False, delisted_at=option.expires_at)
 

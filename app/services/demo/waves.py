@@ -53,5 +53,7 @@ def grain(name: str, steps: Seconds) -> Numbers:
 
 def spread(name: str, steps: Seconds, sigma: float) -> Numbers:
     """Factors around 1, as volumes vary: about log-normal with this standard deviation of the logarithm."""
-    even = sum(grain(f"{name} {n}", steps) for n in range(4)) - 2.0
+    even = np.zeros(len(steps)) - 2.0
+    for number in range(4):
+        even += grain(f"{name} {number}", steps)
     return np.exp(even * sigma * 3**0.5)
