@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -151,7 +152,7 @@ def _columns(part: Part) -> dict[str, pa.RecordBatch]:
 
 
 def _known(rows: pa.RecordBatch, part: Part) -> pa.RecordBatch:
-    columns = {name: rows[name] for name in rows.schema.names}
+    columns: dict[str, Any] = {name: rows[name] for name in rows.schema.names}
     columns["known_at"] = pc.add(rows["ts"], pa.scalar(part.after, pa.duration("us")))
     return pa.RecordBatch.from_pydict(columns, rows.schema)
 
