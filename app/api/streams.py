@@ -31,7 +31,7 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """How rows are to be streamed; `document` gives the facts about them, with one more notice and what is generated."""
+    """How rows are to be streamed; `document`: the facts about them, with one more notice and what is generated."""
 
     common: Common
     shape: Shape

@@ -152,8 +152,8 @@ def _columns(part: Part) -> dict[str, pa.RecordBatch]:
 
 
 def _known(rows: pa.RecordBatch, part: Part) -> pa.RecordBatch:
-    columns: dict[str, Any] = {name: rows[name] for name in rows.schema.names}
-    columns["known_at"] = pc.add(rows["ts"], pa.scalar(part.after, pa.duration("us")))
+    columns: dict[str, Any] = dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns["known_at"] = pc.add(columns["ts"], pa.scalar(part.after, pa.duration("us")))
     return pa.RecordBatch.from_pydict(columns, rows.schema)
 
 
