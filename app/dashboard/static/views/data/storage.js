@@ -12,7 +12,7 @@ const sized = (name, head, about) => ({ name, head, about, show: (row) => bytes(
 const COLUMNS = [
   { name: "table", head: "Table", text: true },
   sized("bytes", "Size", "With its indexes"), sized("index_bytes", "Indexes", "Part of the size"),
-  { name: "rows_estimated", head: "Rows", unit: "about", show: (row) => compact(row.rows_estimated), about: "As the planner estimates" },
+  { name: "rows_estimated", head: "Rows", unit: "about", show: (row) => h("span", { title: number(row.rows_estimated) }, compact(row.rows_estimated)), about: "As the planner estimates" },
   { ...sized("bytes_per_day", "Grows", "By the last days that ended; a dash: it is not cut by time, or no day has ended yet"), unit: "a day" },
   { name: "retention_days", head: "Kept", unit: "days", show: (row) => row.retention_days ?? "for ever" },
   sized("settles_at_bytes", "Settles at", "What it comes to by retention; a dash: it is kept for ever"),
