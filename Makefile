@@ -34,9 +34,10 @@ test: .venv/dev ## all tests but the soaks, two at a time
 soak: .venv/dev ## long runs: kill loops
 	$(BIN)/python -m pytest -m soak
 
-lint: .venv/dev ## ruff: faults and form
+lint: .venv/dev ## ruff and oxlint: faults and form
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/oxlint --deny-warnings app/dashboard/static
 
 types: .venv/dev ## pyright, strict on app/ and client/
 	$(BIN)/pyright

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
+from app import dashboard
 from app.api import (
     admin,
     backfills,
@@ -42,6 +43,7 @@ from app.api import (
     reference,
     rolling,
     running,
+    source_states,
     spreads,
     stream,
     taker_volume,
@@ -90,6 +92,7 @@ READING = (
     reference.router,
     perpspecs.router,
     quality.router,
+    source_states.router,
     disagreements.router,
     gaps.router,
     stream.router,
@@ -141,6 +144,7 @@ def _install(app: FastAPI, metrics: Metrics) -> None:
     for router in (*GUARDED, health.router):
         app.include_router(router, dependencies=[asked_well])
     docs.install(app)
+    dashboard.install(app)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4, exclude_content_types=PACKED)
     app.add_middleware(Requests, observe=metrics.observe)

@@ -1,14 +1,15 @@
 """The pages that explain the API, with everything they need served from here: no other host is asked for anything."""
 
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 
 import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
+
+from app.api.files import File, file, send
 
 STATIC = Path(fastapi_offline.__file__).parent / "static"
 ASSETS = {
@@ -30,9 +31,8 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 
 
 @cache
-def _asset(name: str) -> tuple[bytes, str]:
-    body = (STATIC / name).read_bytes().replace(ELSEWHERE, NOTHING)
-    return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'
+def _asset(name: str) -> File:
+    return file((STATIC / name).read_bytes().replace(ELSEWHERE, NOTHING), ASSETS[name])
 
 
 def _page(html: Response) -> Response:
@@ -71,18 +71,10 @@ def _file(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in ASSETS:
         raise HTTPException(404)
-    body, etag = _asset(name)
-    headers = {"ETag": etag, "Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=ASSETS[name])
-
-
-def _home(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs", 307)
+    return send(request, _asset(name), **{"Cache-Control": "public, max-age=86400"})
 
 
 def install(app: FastAPI) -> None:
-    """Add `/docs`, `/redoc` and their files; `/` leads to the first."""
-    for path, page in (("/docs", _swagger), ("/redoc", _redoc), ("/docs/assets/{name}", _file), ("/", _home)):
+    """Add `/docs`, `/redoc` and their files."""
+    for path, page in (("/docs", _swagger), ("/redoc", _redoc), ("/docs/assets/{name}", _file)):
         app.add_route(path, page, include_in_schema=False)

@@ -95,11 +95,6 @@ async def test_scripts_fetch_no_pictures_from_elsewhere(client: httpx.AsyncClien
     assert not re.search(rb"""https?://[^"']+\.(svg|png|jpg|woff2?|css|js)["']""", script)
 
 
-async def test_home_leads_to_the_pages(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
-
-
 async def test_description_under_a_prefix() -> None:
     transport = httpx.ASGITransport(APP, root_path="/data")
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

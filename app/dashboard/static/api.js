@@ -1,0 +1,106 @@
+/** The public API, as any client has it. */
+
+const STORED = "perpstore-key";
+
+/** The key typed in, of this tab alone. */
+export const key = () => sessionStorage.getItem(STORED);
+
+/** Keep a key for as long as this tab is open; null forgets it. */
+export function keep(value) {
+  if (value) sessionStorage.setItem(STORED, value);
+  else sessionStorage.removeItem(STORED);
+  dispatchEvent(new CustomEvent("key"));
+}
+
+/** What the API answered that is not an answer (RFC 9457). `status` 0: it could not be reached. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? `status ${status}`);
+    this.status = status;
+    this.code = body.code ?? "unreachable";
+    this.candidates = body.candidates ?? [];
+  }
+}
+
+/** The address of a question. Absent and empty parameters are left out; lists are joined by commas. */
+export function address(path, query = {}) {
+  const words = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    const text = Array.isArray(value) ? value.join(",") : value;
+    if (text !== null && text !== undefined && text !== "" && text !== false) words.set(name, text);
+  }
+  const asked = words.toString();
+  return path.replace(/^\//, "") + (asked ? `?${asked}` : "");
+}
+
+async function send(url, init) {
+  const headers = { Accept: "application/json", ...init.headers };
+  if (key()) headers.Authorization = `Bearer ${key()}`;
+  let answer;
+  try {
+    answer = await fetch(url, { ...init, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { detail: "The server does not answer. Is `perpstore serve` (or `make run`) still running?" });
+  }
+  if (answer.ok) return answer;
+  throw new Problem(answer.status, await answer.json().catch(() => ({})));
+}
+
+/**
+ * Ask: rows (times in milliseconds), meta and page.
+ * @returns {Promise<{rows: Object[], meta: Object, page: Object}>} @throws {Problem}
+ */
+export async function get(path, query = {}, { signal } = {}) {
+  const answer = await send(address(path, { time_format: "ms", ...query }), { signal });
+  const body = await answer.json();
+  return { rows: body.data, meta: body.meta, page: body.page };
+}
+
+/** Do something: POST, PUT or DELETE with a JSON body. @throws {Problem} */
+export async function act(method, path, body = null, headers = {}) {
+  const told = body === null ? {} : { "Content-Type": "application/json" };
+  const answer = await send(address(path), { method, headers: { ...told, ...headers }, body: body && JSON.stringify(body) });
+  const found = await answer.json();
+  return { rows: found.data, meta: found.meta, page: found.page };
+}
+
+/**
+ * Follow the stream (server-sent events) until `signal` ends it; comes back by itself where it left off.
+ * @param {string[]} topics @param {(kind: string, data: Object) => void} hear
+ * @param {(state: "live"|"lost") => void} tell
+ */
+export async function follow(topics, hear, tell, signal) {
+  let last = null;
+  while (!signal.aborted) {
+    try {
+      const resumed = last ? { "Last-Event-ID": last } : {};
+      const answer = await send(address("stream", { topics }), { signal, headers: { Accept: "text/event-stream", ...resumed } });
+      tell("live");
+      for await (const event of events(answer.body)) {
+        last = event.id ?? last;
+        if (event.data) hear(event.event ?? "message", JSON.parse(event.data));
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Problem && [401, 403, 404].includes(error.status)) return tell("lost");
+    }
+    tell("lost");
+    await new Promise((go) => setTimeout(go, 3000));
+  }
+}
+
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const blocks = (text + part.value).split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) yield Object.fromEntries(block.split("\n").filter((line) => !line.startsWith(":")).map(field));
+  }
+}
+
+function field(line) {
+  const at = line.indexOf(":");
+  return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1).replace(/^ /, "")];
+}

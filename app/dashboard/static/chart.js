@@ -1,0 +1,122 @@
+/** Charts, drawn by Plotly, which is fetched when the first one is. Always SVG; PNG and CSV to take home. */
+
+import { download, fill, h } from "./dom.js";
+import { MISSING, csv, time } from "./format.js";
+
+const COLOURS = 10;
+const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "demo-alpha", "demo-beta"];
+let library = null;
+
+function plotly() {
+  library ??= new Promise((good, bad) => {
+    document.head.append(h("script", { src: "dashboard/plotly.js", onload: () => good(window.Plotly), onerror: bad }));
+  });
+  return library;
+}
+
+/** A colour of the page, by the name of its CSS property. */
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** The colour of an exchange (or whatever has a name): always the same one. */
+export function colourOf(name) {
+  const known = KNOWN.indexOf(name);
+  const hash = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7);
+  return colour(`series-${(known >= 0 ? known : hash) % COLOURS}`);
+}
+
+/** A line over time. `values` may have nulls: there the line breaks. */
+export const line = (name, times, values, more = {}) => ({
+  type: "scatter", mode: "lines", name, x: times, y: values, line: { color: colourOf(name), width: 1.5, ...more.line }, connectgaps: false, ...more.trace,
+});
+
+/**
+ * A chart. `draw(traces, layout)` draws Plotly traces (made anew by a function, so that they take the colours of the
+ * theme); `empty(text)` says instead what there is not, and what to do.
+ * @param {{title: string, unit?: string, file: string, height?: number, onzoom?: (from: number|null, to: number|null) => void}} about
+ */
+export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
+  const plot = h("div", { class: "plot", style: { height: `${height}px` }, role: "img", "aria-label": title });
+  const nothing = h("p", { class: "empty", hidden: true });
+  const figures = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: numbers` });
+  const numbers = h("details", { ontoggle: () => { if (numbers.open) tabulate(); } }, h("summary", {}, "Numbers"), figures);
+  const buttons = h("span", { class: "buttons" },
+    h("button", { type: "button", class: "quiet", onclick: picture }, "PNG"), h("button", { type: "button", class: "quiet", onclick: save }, "CSV"));
+  const made = h("figure", { class: "chart" }, h("figcaption", {}, h("span", {}, title, unit ? h("small", {}, unit) : null), buttons), plot, nothing, numbers);
+  let last = null;
+
+  async function paint() {
+    const Plotly = await plotly();
+    if (!last || !plot.isConnected) return;
+    const fresh = !plot.data;
+    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, doubleClick: "reset" });
+    if (fresh && onzoom) plot.on("plotly_relayout", (event) => zoomed(event, onzoom));
+    if (numbers.open) tabulate();
+  }
+  made.draw = (traces, layout = {}) => {
+    last = { traces, layout };
+    plot.hidden = numbers.hidden = buttons.hidden = false;
+    nothing.hidden = true;
+    return paint();
+  };
+  made.empty = (...text) => {
+    last = null;
+    plot.hidden = numbers.hidden = buttons.hidden = true;
+    nothing.hidden = false;
+    fill(nothing, ...text);
+  };
+  async function picture() {
+    const Plotly = await plotly();
+    const url = await Plotly.toImage(plot, { format: "png", width: Math.max(plot.clientWidth, 900), height: Math.max(height, 450), scale: 2 });
+    h("a", { href: url, download: `${file}.png` }).click();
+  }
+  function save() {
+    download(`${file}.csv`, "text/csv", csv(...figuresOf(last.traces())));
+  }
+  function tabulate() {
+    const [names, rows] = figuresOf(last.traces());
+    fill(figures, h("table", {}, h("caption", {}, `${title}, the first ${Math.min(rows.length, 200)} of ${rows.length} numbers`),
+      h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, rows.slice(0, 200).map((row) => h("tr", {}, row.map((value) => h("td", {}, value ?? MISSING)))))));
+  }
+  addEventListener("theme", paint);
+  return made;
+}
+
+function zoomed(event, onzoom) {
+  const [from, to] = event["xaxis.range"] ?? [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+  if (from !== undefined) onzoom(instant(from), instant(to));
+  else if (event["xaxis.autorange"]) onzoom(null, null);
+}
+
+/** Plotly tells places on a time axis as text without an offset, which is UTC. */
+const instant = (place) => (typeof place === "number" ? place : Date.parse(`${place.replace(" ", "T").slice(0, 23)}Z`));
+
+/** What is drawn, as rows of series, place and value. */
+function figuresOf(traces) {
+  const rows = traces.flatMap((trace) => (trace.z ? grid(trace) : points(trace)));
+  const wide = traces.some(({ type }) => type === "candlestick");
+  return [wide ? ["series", "x", "open", "high", "low", "close"] : traces.some(({ z }) => z) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
+}
+
+function points(trace) {
+  const place = (at) => (typeof at === "number" && at > 1e11 ? new Date(at).toISOString() : at);
+  if (trace.type === "candlestick") return trace.x.map((at, n) => [trace.name, place(at), trace.open[n], trace.high[n], trace.low[n], trace.close[n]]);
+  return trace.x.map((at, n) => [trace.name, place(at), trace.y[n]]);
+}
+
+const grid = (trace) => trace.z.flatMap((row, n) => row.map((value, m) => [trace.name, trace.x[m], trace.y[n], value]));
+
+function styled(layout) {
+  const [ink, muted, rule] = [colour("ink"), colour("muted"), colour("rule")];
+  const axis = (more = {}) => ({ gridcolor: rule, zerolinecolor: muted, linecolor: rule, tickfont: { color: muted }, automargin: true, ...more });
+  return {
+    margin: { l: 56, r: 12, t: 8, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: 12, color: ink }, hovermode: "x unified", showlegend: true,
+    legend: { orientation: "h", y: -0.18, font: { color: ink } }, hoverlabel: { bgcolor: colour("surface"), bordercolor: rule, font: { color: ink } },
+    dragmode: "zoom", ...layout, xaxis: axis({ type: "date", ...layout.xaxis }), yaxis: axis(layout.yaxis),
+    ...(layout.yaxis2 ? { yaxis2: axis({ overlaying: "y", side: "right", showgrid: false, ...layout.yaxis2 }) } : {}),
+  };
+}
+
+/** The words of a title with the time they are of. */
+export const asOf = (text, at) => `${text}, as of ${time(at)} UTC`;

@@ -1,0 +1,128 @@
+/** The frame around the views: which is open, what concerns them all, and where their numbers come from. */
+
+import { get, key, keep } from "./api.js";
+import { fill, h, say } from "./dom.js";
+import { open } from "./page.js";
+
+const VIEWS = { now: "Now", asset: "Asset", spreads: "Spreads", options: "Options", minute: "Minute", data: "Data", admin: "Admin" };
+const SOURCES_EVERY = 60_000;
+
+let page = null;
+let generated = [];
+let troubled = null;
+
+/** The address behind `#`: the name of a view and its words. */
+function asked() {
+  const [path, words = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  return { name: VIEWS[path] ? path : "now", words: Object.fromEntries(new URLSearchParams(words)) };
+}
+
+async function show() {
+  const { name, words } = asked();
+  if (page?.name === name) return page.told(words);
+  page?.leave();
+  navigation(name);
+  document.title = `${VIEWS[name]} · perpstore`;
+  const { view } = await import(`./views/${name}.js`);
+  if (asked().name !== name) return null;
+  page = open(name, view, words, { heard, footer });
+  await page.ready;
+  return say(`${VIEWS[name]} is shown`);
+}
+
+function navigation(name) {
+  fill(document.getElementById("nav"), Object.entries(VIEWS).map(([each, title]) =>
+    h("a", { href: `#/${each}`, "aria-current": each === name ? "page" : null }, title)));
+}
+
+/** What an answer's `meta` says that concerns every page. */
+function heard(meta) {
+  const told = meta?.generated ?? [];
+  if (told.join() === generated.join()) return;
+  generated = told;
+  banners();
+}
+
+/** Who cannot be asked, once a minute. */
+async function sources() {
+  try {
+    const { rows, meta } = await get("/quality/sources");
+    heard(meta);
+    const down = rows.filter(({ state }) => state === "unreachable");
+    const tried = rows.filter(({ state }) => !["off", "disabled", "waiting"].includes(state));
+    troubled = down.length ? { down, all: down.length === tried.length } : null;
+  } catch (error) {
+    troubled = { error };
+  }
+  banners();
+}
+
+function banners() {
+  fill(document.getElementById("banners"), generated.length ? generatedNotice() : null, troubled && troubleNotice());
+}
+
+const generatedNotice = () => h("p", { class: "notice generated", id: "generated" },
+  h("strong", {}, "Generated data. "), `${generated.join(", ")}: these numbers were made up by `, h("code", {}, "perpstore demo"),
+  ", nobody traded at them. ", h("code", {}, "perpstore demo --remove"), " takes them out.");
+
+function troubleNotice() {
+  if (troubled.error) return h("p", { class: "notice bad", id: "unreachable" }, troubled.error.message);
+  const { down, all } = troubled;
+  const names = down.map(({ name }) => name).join(", ");
+  const what = all
+    ? "No source can be reached: this machine has no way to the internet, or something blocks it. What is stored is shown."
+    : `Not reachable: ${names}. What is stored of them grows old.`;
+  return h("p", { class: "notice bad", id: "unreachable" }, what, " ", h("a", { href: "#/data" }, "Why, and what to do"),
+    all && !generated.length ? [". To look around without network: ", h("code", {}, "perpstore demo")] : null);
+}
+
+/** Under a view: what has to be known of its numbers, and the very calls that brought them. */
+function footer(notices, calls) {
+  fill(document.getElementById("footer"),
+    notices.length ? h("details", { open: notices.length < 4 }, h("summary", {}, `What to know about these numbers (${notices.length})`),
+      h("ul", {}, notices.map((notice) => h("li", {}, notice)))) : null,
+    h("details", {}, h("summary", {}, `The API calls behind this page (${calls.length})`),
+      h("ul", { class: "calls" }, calls.map((call) => h("li", {}, h("a", { href: call }, `/${call}`))))),
+    h("p", {}, h("a", { href: "docs" }, "Try the API"), " · ", h("a", { href: "redoc" }, "Reference"), " · times are UTC"));
+}
+
+function tools() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+  const turn = () => {
+    const wanted = isDark() ? "light" : "dark";
+    document.documentElement.dataset.theme = wanted;
+    localStorage.setItem("perpstore-theme", wanted);
+    dispatchEvent(new CustomEvent("theme"));
+  };
+  dark.addEventListener("change", () => dispatchEvent(new CustomEvent("theme")));
+  const keyed = h("button", { type: "button", class: "quiet", id: "key", onclick: askKey });
+  const told = () => { keyed.textContent = key() ? "Key ✓" : "Key"; keyed.title = key() ? "A key is kept in this tab" : "Enter a key of `perpstore keys create`"; };
+  addEventListener("key", told);
+  told();
+  fill(document.getElementById("tools"), h("span", { id: "live", class: "live", hidden: true }), keyed,
+    h("button", { type: "button", class: "quiet", id: "theme", title: "Light or dark", "aria-label": "Change between light and dark", onclick: turn }, "◐"));
+}
+
+function askKey() {
+  const input = h("input", { type: "password", name: "key", autocomplete: "off", id: "key-input", "aria-describedby": "key-about" });
+  const done = (value) => { keep(value); dialog.close(); };
+  const dialog = h("dialog", { "aria-labelledby": "key-title", onclose: () => dialog.remove() },
+    h("form", { method: "dialog", onsubmit: () => keep(input.value.trim()) },
+      h("h2", { id: "key-title" }, "Key"),
+      h("p", { id: "key-about" }, "Made by ", h("code", {}, "perpstore keys create --scope admin --name me"),
+        ". It stays in this tab and is sent to this server only."),
+      h("label", { for: "key-input" }, "Key "), input,
+      h("p", { class: "buttons" }, h("button", {}, "Use it"), h("button", { type: "button", class: "quiet", onclick: () => done(null) }, "Forget it"),
+        h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel"))));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+addEventListener("hashchange", show);
+addEventListener("key", () => { page?.again(); sources(); });
+addEventListener("ask-key", askKey);
+tools();
+show();
+sources();
+setInterval(sources, SOURCES_EVERY);

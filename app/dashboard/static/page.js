@@ -1,0 +1,115 @@
+/**
+ * An open view: its words in the address, what it asks and hears, and how it ends.
+ *
+ * A view is `{ defaults, open }`. `open(page)` fills `page.root` and gives a function `update(changed)`, called with the
+ * names of the words that changed (by a control, a link, or "back"), and once at the beginning with null.
+ */
+
+import { Problem, address, follow, get } from "./api.js";
+import { fill, h } from "./dom.js";
+
+/** Open a view. `frame`: `heard(meta)` and `footer(notices, calls)`. */
+export function open(name, view, words, frame) {
+  const ended = new AbortController();
+  const page = { name, root: document.getElementById("view"), params: { ...view.defaults, ...words }, signal: ended.signal };
+  const bound = [];
+  let asking = new AbortController();
+  let told = new Map();
+  let update = () => {};
+
+  page.sync = (show) => { bound.push(show); show(); };
+  page.set = (changes) => {
+    const changed = Object.keys(changes).filter((word) => (page.params[word] ?? "") !== changes[word]);
+    if (!changed.length) return;
+    Object.assign(page.params, changes);
+    history.replaceState(null, "", link(name, view, page.params));
+    run(changed);
+  };
+  page.told = (fresh) => {
+    const wanted = { ...view.defaults, ...fresh };
+    const changed = [...new Set([...Object.keys(wanted), ...Object.keys(page.params)])].filter((word) => wanted[word] !== page.params[word]);
+    page.params = wanted;
+    if (changed.length) run(changed);
+  };
+  page.again = () => run(null);
+  /** The link that shows a view with these words. */
+  page.link = (other, wanted) => link(other, { defaults: {} }, wanted);
+  /** Ask the API; null where something newer is asked meanwhile. Its notices and its call are told under the view. */
+  page.get = async (path, query = {}) => {
+    const { signal } = asking;
+    try {
+      const answer = await get(path, query, { signal });
+      if (signal.aborted) return null;
+      frame.heard(answer.meta);
+      told.set(address(path, query), answer.page?.next_cursor ? [...answer.meta.notices, `${path}: only the first ${answer.rows.length} rows are shown`] : answer.meta.notices);
+      report();
+      return answer;
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) return null;
+      throw error;
+    }
+  };
+  /** Hear the stream for as long as the view is open. */
+  page.follow = (topics, hear) => {
+    follow(topics, hear, live, ended.signal);
+  };
+  /** Do something every so many milliseconds while the view is open and looked at. */
+  page.every = (wait, run) => {
+    const timer = setInterval(() => { if (!document.hidden) run(); }, wait);
+    ended.signal.addEventListener("abort", () => clearInterval(timer));
+  };
+  page.leave = () => { asking.abort(); ended.abort(); live(null); };
+
+  function report() {
+    const notices = [...new Set([...told.values()].flat())];
+    frame.footer(notices, [...told.keys()]);
+  }
+  async function run(changed) {
+    asking.abort();
+    asking = new AbortController();
+    if (changed === null) told = new Map();
+    bound.forEach((show) => show());
+    page.root.setAttribute("aria-busy", "true");
+    const { signal } = asking;
+    try {
+      await update(changed);
+      if (!signal.aborted) fill(trouble);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (!signal.aborted) fill(trouble, refusal(error));
+    } finally {
+      if (!signal.aborted) page.root.removeAttribute("aria-busy");
+    }
+  }
+
+  const trouble = h("div", { class: "trouble", role: "alert" });
+  const inside = h("div", { class: `view ${name}` });
+  fill(page.root, trouble, inside);
+  page.root = inside;
+  report();
+  page.ready = (async () => { update = (await view.open(page)) ?? update; await run(null); })();
+  return page;
+}
+
+/** The address of a view with its words, but for those that are as usual. */
+function link(name, view, params) {
+  const told = Object.entries(params).filter(([word, value]) => value !== (view.defaults[word] ?? ""));
+  const words = new URLSearchParams(told).toString();
+  return `#/${name}${words ? `?${words}` : ""}`;
+}
+
+/** What went wrong, and what to do. */
+export function refusal(problem) {
+  const unkeyed = problem.status === 401 || problem.status === 403;
+  return h("p", { class: "notice bad" }, problem.message, problem.candidates.length ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
+    unkeyed ? [" ", h("button", { type: "button", onclick: () => dispatchEvent(new CustomEvent("ask-key")) }, "Enter a key")] : null);
+}
+
+function live(state) {
+  const sign = document.getElementById("live");
+  if (!sign) return;
+  sign.hidden = state === null;
+  sign.dataset.state = state ?? "";
+  sign.textContent = state === "live" ? "live" : "not live";
+  sign.title = state === "live" ? "What is stored shows here within a second" : "The stream does not answer; it is tried again";
+}

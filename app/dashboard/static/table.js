@@ -1,0 +1,78 @@
+/** Tables that can be sorted by any column and taken home as CSV. */
+
+import { download, fill, h, say } from "./dom.js";
+import { MISSING, csv } from "./format.js";
+
+/**
+ * @typedef {Object} Column
+ * @property {string} name field of a row; also its name in the CSV
+ * @property {string} head what stands above it; `unit` under it
+ * @property {string} [unit] @property {(row: Object) => Node|string} [show] @property {(row: Object) => any} [value] to sort by
+ * @property {boolean} [text] of words, not numbers @property {string} [about] what it means
+ */
+
+/**
+ * A table. `sorted`: name of the column it is sorted by at first, with "-" before it for the largest first.
+ * @param {{caption: string, columns: Column[], sorted?: string, empty?: Node|string, file?: string, onsort?: (name: string) => void}} about
+ * @returns {HTMLElement & {rows: (rows: Object[]) => void}}
+ */
+export function table({ caption, columns, sorted = "", empty = "Nothing here.", file = null, onsort = null }) {
+  const state = { rows: [], by: sorted.replace(/^-/, ""), down: sorted.startsWith("-") };
+  const body = h("tbody");
+  const heads = columns.map((column) => head(column, () => {
+    state.down = state.by === column.name ? !state.down : !column.text;
+    state.by = column.name;
+    paint();
+    onsort?.((state.down ? "-" : "") + state.by);
+    say(`sorted by ${column.head}, ${state.down ? "largest" : "smallest"} first`);
+  }));
+  const nothing = h("p", { class: "empty", hidden: true }, empty);
+  const take = file && h("button", { type: "button", class: "quiet", onclick: save }, "CSV");
+  const box = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+    h("table", {}, h("caption", {}, h("span", {}, caption), take), h("thead", {}, h("tr", {}, heads)), body));
+  const made = h("div", { class: "table" }, box, nothing);
+
+  function paint() {
+    const column = columns.find(({ name }) => name === state.by);
+    const rows = column ? ordered(state.rows, column, state.down) : state.rows;
+    fill(body, rows.map((row) => h("tr", {}, columns.map((each, place) => cell(each, row, place)))));
+    heads.forEach((th, place) => mark(th, columns[place].name === state.by, state.down));
+    nothing.hidden = rows.length > 0;
+  }
+  function save() {
+    const rows = state.rows.map((row) => columns.map((column) => row[column.name]));
+    download(`${file}.csv`, "text/csv", csv(columns.map(({ name }) => name), rows));
+  }
+  made.rows = (rows) => { state.rows = rows; paint(); };
+  return made;
+}
+
+function head(column, sort) {
+  const unit = column.unit ? h("small", {}, column.unit) : null;
+  const button = h("button", { type: "button", title: column.about, onclick: sort }, column.head, unit);
+  return h("th", { scope: "col", class: column.text ? "words" : null }, button);
+}
+
+/** Say of a head whether, and how, the rows are sorted by it. */
+export function mark(th, is, down) {
+  if (is) th.setAttribute("aria-sort", down ? "descending" : "ascending");
+  else th.removeAttribute("aria-sort");
+}
+
+function cell(column, row, place) {
+  const shown = column.show ? column.show(row) : (row[column.name] ?? MISSING);
+  const kind = place === 0 ? "th" : "td";
+  return h(kind, { scope: place === 0 ? "row" : null, class: column.text ? "words" : null }, shown);
+}
+
+/** Rows in order of a column; those that have nothing there are last, whichever way. */
+export function ordered(rows, column, down) {
+  const value = column.value ?? ((row) => row[column.name]);
+  const absent = (found) => found === null || found === undefined;
+  return [...rows].sort((left, right) => {
+    const [a, b] = [value(left), value(right)];
+    if (absent(a) || absent(b)) return absent(a) - absent(b);
+    const by = typeof a === "string" ? a.localeCompare(b) : a - b;
+    return down ? -by : by;
+  });
+}
