@@ -47,8 +47,9 @@ imports: .venv/dev ## which room may see which
 bench: .venv/dev ## speed and memory, as ratios measured side by side
 	$(BIN)/python -m tests.bench
 
-docs: .venv/dev ## generate the reference pages and the API's examples
+docs: .venv/dev ## generate pages, run the examples in them, build site/
 	$(BIN)/python scripts/docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: .venv/dev ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -1,0 +1,106 @@
+"""Commands of the pages with what they really print, on a server of its own with the made-up facts of `calls`.
+
+A page asks by a comment, which cog fills when the docs are built: `<!-- [[[cog sh("curl …") ]]] -->`, then what it
+printed, then `<!-- [[[end]]] -->`. A command that fails fails the build, unless the page says `fails=True`.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from cogapp import Cog
+
+ROOT = Path(__file__).parents[1]
+ADDRESS = "127.0.0.1:8000"
+QUIET = {"PERPSTORE_SCHEDULER": "off", "PERPSTORE_STREAMS": "off", "PERPSTORE_BACKFILLS": "off"}
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A folder, an environment, and the address that stands for 127.0.0.1:8000 in what the pages type."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    address: str
+
+    def sh(self, command: str, language: str = "text", *, fails: bool = False) -> None:
+        """A command as it is typed, and what it prints."""
+        told = self._run(["bash", "-c", self._here(command)], fails=fails)
+        print(f"\n```sh\n{command}\n```\n{_block(language, told)}")
+
+    def python(self, code: str) -> None:
+        """A program, and what it prints."""
+        told = self._run([sys.executable, "-c", self._here(code)], fails=False)
+        print(f"{_block('python', code.strip())}{_block('text', told)}")
+
+    def _here(self, text: str) -> str:
+        return text.replace(ADDRESS, self.address)
+
+    def _run(self, command: list[str], *, fails: bool) -> str:
+        done = subprocess.run(
+            command, cwd=self.folder, env=dict(self.environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=120,
+        )  # fmt: skip
+        if fails is not (done.returncode != 0):
+            raise RuntimeError(f"{command[-1]} ended with {done.returncode}: {done.stdout}")
+        return "\n".join(line.rstrip() for line in done.stdout.replace(self.address, ADDRESS).strip().splitlines())
+
+
+def _block(language: str, text: str) -> str:
+    return f"\n```{language}\n{text}\n```\n" if text else ""
+
+
+@contextmanager
+def terminal(dsn: str, key: str, folder: Path) -> Generator[Terminal]:
+    """A terminal beside a running `perpstore serve` on the database `dsn`; `perpstore` and `$KEY` are at hand."""
+    environment = _environment(dsn, key, folder)
+    command = [str(folder / "bin/perpstore"), "serve", "--port", "0", "--json"]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as p:
+        try:
+            assert p.stdout is not None
+            told = json.loads(p.stdout.readline())
+            yield Terminal(folder, environment, told["url"].removeprefix("http://"))
+        finally:
+            p.terminate()
+
+
+def _environment(dsn: str, key: str, folder: Path) -> dict[str, str]:
+    """Little more than a PATH: what the docs say must not depend on whose machine they are built on."""
+    program = folder / "bin/perpstore"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m app.cli "$@"\n')
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    given = {"PATH": path, "HOME": str(folder), "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "DATABASE_URL": dsn}
+    return {**given, **QUIET, "KEY": key, "COLUMNS": "120", "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+async def copied(dsn: str, name: str) -> str:
+    """A copy of a database nobody is connected to; returns its DSN."""
+    connection = await asyncpg.connect(_other(dsn, "postgres"))
+    try:
+        await connection.execute(f"create database {name} template perpstore")
+    finally:
+        await connection.close()
+    return _other(dsn, name)
+
+
+def _other(dsn: str, name: str) -> str:
+    return dsn.replace("/perpstore?", f"/{name}?")
+
+
+def filled(page: Path, words: Mapping[str, Any]) -> str:
+    """The text of a page with every example in it run anew; `words` are what its comments may call."""
+    cog = Cog()
+    cog.options.print_output = True
+    text = io.StringIO()
+    cog.process_file(io.StringIO(page.read_text(encoding="utf-8")), text, str(page), dict(words))
+    return text.getvalue()
