@@ -29,9 +29,9 @@ def made() -> dict[Path, str]:
     """Every generated file with what it has to hold."""
     with tempfile.TemporaryDirectory(prefix="perpstore-docs-") as name, embedded.running(Path(name, "data")) as cluster:
         key = asyncio.run(calls.filled(cluster.dsn))
-        dsn = asyncio.run(examples.copied(cluster.dsn, "pages"))
-        with examples.terminal(dsn, key, Path(name, "home")) as terminal:
-            answers = asyncio.run(calls.answered(cluster.dsn, key))
+        copy = asyncio.run(examples.copied(cluster.dsn, "answers"))
+        with examples.terminal(cluster.dsn, key, Path(name, "home")) as terminal:
+            answers = asyncio.run(calls.answered(copy, key))
             words = {"sh": terminal.sh, "python": terminal.python, "across": reference.across}
             shown = {page: examples.filled(page, words) for page in with_examples()}
     return {
