@@ -77,14 +77,13 @@ class Machine:
         self.environment = {**given, **quiet, **more}
 
     def typed(self, command: str) -> str:
-        for ours, theirs in self.instead.items():
-            command = command.replace(ours, theirs)
-        return command
+        ours = "|".join(map(re.escape, self.instead))
+        return re.sub(ours, lambda found: self.instead[found[0]], command)
 
-    def opened(self, command: list[str], output: int) -> "subprocess.Popen[str]":
+    def opened(self, command: list[str], stdin: int, stdout: int) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment, text=True, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+            stdin=stdin, stdout=stdout, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     @contextmanager
@@ -93,7 +92,7 @@ class Machine:
         log = self.folder / "first.log"
         wanted = self.typed(step.printed or "").strip()
         with log.open("w") as output:
-            shell = self.opened(["bash", "-e", "-c", self.typed(step.command)], output.fileno())
+            shell = self.opened(["bash", "-e", "-c", self.typed(step.command)], subprocess.DEVNULL, output.fileno())
         try:
             deadline = time.monotonic() + seconds
             while wanted not in log.read_text().splitlines():
@@ -102,12 +101,13 @@ class Machine:
                 time.sleep(0.1)
             yield
         finally:
-            os.killpg(shell.pid, signal.SIGINT)
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGINT)
             shell.wait(60)
 
     def second(self, steps: list[Step]) -> Iterator[tuple[Step, str]]:
         """The second terminal: what each command prints, errors included."""
-        with self.opened(["bash"], subprocess.PIPE) as shell:
+        with self.opened(["bash"], subprocess.PIPE, subprocess.PIPE) as shell:
             assert shell.stdin is not None
             assert shell.stdout is not None
             for step in steps:
