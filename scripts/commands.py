@@ -15,8 +15,9 @@ from scripts.pages import NOTE
 WIDTH = "110"
 INTRO = """# Command line
 
-Every command takes `--json` and works beside a running `serve` and without one. Results go to standard output, everything else to
-standard error; the exit code is 0, 1 for a failure, 2 for a line that cannot be understood, 130 after Ctrl-C.
+Every command takes `--json` and works beside a running `serve` and without one. Results go to standard output,
+everything else to standard error; the exit code is 0, 1 for a failure, 2 for a line that cannot be understood, 130
+after Ctrl-C.
 
 """
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from subprocess import DEVNULL, PIPE, STDOUT
+from typing import IO, Any, cast
 
 import asyncpg
 from cogapp import Cog
@@ -46,10 +47,9 @@ class Terminal:
         return text.replace(ADDRESS, self.address)
 
     def _run(self, command: list[str], *, fails: bool) -> str:
-        done = subprocess.run(
-            command, cwd=self.folder, env=dict(self.environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=120,
-        )  # fmt: skip
+        done = subprocess.run(  # noqa: S603 - the words of our own pages
+            command, cwd=self.folder, env=dict(self.environment), stdout=PIPE, stderr=STDOUT, text=True, timeout=120
+        )
         if fails is not (done.returncode != 0):
             raise RuntimeError(f"{command[-1]} ended with {done.returncode}: {done.stdout}")
         return "\n".join(line.rstrip() for line in done.stdout.replace(self.address, ADDRESS).strip().splitlines())
@@ -64,13 +64,12 @@ def terminal(dsn: str, key: str, folder: Path) -> Generator[Terminal]:
     """A terminal beside a running `perpstore serve` on the database `dsn`; `perpstore` and `$KEY` are at hand."""
     environment = _environment(dsn, key, folder)
     command = [str(folder / "bin/perpstore"), "serve", "--port", "0", "--json"]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as p:
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=PIPE, stderr=DEVNULL) as serve:  # noqa: S603
         try:
-            assert p.stdout is not None
-            told = json.loads(p.stdout.readline())
+            told = json.loads(cast("IO[bytes]", serve.stdout).readline())
             yield Terminal(folder, environment, told["url"].removeprefix("http://"))
         finally:
-            p.terminate()
+            serve.terminate()
 
 
 def _environment(dsn: str, key: str, folder: Path) -> dict[str, str]:

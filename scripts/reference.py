@@ -17,14 +17,15 @@ from scripts.pages import NOTE, table
 KINDS = {"Counter": "counter", "CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "Histogram": "histogram"}
 METRICS = """# Metrics
 
-What `/metrics` tells Prometheus. A counter's series end in `_total`, those of a histogram in `_bucket`, `_sum` and `_count`. Dashboards and
-alerts on them: [Watch it](../how-to/monitoring.md).
+What `/metrics` tells Prometheus. A counter's series end in `_total`, those of a histogram in `_bucket`, `_sum` and
+`_count`. Dashboards and alerts on them: [Watch it](../how-to/monitoring.md).
 
 """
 DATA = """# Data dictionary
 
-Every kind of row in an answer, and what each field means. Times are RFC 3339 in UTC, or epoch milliseconds with `time_format=ms`. A
-field that may be null is still always there; null means that it is not known, never zero. `GET /datasets` tells the same to a program.
+Every kind of row in an answer, and what each field means. Times are RFC 3339 in UTC, or epoch milliseconds with
+`time_format=ms`. A field that may be null is still always there; null means that it is not known, never zero.
+`GET /datasets` tells the same to a program.
 
 """
 
@@ -110,19 +111,19 @@ ACROSS: Mapping[str, tuple[str, ...]] = {
     "open interest": ("open_interest", "perp_snapshot"),
     "candles 1m": ("candles_1m",),
     "candles 1h": ("candles_1h",),
-    "an hour of each perpetual": ("perp_1h",),
+    "hourly aggregates": ("perp_1h",),
     "options": ("option_chain",),
-    "of entities": ("fundamentals",),
+    "fundamentals": ("fundamentals",),
 }
 
 
 def across() -> None:
-    """Print the table of sources by datasets: how far back each goes."""
+    """Print the table of sources by datasets: how far back each goes, and who is heard live."""
     rows = [
-        [f"[{s.name}]({s.docs})", *(_reach(s, datasets) for datasets in ACROSS.values()), _key(s)]
+        [f"[{s.name}]({s.docs})", *(_reach(s, datasets) for datasets in ACROSS.values()), _live(s), _key(s)]
         for s in load(None).values()
     ]
-    print("\n" + table(["source", *ACROSS, "key"], rows))
+    print("\n" + table(["source", *ACROSS, "live", "key"], rows))
 
 
 def _reach(source: Source, datasets: tuple[str, ...]) -> str:
@@ -140,6 +141,10 @@ def _history(feed: Feed) -> tuple[float, str]:
         return float("inf"), "since listing"
     days = feed.keeps.total_seconds() / 86400
     return days, f"{days:.0f} days"
+
+
+def _live(source: Source) -> str:
+    return "yes" if source.sockets else "–"
 
 
 def _key(source: Source) -> str:

@@ -1,4 +1,4 @@
-"""The quickstart does what it says: each command of the page is typed in an empty folder, and prints what the page shows.
+"""The quickstart does what it says: its commands are typed in an empty folder, and print what the page shows.
 
 Nothing is pulled meanwhile, since tests ask no exchange. What differs from run to run is times, how many rows were
 generated, and rates; nothing else may.
