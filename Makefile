@@ -51,7 +51,7 @@ bench: .venv/dev ## speed and memory, as ratios measured side by side
 
 docs: .venv/dev ## generate pages, run the examples in them, build site/
 	$(BIN)/python scripts/docs.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: .venv/dev ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "app/api/examples.json"
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "client")]
 
 from app import embedded  # noqa: E402
 from scripts import calls, commands, examples, pages, reference  # noqa: E402
@@ -32,8 +32,7 @@ def made() -> dict[Path, str]:
         copy = asyncio.run(examples.copied(cluster.dsn, "answers"))
         with examples.terminal(cluster.dsn, key, Path(name, "home")) as terminal:
             answers = asyncio.run(calls.answered(copy, key))
-            words = {"sh": terminal.sh, "python": terminal.python, "across": reference.across}
-            shown = {page: examples.filled(page, words) for page in with_examples()}
+            shown = {page: examples.filled(page, terminal, {"across": reference.across}) for page in with_examples()}
     return {
         **shown,
         **{ROOT / f"docs/reference/{page}.md": make() for page, make in REFERENCE.items()},

@@ -4,21 +4,26 @@ A page asks by a comment, which cog fills when the docs are built: `<!-- [[[cog 
 printed, then `<!-- [[[end]]] -->`. A command that fails fails the build, unless the page says `fails=True`.
 """
 
+import ast
 import io
 import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import distribution
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import IO, Any, cast
+from unittest.mock import patch
 
 import asyncpg
 from cogapp import Cog
+from perpstore_client import PerpstoreError
 
 ROOT = Path(__file__).parents[1]
 ADDRESS = "127.0.0.1:8000"
@@ -40,11 +45,35 @@ class Terminal:
 
     def python(self, code: str) -> None:
         """A program, and what it prints."""
-        told = self._run([sys.executable, "-c", self._here(code)], fails=False)
-        print(f"{_block('python', code.strip())}{_block('text', told)}")
+        with self._inside() as told:
+            exec(self._here(code), {})  # noqa: S102 - of our own pages
+        print(f"{_block('python', code.strip())}{_block('text', self._there(told.getvalue()))}")
+
+    def session(self, code: str, names: dict[str, Any]) -> None:
+        """Statements as they are typed at Python's prompt, and what they answer; `names` are those there are by now.
+
+        An exception that one raises is answered by the last line of its traceback.
+        """
+        with self._inside() as told:
+            for statement in ast.parse(self._here(code)).body:
+                print(">>> " + "\n... ".join((ast.get_source_segment(self._here(code), statement) or "").splitlines()))
+                try:
+                    exec(compile(ast.Interactive([statement]), "page", "single"), names)  # noqa: S102 - of our own pages
+                except PerpstoreError as error:
+                    print(*traceback.format_exception_only(error), end="")
+        print(_block("pycon", self._there(told.getvalue())))
+
+    @contextmanager
+    def _inside(self) -> Generator[io.StringIO]:
+        """In the folder, with what is printed put aside."""
+        with patch.dict(os.environ, COLUMNS="120"), chdir(self.folder), redirect_stdout(io.StringIO()) as told:
+            yield told
 
     def _here(self, text: str) -> str:
         return text.replace(ADDRESS, self.address)
+
+    def _there(self, text: str) -> str:
+        return "\n".join(line.rstrip() for line in text.replace(self.address, ADDRESS).strip().splitlines())
 
     def _run(self, command: list[str], *, fails: bool) -> str:
         done = subprocess.run(  # noqa: S603 - the words of our own pages
@@ -52,7 +81,7 @@ class Terminal:
         )
         if fails is not (done.returncode != 0):
             raise RuntimeError(f"{command[-1]} ended with {done.returncode}: {done.stdout}")
-        return "\n".join(line.rstrip() for line in done.stdout.replace(self.address, ADDRESS).strip().splitlines())
+        return self._there(done.stdout)
 
 
 def _block(language: str, text: str) -> str:
@@ -98,10 +127,11 @@ def _other(dsn: str, name: str) -> str:
     return dsn.replace("/perpstore?", f"/{name}?")
 
 
-def filled(page: Path, words: Mapping[str, Any]) -> str:
-    """The text of a page with every example in it run anew; `words` are what its comments may call."""
+def filled(page: Path, terminal: Terminal, words: Mapping[str, Any]) -> str:
+    """The text of a page with every example in it run anew; `words` are what else its comments may call."""
+    ours = {"sh": terminal.sh, "python": terminal.python, "session": partial(terminal.session, names={})}
     cog = Cog()
     cog.options.print_output = True
     text = io.StringIO()
-    cog.process_file(io.StringIO(page.read_text(encoding="utf-8")), text, str(page), dict(words))
+    cog.process_file(io.StringIO(page.read_text(encoding="utf-8")), text, str(page), {**ours, **words})
     return text.getvalue()
