@@ -178,6 +178,7 @@ CALLS = (
     Call("How much of what is expected is there", "/quality/coverage",
          {"asset": "BTC", "exchange": "okx", "dataset": "candles_1h,funding", **WINDOW}),
     Call("What is missing", "/quality/gaps", {"state": "open,unfillable"}, volatile=True),
+    Call("How much is missing, and why", "/quality/gaps/summary", volatile=True),
     Call("Where two sources differ", "/quality/disagreements", {"asset": "BTC", **WINDOW, "end": "2026-03-03"}),
     Call("What was refused", "/quality/rejects", volatile=True),
     Call("What nobody is sure of", "/quality/unmapped", volatile=True),

@@ -16,6 +16,7 @@ export function open(name, view, words, frame) {
   let asking = new AbortController();
   let told = new Map();
   let update = () => {};
+  let reported = null;
 
   page.sync = (show) => { bound.push(show); show(); };
   page.set = (changes) => {
@@ -60,9 +61,14 @@ export function open(name, view, words, frame) {
   };
   page.leave = () => { asking.abort(); ended.abort(); live(null); };
 
+  /** Tell no more of what was asked before under the view: something else is shown. */
+  page.forget = () => { told = new Map(); report(); };
+
   function report() {
     const notices = [...new Set([...told.values()].flat())];
-    frame.footer(notices, [...told.keys()]);
+    const now = JSON.stringify([notices, [...told.keys()]]);
+    if (now !== reported) frame.footer(notices, [...told.keys()]);
+    reported = now;
   }
   async function run(changed) {
     asking.abort();
