@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import asyncpg
 from cogapp import Cog
+
 from perpstore_client import PerpstoreError
 
 ROOT = Path(__file__).parents[1]
