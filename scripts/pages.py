@@ -13,9 +13,9 @@ from scripts.calls import Answered
 
 SOURCES = """# Sources
 
-None of their data comes with perpstore: it asks for you, with your keys, from your address. What you may do with what they
-send, above all pass it on, is in the terms of each; none of them here is known to license its data for redistribution. An
-embedded copy, a public dashboard or a resold file needs the word of the source.
+None of their data comes with perpstore: it asks for you, with your keys, from your address. What you may do with what
+they send, above all pass it on, is in the terms of each; none of them here is known to license its data for
+redistribution. An embedded copy, a public dashboard or a resold file needs the word of the source.
 
 """
 SCOPES = {"market": "all markets", "instrument": "one contract", "batch": "a batch of things"}
