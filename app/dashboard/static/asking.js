@@ -68,6 +68,3 @@ export function nothing(meta, { go, after = 0 }, ...advice) {
   });
   return [why ? `${why[0].toUpperCase()}${why.slice(1)}.` : "No rows.", ways, " ", advice];
 }
-
-/** An instant of a `moment` control as the API takes it: what is typed is UTC. */
-export const instant = (text) => (text ? Date.parse(/Z$|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`) : null);

@@ -1,9 +1,11 @@
 /** Minutes: candles with their wicks, changes over 1, 5 and 10 minutes, and all assets at one minute. */
 
-import { instant, nothing, reason, remembering, sideBySide } from "../asking.js";
+import { Problem } from "../api.js";
+import { nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
-import { listed, several } from "../several.js";
+import { instant } from "../span.js";
+import { listed, several } from "./several.js";
 import { candles } from "./minute/candles.js";
 import { conditions } from "./minute/conditions.js";
 import { rolling } from "./minute/rolling.js";
@@ -48,7 +50,7 @@ function toolbars(page) {
     for (const each of range) each.hidden = !at.hidden;
   });
   const exchange = choose(page, "exchange", "Candles of", [["", "first with a candle"]]);
-  const perpspecs = several(page, "perpspecs", "Perpspecs", { usual: "candles of the exchange" });
+  const perpspecs = several(page, "perpspecs", "Perpspecs", { none: "candles of the exchange" });
   const field = choose(page, "field", "Field", [["c", "c"]]);
   const where = conditions(page);
   return {
@@ -62,12 +64,12 @@ function toolbars(page) {
 
 /** The window the words mean, as milliseconds: start inclusive, end exclusive. */
 function windowOf({ window, at, start, end }, now) {
-  if (window === "range") {
-    const until = instant(end) ?? now;
-    return { start: instant(start) ?? until - HOURS["1h"] * 60 * MINUTE, end: until };
-  }
-  const until = instant(at) ?? now;
-  return { start: until - (HOURS[window] ?? 1) * 60 * MINUTE, end: until };
+  const range = window === "range";
+  const [word, last] = range ? ["end", end] : ["at", at];
+  const until = last ? instant(last, word) : now;
+  const from = range && start ? instant(start, "start") : until - (HOURS[window] ?? 1) * 60 * MINUTE;
+  if (from >= until) throw new Problem(400, { detail: "The window ends before it begins: From has to lie before To" });
+  return { start: from, end: until };
 }
 
 /** Ask what the words say, and show it. Exchange and perpspecs that are not chosen follow from what there is. */

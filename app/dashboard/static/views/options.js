@@ -1,10 +1,11 @@
 /** Options: what an asset's options are together, the chain of one expiry, smiles, surface, term structure and skew. */
 
-import { instant, nothing, reason, remembering, sideBySide } from "../asking.js";
+import { nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, check, moment, pick, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { day } from "../format.js";
-import { listed, several } from "../several.js";
+import { instant } from "../span.js";
+import { listed, several } from "./several.js";
 import { board } from "./options/board.js";
 import { cards } from "./options/cards.js";
 import { expiries } from "./options/expiries.js";
@@ -42,7 +43,7 @@ function toolbars(page) {
   const asset = pick(page, "asset", "Asset", { offers: ["BTC", "ETH"] });
   const market = choose(page, "market", "Exchange, quoted in", [["", "most open interest"]]);
   const expiry = choose(page, "expiry", "Expiry", [["", "most open interest"]]);
-  const smiles = several(page, "smiles", "Expiries", { usual: "that of the chain and the next" });
+  const smiles = several(page, "smiles", "Expiries", { none: "of the chain and the next" });
   const days = Object.keys(SPANS).map((each) => [each, each === "1" ? "1 day" : `${each} days`]);
   return {
     asset, market, expiry, smiles,
@@ -59,7 +60,7 @@ function toolbars(page) {
 async function show(open) {
   const { page, ask, controls } = open;
   const { asset, at } = page.params;
-  const when = instant(at);
+  const when = at && instant(at, "at");
   const [totals, living] = await Promise.all([ask("/options", { at: when }), ask(`/options/${encodeURIComponent(asset)}/expiries`, { at: when })]);
   if (!totals || !living) return;
   const now = totals.meta.window.at ?? totals.meta.window.end;

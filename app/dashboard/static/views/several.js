@@ -1,29 +1,43 @@
-/** Several of some names, bound to a word of the address: those chosen by commas, none is all. */
+/** Several of some names, bound to a word of the address: those chosen by commas. */
 
 import { fill, h } from "../dom.js";
 
-/** Boxes to tick, folded in. `offer(names)` says which there are. */
-export function several(page, name, label) {
+/** The names in a word of the address. */
+export const listed = (text) => (text ?? "").split(",").filter(Boolean);
+
+/**
+ * Boxes to tick, folded in. `offer(known)` says which there are: names, or [name, text] pairs.
+ * `none`: what is meant where none is chosen. Of "all" those that are all chosen are none, too.
+ * @param {Object} page @param {string} name @param {string} label @param {{none?: string}} more
+ * @returns {HTMLElement & {offer: (known: (string|[string, string])[]) => void}}
+ */
+export function several(page, name, label, { none = "all" } = {}) {
   const boxes = h("fieldset", {}, h("legend", { class: "unseen" }, label));
   const summary = h("summary");
-  const made = h("details", { class: "several" }, summary, boxes);
-  const chosen = () => (page.params[name] ? page.params[name].split(",") : []);
-  let names = [];
+  const made = h("details", { class: "several", onkeydown: (event) => { if (event.key === "Escape") close(); } }, summary, boxes);
+  const chosen = () => listed(page.params[name]);
+  let offered = [];
+  const close = () => { made.open = false; summary.focus(); };
   const choose = () => {
     const ticked = [...boxes.querySelectorAll("input:checked")].map(({ value }) => value);
-    page.set({ [name]: ticked.length === names.length ? "" : ticked.join(",") });
+    page.set({ [name]: none === "all" && ticked.length === offered.length ? "" : ticked.join(",") });
   };
-  const box = (one) => h("label", {}, h("input", { type: "checkbox", name, value: one, onchange: choose }), ` ${one}`);
+  const box = ([one, text]) => h("label", {}, h("input", { type: "checkbox", name, value: one, onchange: choose }), ` ${text}`);
   const show = () => {
     const wanted = chosen();
-    summary.textContent = `${label}: ${wanted.length || "all"}`;
+    const said = none === "all" || wanted.length > 2 ? wanted.length : wanted.join(", ");
+    summary.textContent = `${label}: ${said || none}`;
     for (const input of boxes.querySelectorAll("input")) input.checked = wanted.includes(input.value);
   };
   made.offer = (known) => {
-    names = [...new Set([...known, ...chosen()])].sort();
-    fill(boxes, h("legend", { class: "unseen" }, label), names.map(box));
+    const pairs = known.map((one) => (Array.isArray(one) ? one : [one, one]));
+    const lost = chosen().filter((one) => !pairs.some(([each]) => each === one)).map((one) => [one, one]);
+    if (JSON.stringify([...pairs, ...lost]) === JSON.stringify(offered) && offered.length) return;
+    offered = [...pairs, ...lost];
+    fill(boxes, h("legend", { class: "unseen" }, label), offered.map(box));
     show();
   };
+  addEventListener("click", (event) => { if (made.open && !made.contains(event.target)) made.open = false; }, { signal: page.signal });
   made.offer([]);
   page.sync(show);
   return made;

@@ -12,7 +12,7 @@ const SIDES = { upper: { symbol: "triangle-down", shade: "series-0", price: "hig
 export function candles() {
   const drawn = chart({ title: "Candles and wicks", unit: "quote currency a coin", file: "candles", height: 380 });
   drawn.id = "chart-candles";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   const list = table({ caption: "Wicks", file: "wicks", sorted: "-time", empty: "No wick in this window is so long. Lower the percentage.", columns: [
     { name: "time", head: "Opened", unit: "UTC", show: (row) => h("span", { "data-key": `${row.time}.${row.side}` }, time(row.time)) },
     { name: "side", head: "Side", text: true, show: (row) => (row.side === "upper" ? "▾ upper" : "▴ lower") },

@@ -13,7 +13,7 @@ const BACK = { "1m": "dot", "5m": "solid", "10m": "dash" };
 export function rolling() {
   const drawn = chart({ title: "Change", unit: "% of the value so many minutes before", file: "changes", height: 300 });
   drawn.id = "chart-rolling";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   const list = newestTable();
   list.id = "newest";
   const made = h("div", { class: "grid" }, h("div", {}, drawn, about), list);

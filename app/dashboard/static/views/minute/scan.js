@@ -9,7 +9,7 @@ const WHAT = new Set(["time", "asset", "perpspec", "exchange", "instrument"]);
 
 /** The table: `show(answer, at, q)` of `/rolling`, `filter(q)` without asking anew. */
 export function scan(page) {
-  const about = h("p", { class: "legend", id: "scan-about" });
+  const about = h("p", { class: "told", id: "scan-about" });
   const place = h("div", { id: "scan" });
   const made = h("div", {}, about, place);
   let [list, columns, rows] = [null, "", []];

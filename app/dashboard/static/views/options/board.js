@@ -104,7 +104,7 @@ function whenTold(rows, now) {
 
 function legend(rows, expiry) {
   const forward = expiry.forward === null ? "not told" : `${STRIKE.format(expiry.forward)} USD`;
-  return h("p", { class: "legend" }, h("span", { class: "itm swatch" }, "shaded"), " in the money · ", h("strong", {}, "ATM"),
+  return h("p", { class: "told" }, h("span", { class: "itm swatch" }, "shaded"), " in the money · ", h("strong", {}, "ATM"),
     ` nearest to the forward (${forward}) · ${MISSING} not told · ${rows.length} strikes, ${expiry.days.toFixed(2)} days to expiry at 08:00 UTC`.replace("08:00", new Date(expiry.expiry).toISOString().slice(11, 16)));
 }
 

@@ -10,7 +10,7 @@ export function interest() {
   const byStrike = chart({ title: "Open interest by strike", unit: "coins", file: "open-interest-by-strike", height: 300 });
   byExpiry.id = "chart-oi-expiry";
   byStrike.id = "chart-oi-strike";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   const made = h("section", {}, h("h2", {}, "Open interest"), h("div", { class: "grid" }, byExpiry, byStrike), about);
   made.empty = (...text) => { byStrike.empty(...text); };
   made.show = (expiries, chain, chosen, now) => {

@@ -14,7 +14,7 @@ export function smile() {
   const made = h("div");
   const drawn = chart({ title: "Smile", unit: "implied volatility a year", file: "smile", height: 340 });
   drawn.id = "chart-smile";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   made.append(drawn, about);
   made.empty = drawn.empty;
   made.show = (points, expiries, days, by, now) => {

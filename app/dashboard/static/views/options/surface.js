@@ -10,7 +10,7 @@ export function surface() {
   const made = h("div");
   const drawn = chart({ title: "Surface", unit: "implied volatility a year, by expiry", file: "surface", height: 340 });
   drawn.id = "chart-surface";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   made.append(drawn, about);
   made.empty = drawn.empty;
   made.show = (points, expiries, by, now) => {
