@@ -43,6 +43,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
   const buttons = h("span", { class: "buttons" },
     h("button", { type: "button", class: "quiet", onclick: picture }, "PNG"), h("button", { type: "button", class: "quiet", onclick: save }, "CSV"));
   const made = h("figure", { class: "chart" }, h("figcaption", {}, h("span", {}, title, unit ? h("small", {}, unit) : null), buttons), plot, nothing, numbers);
+  numbers.hidden = buttons.hidden = true;
   let last = null;
   let zooming = false;
 

@@ -15,7 +15,7 @@ const MINUTE = 60_000;
 const HOURS = { "1h": 1, "6h": 6, "24h": 24 };
 const MOST = 10_000;
 const REFUSED = ["bad_where", "unknown_field", "where_missing"];
-const ADVICE = ["Minutes come in while ", h("code", {}, "perpstore serve"), " runs with a network, by ", h("code", {}, "perpstore backfill"), " or ",
+const advice = () => ["Minutes come in while ", h("code", {}, "perpstore serve"), " runs with a network, by ", h("code", {}, "perpstore backfill"), " or ",
   h("code", {}, "perpstore import candles"), "; ", h("code", {}, "perpstore demo"), " makes some up."];
 
 export const view = {
@@ -49,7 +49,7 @@ function toolbars(page) {
     at.hidden = page.params.window === "range";
     for (const each of range) each.hidden = !at.hidden;
   });
-  const exchange = choose(page, "exchange", "Candles of", [["", "first with a candle"]]);
+  const exchange = choose(page, "exchange", "Candles of", [["", "automatic"]], { note: "Automatic: the first exchange with a candle at the end of the window" });
   const perpspecs = several(page, "perpspecs", "Perpspecs", { none: "candles of the exchange" });
   const field = choose(page, "field", "Field", [["c", "c"]]);
   const where = conditions(page);
@@ -78,18 +78,24 @@ async function show(open) {
   const { params } = page;
   const span = windowOf(params, open.now);
   const asset = encodeURIComponent(params.asset);
-  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, { at: span.end, interval: params.interval })]);
+  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, { at: span.end, interval: params.interval }).catch(unknown)]);
   if (!registry || !last) return;
   const there = [...new Set(last.rows.map((row) => row.exchange))];
   const known = [...new Set([...there, ...registry.rows.map((row) => row.exchange).filter(Boolean)])].sort();
   open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "binance");
   const exchange = params.exchange || open.usual;
-  controls.exchange.offer([["", `first with a candle (${open.usual})`], ...known.map((each) => [each, each])]);
+  controls.exchange.offer([["", `automatic: ${open.usual}`], ...known.map((each) => [each, each])]);
   controls.perpspecs.offer(registry.rows.map((row) => [row.name, `${row.name}: ${row.fields.join(", ")}`]));
   const chosen = listed(params.perpspecs);
   const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : row.exchange === exchange && row.kind === "ohlcv"));
   const names = chosen.length ? chosen : specs.map(({ name }) => name);
   await parts({ ...open, params, span, asset, exchange, specs, names, latest: params.window === "range" || params.at ? span.end : null });
+}
+
+/** An asset nobody knows has no candles: its parts say so, and that of all assets is shown. */
+function unknown(problem) {
+  if (problem.status !== 404) throw problem;
+  return { rows: [] };
 }
 
 async function parts(open) {
@@ -104,7 +110,7 @@ async function parts(open) {
         ask(`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
       if (!bars || !wicks) return;
       if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
-      else places.candles.empty(nothing(bars.meta, goTo, ADVICE));
+      else places.candles.empty(nothing(bars.meta, goTo, advice()));
     }],
     [places.rolling, async () => {
       if (!names.length) return places.rolling.empty(unregistered, command);
@@ -114,7 +120,7 @@ async function parts(open) {
       controls.offerFields(fields.map((each) => [each, `${each} (${answer.meta.units[each]})`]));
       const field = fields.includes(params.field) ? params.field : fields[0];
       if (answer.rows.length) return places.rolling.show(answer, specs, field, span);
-      return places.rolling.empty(nothing(answer.meta, goTo, ADVICE));
+      return places.rolling.empty(nothing(answer.meta, goTo, advice()));
     }],
     [places.scan, async () => {
       if (!names.length) return places.scan.empty(unregistered, command.cloneNode(true));
@@ -124,7 +130,7 @@ async function parts(open) {
       controls.where.offer([...Object.keys(answer.meta.units), ...specs.flatMap((spec) => spec.fields).filter((field) => !(field in answer.meta.units))]);
       if (answer.rows.length) return places.scan.show(answer, latest ?? answer.meta.window.at, params.q);
       const held = params.where ? [" Loosen or remove conditions, or look at another minute."] : [];
-      return places.scan.empty(nothing(answer.meta, goTo, held, reason(answer.meta) && !params.where ? ADVICE : []));
+      return places.scan.empty(nothing(answer.meta, goTo, held, reason(answer.meta) && !params.where ? advice() : []));
     }],
   ]);
 }

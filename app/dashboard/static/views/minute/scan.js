@@ -34,11 +34,13 @@ export function scan(page) {
       columns = names.join();
     }
     const assets = new Set(rows.map((row) => row.asset)).size;
-    about.dataset.all = `The minute that began ${time(rows[0].time)} UTC, as of ${time(at)}: ${rows.length} rows of ${assets} assets.`;
+    about.dataset.all = `The minute that began ${time(rows[0].time)} UTC, as of ${time(at)}: ${counted(rows.length, "row")} of ${counted(assets, "asset")}.`;
     made.filter(q);
   };
   return made;
 }
+
+const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 const build = (page, names, units) => table({
   caption: "All assets", file: "minute", sorted: page.params.sort, empty: "No asset has these letters.", onsort: (sort) => page.set({ sort }),
