@@ -128,7 +128,7 @@ SHOWN = [
     "/funding/BTC?weighted=oi",
     "/funding/PEPE?kind=predicted",
     "/open-interest/BTC",
-    "/open-interest/BTC?total=true",
+    "/open-interest/BTC?aggregate=sum",
     "/candles/BTC?interval=1h",
     "/candles/ETH",
     "/liquidations/BTC",
@@ -181,7 +181,9 @@ async def test_bare_rows_say_it_too(store: Store) -> None:
 
 async def test_questions_in_a_body_and_columns_say_it_too(store: Store) -> None:
     row = {"time": UNTIL.isoformat(), "exchange": "demo-alpha", "asset": "BTC"}
-    found = (await store.client.post("/lookup", json={"rows": [row]})).json()
+    answer = await store.client.post("/lookup", json={"dataset": "funding", "rows": [row]})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
     assert (found["meta"]["generated"], found["data"]["interval_hours"]) == (GENERATED, [8])
     assert (await store.get("/funding", format="columns", exchanges="okx"))["meta"]["generated"] == GENERATED
 
