@@ -19,7 +19,7 @@ STATES_EVERY = 4 * HOUR
 YEAR = 365 * DAY
 CARRY = 0.05
 """What a forward is above the index, a year."""
-STRIKES = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.45, 1.7)
+STRIKES = (0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0, 1.025, 1.05, 1.075, 1.1, 1.15, 1.2, 1.35, 1.6)
 """Of the usual price."""
 SETTLES_AT = clock(8, tzinfo=UTC)
 FRIDAY = 4
@@ -105,7 +105,7 @@ def expired(option: Instrument) -> Instrument:
 
 def volatility(family: Family, at: Seconds) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Implied volatility of 30 days at the forward, a fraction a year."""
-    return family.volatility * np.exp(0.16 * walk(f"{family.coin.symbol} volatility", at))
+    return np.round(family.volatility * np.exp(0.16 * walk(f"{family.coin.symbol} volatility", at)), 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,10 @@ def _held(now: Moment, option: Instrument, away: float, years: float) -> float:
 def indexes(family: Family, start: int, until: int) -> Iterator[IndexPrice]:
     """Hours of the price and of its volatility."""
     edges = np.arange(-(-start // HOUR) * HOUR, until // HOUR * HOUR + 1, HOUR // SAMPLES)
-    told = {family.price_index: index(family.coin, edges), family.volatility_index: volatility(family, edges)}
+    told = {
+        family.price_index: np.round(index(family.coin, edges), 2),
+        family.volatility_index: volatility(family, edges),
+    }
     for name, values in told.items():
         for at in range(0, len(edges) - 1, SAMPLES):
             hour = values[at : at + SAMPLES + 1].tolist()
@@ -210,5 +213,5 @@ def indexes(family: Family, start: int, until: int) -> Iterator[IndexPrice]:
 def indexes_now(family: Family, until: int) -> Iterator[IndexPrice]:
     """Both in the last full minute."""
     now = np.array([until // MINUTE * MINUTE])
-    yield IndexPrice(family.price_index, instant(now[0]), float(index(family.coin, now)[0]))
+    yield IndexPrice(family.price_index, instant(now[0]), round(float(index(family.coin, now)[0]), 2))
     yield IndexPrice(family.volatility_index, instant(now[0]), float(volatility(family, now)[0]))
