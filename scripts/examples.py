@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import asyncpg
 from cogapp import Cog
+
 from perpstore_client import PerpstoreError
 
 ROOT = Path(__file__).parents[1]
@@ -38,16 +39,19 @@ class Terminal:
     environment: Mapping[str, str]
     address: str
 
-    def sh(self, command: str, language: str = "text", *, fails: bool = False) -> None:
-        """A command as it is typed, and what it prints."""
-        told = self._run(["bash", "-c", self._here(command)], fails=fails)
-        print(f"\n```sh\n{command}\n```\n{_block(language, told)}")
+    def sh(self, command: str, language: str = "text", *, before: str = "", fails: bool = False) -> None:
+        """A command as it is typed, and what it prints; without a `language` that is left out.
+
+        `before` is what was typed above it in the same shell, and counts here too.
+        """
+        told = self._run(["bash", "-c", self._here(f"{before}\n{command}")], fails=fails)
+        print(_block("sh", command) + (_block(language, told) if language else ""))
 
     def python(self, code: str) -> None:
         """A program, and what it prints."""
         with self._inside() as told:
             exec(self._here(code), {})  # noqa: S102 - of our own pages
-        print(f"{_block('python', code.strip())}{_block('text', self._there(told.getvalue()))}")
+        print(_block("python", code.strip()) + _block("text", self._there(told.getvalue())))
 
     def session(self, code: str, names: dict[str, Any]) -> None:
         """Statements as they are typed at Python's prompt, and what they answer; `names` are those there are by now.
@@ -73,7 +77,7 @@ class Terminal:
         return text.replace(ADDRESS, self.address)
 
     def _there(self, text: str) -> str:
-        return "\n".join(line.rstrip() for line in text.replace(self.address, ADDRESS).strip().splitlines())
+        return "\n".join(line.rstrip() for line in text.replace(self.address, ADDRESS).strip("\n").splitlines())
 
     def _run(self, command: list[str], *, fails: bool) -> str:
         done = subprocess.run(  # noqa: S603 - the words of our own pages
