@@ -17,8 +17,8 @@ from scripts.calls import Answered
 SOURCES = """# Sources
 
 None of their data comes with perpstore: it asks for you, with your keys, from your address. What you may do with what
-they send is in the terms of each. Keeping it for yourself is what they are asked for; to pass it on, to show it in public
-or to sell it, ask them first.
+they send is in the terms of each. Keeping it for yourself is what they are asked for; to pass it on, show it in public
+or sell it, ask them first.
 
 """
 SCOPES = {"market": "all markets", "instrument": "one contract", "batch": "a batch of things"}

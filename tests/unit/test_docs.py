@@ -62,17 +62,14 @@ echo 127.0.0.1:8000 $PLACE
 127.0.0.1:8000 here
 ```
 
-
 ```pycon
 >>> half = 3 / 2
 ```
-
 
 ```pycon
 >>> half + 1
 2.5
 ```
-
 """
 
 
@@ -85,6 +82,13 @@ def test_examples_of_a_page_are_run_and_shown(tmp_path: Path) -> None:
     page.write_text(PAGE)
     made = examples.filled(page, terminal(tmp_path), {})
     assert made == PAGE.replace("what was here is gone\n", FILLED)
+
+
+def test_a_row_is_broken_between_its_fields_only() -> None:
+    row = {"of": "a, b and " * 9, "then": ["one", "two"], "more": "x" * 60, "last": None}
+    lines = examples.wrapped(row).splitlines()
+    assert json.loads("".join(lines)) == row
+    assert [line.strip()[:6] for line in lines] == ['{"of":', '"more"']
 
 
 def test_an_example_that_fails_fails_the_docs(tmp_path: Path) -> None:
