@@ -54,7 +54,8 @@ class Terminal:
     def rows(self, address: str, count: int = 1) -> None:
         """A call by curl, and the first rows of its answer; where there are none, what it notes on that."""
         answer = json.loads(self._run(["curl", "-sS", self._here(address)], fails=False))
-        shown = answer["data"][:count] or [{"data": [], "meta": {"notices": answer["meta"]["notices"]}}]
+        empty: Any = {"data": [], "meta": {"notices": answer["meta"]["notices"]}}
+        shown: list[Any] = answer["data"][:count] or [empty]
         print(_block("sh", f"curl '{address}'") + _block("json", "\n".join(map(wrapped, shown))), end="")
 
     def python(self, code: str) -> None:
