@@ -50,18 +50,18 @@ def _end(until: datetime | None) -> datetime:
     now = datetime.now(UTC)
     if until is not None and not EARLIEST <= until <= now:
         raise Failure(f"--until {stamp(until)}: a time from {EARLIEST.date()} to now expected", 2)
-    return until or now
+    return (until or now).replace(microsecond=0)
 
 
 async def _load(session: "Session", end: datetime) -> "tuple[Loaded, bool]":
-    from app.services import demo
+    from app.services import demo, generated
 
     try:
         with progress("rows") as tell:
             loaded = await demo.load(session.db, end, lambda dataset, rows: tell(dataset, rows, None))
     except demo.NameTaken as error:
         raise Failure(f"{error}. Generated data would mix with it: use another database (DATABASE_URL)") from error
-    return loaded, await demo.is_alone(session.db)
+    return loaded, await generated.is_beside_real(session.db)
 
 
 async def _remove(session: "Session") -> list[str]:
@@ -70,21 +70,20 @@ async def _remove(session: "Session") -> list[str]:
     return await demo.remove(session.db)
 
 
-def _show_loaded(loaded: "Loaded", alone: bool, *, json: bool) -> None:
+def _show_loaded(loaded: "Loaded", beside_real: bool, *, json: bool) -> None:
     if json:
         document: dict[str, Any] = {
             "until": loaded.until,
             "exchanges": loaded.exchanges,
             "rows": loaded.rows,
             "new": loaded.new,
-            "beside_real_data": not alone,
+            "beside_real_data": beside_real,
         }
         return emit(document)
     rows = sum(loaded.rows.values())
-    say(
-        f"{rows:,} generated rows of {', '.join(loaded.exchanges)} until {stamp(loaded.until)}, {loaded.new:,} of them new"
-    )
-    if not alone:
+    told = f"{rows:,} generated rows of {', '.join(loaded.exchanges)} until {stamp(loaded.until)}"
+    say(f"{told}, {loaded.new:,} of them new")
+    if beside_real:
         note("there is real data beside it: means over all exchanges count generated ones in until it is taken out")
     note(NEXT)
 

@@ -42,7 +42,7 @@ def status(json: Json = False) -> None:
 async def _found(session: "Session") -> dict[str, Any]:
     from app.cli import facts
     from app.models import Pull
-    from app.services import log, storage
+    from app.services import generated, log, storage
 
     pulls = await log.pulls(session.db, limit=PULLS)
     scheduler = await _scheduler(session)
@@ -51,6 +51,7 @@ async def _found(session: "Session") -> dict[str, Any]:
         "version": _version(),
         "database": await facts.database(session),
         "counts": await facts.counts(session.db),
+        "generated": await generated.exchanges(session.db),
         "tables": tables,
         "forecast": asdict(await storage.forecast(session.db, tables, session.settings.disk_folder)),
         "scheduler": scheduler,
@@ -107,6 +108,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"disk        {told_of_disk(found['forecast'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
     yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    yield from told_of_generated(found["generated"])
     yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "A DAY", "KEPT"), map(_table, found["tables"][:TABLES]))
     told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
     yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
@@ -114,6 +116,12 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "\n" + told_of_collectors(found["collectors"])
     if found["pulls"]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
+
+
+def told_of_generated(exchanges: Sequence[str]) -> Iterator[str]:
+    """That there is data made up to try things out with, if there is."""
+    if exchanges:
+        yield f"generated   {', '.join(exchanges)}; `perpstore demo --remove` takes it out"
 
 
 def told_of_disk(forecast: Mapping[str, Any]) -> str:

@@ -4,8 +4,7 @@ world (who trades what) ── perps, bars, minutes, options, metrics (records, 
 """
 
 from app.services.demo.loading import Loaded, NameTaken, load
-from app.services.demo.marks import exchanges, is_alone, sources
 from app.services.demo.removing import remove
 from app.services.demo.world import EARLIEST
 
-__all__ = ["EARLIEST", "Loaded", "NameTaken", "exchanges", "is_alone", "load", "remove", "sources"]
+__all__ = ["EARLIEST", "Loaded", "NameTaken", "load", "remove"]

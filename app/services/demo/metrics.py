@@ -33,8 +33,8 @@ ABOUT = (
 
 
 def values(start: int, until: int, *, off: float = 0.0) -> Iterator[MetricValue]:
-    """Values of days that are over; `off`: how far another source's are off, a share."""
-    at = grid(start, until - DAY, DAY)
+    """Values of days, the running one too; `off`: how far another source's are off, a share."""
+    at = grid(start, until, DAY)
     for one in ABOUT:
         locked = one.locked * np.exp(0.08 * walk(f"{one.entity} locked", at)) * (1 + off)
         paid = (

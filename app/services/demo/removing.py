@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from app.db import Database, Driver, driver, writing
 from app.locks import LEDGER_LOCK, MAKING_LOCK
 from app.models import Base
-from app.services import merge, partitions, rollup
-from app.services.demo import marks
+from app.services import generated, merge, partitions, rollup
 from app.services.queries import sql
 
 OF_METRICS = "metric_value"
@@ -51,8 +50,8 @@ async def remove(db: Database) -> list[str]:
 
     All in one transaction; other writers wait. The rollup is computed anew after it.
     """
-    found = await marks.exchanges(db)
-    if found or await marks.sources(db):
+    found = await generated.exchanges(db)
+    if found or await generated.sources(db):
         async with writing(db) as connection:
             copy = await driver(connection)
             await _lock(copy)

@@ -48,10 +48,12 @@ def grain(name: str, steps: Seconds) -> Numbers:
     mixed = steps.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(crc32(name.encode()) * 0x9E3779B1)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def spread(name: str, steps: Seconds, sigma: float) -> Numbers:
     """Factors around 1, as volumes vary: about log-normal with this standard deviation of the logarithm."""
-    even = sum(grain(f"{name} {n}", steps) for n in range(4)) - 2.0
+    even = np.zeros(len(steps)) - 2.0
+    for number in range(4):
+        even += grain(f"{name} {number}", steps)
     return np.exp(even * sigma * 3**0.5)
