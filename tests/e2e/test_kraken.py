@@ -1,4 +1,4 @@
-"""Kraken over real sockets: a year of recorded rates, told as the exchange does, is what the same values imported are."""
+"""Kraken over real sockets: a recorded year, told as the exchange tells it, is what the same values imported are."""
 
 import csv
 import gzip
