@@ -21,6 +21,8 @@ export const view = {
   open(page) {
     const details = h("div", { id: "details", class: "details", role: "region", tabindex: 0, "aria-label": "What a cell is made of" }, h("p", {}, HINT));
     const place = h("div");
+    const none = h("p", { class: "empty", hidden: true }, "No asset is left by the search and the least open interest. ",
+      h("button", { type: "button", onclick: () => page.set({ q: "", min_oi: "" }) }, "Show all"));
     const offered = several(page, "exchanges", "Exchanges");
     fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), details, place, legend());
     let [map, asked, told, at] = [null, null, null, 0];
@@ -30,7 +32,11 @@ export const view = {
       told = () => fill(details, map.exchanges.includes(column) ? ofExchange(line, column, words()) : ofAsset(line, words()));
       if (cell) told();
     };
-    const painted = () => { map.entitle(map.filter(), time(Math.floor(at / SECOND) * SECOND)); };
+    const painted = () => {
+      const left = map.filter();
+      none.hidden = left > 0;
+      map.entitle(left, time(Math.floor(at / SECOND) * SECOND));
+    };
     async function load() {
       const wanted = ASKED.map((word) => page.params[word]).join(" ");
       const found = await ask(page.get);
@@ -45,7 +51,7 @@ export const view = {
       map.write();
       map.sort();
       painted();
-      fill(place, map.box);
+      fill(place, map.box, none);
       afterwards(() => { if (!performance.getEntriesByName("heatmap-painted").length) performance.mark("heatmap-painted"); });
     }
     async function ask(by, assets = []) {
