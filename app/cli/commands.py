@@ -36,7 +36,6 @@ app = typer.Typer(
     name="perpstore",
     help=ABOUT,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
