@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import sin
-from pathlib import Path
 from shlex import quote
 from typing import Any, cast
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app import embedded
 from app.db import Database
 from app.main import create_app
 from app.records import Instrument, Liquidation, Metric, PerpMinute, SourceAsset
@@ -99,6 +98,7 @@ CALLS = (
     Call("Liquidations, each as told", "/liquidations/BTC", WINDOW),
     Call("Liquidations of long positions, by the hour", "/liquidations/BTC",
          {"side": "long", "interval": "1h", **WINDOW}),
+    Call("Which assets have options, and how many", "/options", {"at": OPTIONS_AT}),
     Call("The options of an asset at an instant", "/options/BTC/chain", {"at": OPTIONS_AT, "expiry": "2026-03-27"}),
     Call("Its expiries", "/options/BTC/expiries", {"at": OPTIONS_AT}),
     Call("Implied volatility by strike", "/options/BTC/surface", {"at": OPTIONS_AT}),
@@ -213,28 +213,35 @@ CALLS = (
 )  # fmt: skip
 
 
-async def answered(folder: Path) -> list[Answered]:
-    """All calls with their answers, from an application on a database of its own in `folder`."""
-    with embedded.running(folder) as cluster:
-        settings = Settings(scheduler=False, backfills=False, database_url=SecretStr(cluster.dsn))
-        app = create_app(settings)
-        async with app.router.lifespan_context(app), _client(app) as client:
-            await _fill(app, client)
-            operations = _operations(app.openapi())
-            return [await _answer(client, call, operations) for call in CALLS]
+async def filled(dsn: str) -> str:
+    """Put the made-up facts in an empty database. Returns a key that may write and administer."""
+    async with _application(dsn) as (app, client):
+        return await _fill(app.state.database, client)
+
+
+async def answered(dsn: str, key: str) -> list[Answered]:
+    """All calls with their answers, from an application on a database with the made-up facts; some of them write."""
+    async with _application(dsn) as (app, client):
+        client.headers["Authorization"] = f"Bearer {key}"
+        operations = _operations(app.openapi())
+        return [await _answer(client, call, operations) for call in CALLS]
 
 
 @asynccontextmanager
-async def _client(app: Any) -> AsyncGenerator[httpx.AsyncClient]:
+async def _application(dsn: str) -> AsyncGenerator[tuple[FastAPI, httpx.AsyncClient]]:
+    app = create_app(Settings(scheduler=False, backfills=False, database_url=SecretStr(dsn)))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
+    ):
         client.headers["X-Request-ID"] = "example"
-        yield client
+        yield app, client
 
 
-async def _fill(app: Any, client: httpx.AsyncClient) -> None:
-    db = app.state.database
-    client.headers["Authorization"] = f"Bearer {await keys.create(db, 'docs', ['write', 'admin'])}"
+async def _fill(db: Database, client: httpx.AsyncClient) -> str:
+    key = await keys.create(db, "docs", ["write", "admin"])
+    client.headers["Authorization"] = f"Bearer {key}"
     for exchange, (symbol, hours) in EXCHANGES.items():
         listed = Instrument(symbol, "BTC", "USDT", funding_interval_hours=float(hours), listed_at=DAY)
         await reference.put_instruments(db, exchange, [listed])
@@ -249,6 +256,7 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     await _unmapped(db)
     await _pulled(db)
     await _cancelled(db)
+    return key
 
 
 async def _minutes(db: Database) -> None:

@@ -24,6 +24,7 @@ class LatestFunding(Row):
     predicted_rate: float | None = column("Estimate of the next settlement; null: not known.", PER)
     oi_usd: float | None = column("Open interest that goes with the rate; null: none known within two hours.", USD)
     age_s: float = column("Time since the settlement.", "seconds")
+    rate_native: float = column("The rate as paid.", FRACTION)
     interval_known: Literal["declared", "inferred", "assumed"] = column("How the interval is known.")
     source: str = column("Who told the rate.")
 

@@ -10,7 +10,7 @@ from app.services import log
 from app.services.queries import Query, sql
 
 EXCHANGES = """
-select x.slug as exchange, x.name, x.funding_interval_hours, x.docs_url,
+select x.slug as exchange, x.name, x.funding_interval_hours, x.docs_url, x.generated,
   (select count(*) from instrument i where i.exchange_id = x.id and i.active) as instruments,
   array(
     select o.slug from instrument i join series s on s.instrument_id = i.id join source o on o.id = s.source_id

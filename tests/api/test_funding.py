@@ -143,7 +143,7 @@ async def test_the_market_now(client: httpx.AsyncClient, clean_database: Databas
         assert row == {
             "asset": "BTC", "exchange": "okx", "instrument": "BTC-USDT-SWAP", "time": iso(now), "rate": 2e-4,
             "interval_hours": 4, "next_time": iso(now + timedelta(hours=4)), "predicted_rate": 4e-4, "oi_usd": 5,
-            "interval_known": "declared", "source": "okx",
+            "rate_native": 1e-4, "interval_known": "declared", "source": "okx",
         }  # fmt: skip
     (sampled,) = (await read(client, "/funding/BTC", kind="predicted"))["data"]  # type: ignore[misc]
     assert (sampled["for_time"], sampled["kind"]) == (iso(now + timedelta(hours=4)), "predicted")  # type: ignore[index]

@@ -229,7 +229,7 @@ select a.asset, one.exchange, one.instrument, funding_ts as time,
       else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours) end
   end as predicted_rate,
   case when oi_ts >= funding_ts - interval '2 hours' then held.usd end as oi_usd,
-  extract(epoch from now() - funding_ts)::float8 as age_s,
+  extract(epoch from now() - funding_ts)::float8 as age_s, rate as rate_native,
   (array['assumed', 'inferred', 'declared'])[interval_known + 1] as interval_known, source
 from one join asset a on a.entity_id = one.entity_id
 cross join lateral open_interest_usd(one.series_id, oi_ts, oi_base, oi_usd, null) held
@@ -265,6 +265,6 @@ select a.asset, exchange, instrument, ts as time,
   coalesce(for_time, ts + interval_hours * interval '1 hour') as next_time,
   case when $1 is null then predicted_rate else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours)
   end as predicted_rate,
-  oi_usd, extract(epoch from $5 - ts)::float8 as age_s,
+  oi_usd, extract(epoch from $5 - ts)::float8 as age_s, rate as rate_native,
   (array['assumed', 'inferred', 'declared'])[interval_known + 1] as interval_known, source
 from told join asset a on a.entity_id = told.entity_id
