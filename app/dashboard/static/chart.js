@@ -68,8 +68,9 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     if (!last) return;
     last.layout.xaxis = { ...last.layout.xaxis, range: [from, to] };
     if (!plot.data || plot.hidden) return;
+    const seen = reach(last.traces(), from, to);
     zooming = true;
-    await (await plotly()).relayout(plot, { "xaxis.range": [from, to] });
+    await (await plotly()).relayout(plot, { "xaxis.range": [from, to], ...(seen ? { "yaxis.range": seen } : {}) });
     zooming = false;
   };
   made.empty = (...text) => {
@@ -100,6 +101,20 @@ function zoomed(event, onzoom) {
   const [from, to] = event["xaxis.range"] ?? [event["xaxis.range[0]"], event["xaxis.range[1]"]];
   if (from !== undefined) onzoom(instant(from), instant(to));
   else if (event["xaxis.autorange"]) onzoom(null, null);
+}
+
+/** From the lowest to the highest value between two times, with a little room; null where traces are put on one another. */
+function reach(traces, from, to) {
+  if (traces.some(({ type, stackgroup }) => type === "bar" || stackgroup)) return null;
+  const values = traces.flatMap(({ x, y, low, high }) => {
+    const first = Math.max(0, x.findLastIndex((at) => at <= from));
+    const after = x.findIndex((at) => at > to);
+    return [y, low, high].flatMap((each) => (each ?? []).slice(first, after < 0 ? x.length : after).filter((value) => value !== null));
+  });
+  if (!values.length) return null;
+  const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  const room = (most - least || Math.abs(most) || 1) * 0.05;
+  return [least - room, most + room];
 }
 
 /** Plotly tells places on a time axis as text without an offset, which is UTC. */

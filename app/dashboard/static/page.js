@@ -50,9 +50,11 @@ export function open(name, view, words, frame) {
       throw error;
     }
   };
-  /** Hear the stream for as long as the view is open. */
+  /** Hear the stream for as long as the view is open, or until what this gives is called. */
   page.follow = (topics, hear) => {
-    follow(topics, hear, live, ended.signal);
+    const enough = new AbortController();
+    follow(topics, hear, (state) => { if (!enough.signal.aborted) live(state); }, AbortSignal.any([ended.signal, enough.signal]));
+    return () => { enough.abort(); live(null); };
   };
   /** Do something every so many milliseconds while the view is open and looked at. */
   page.every = (wait, run) => {

@@ -1,10 +1,10 @@
 /** One asset: funding on every exchange, open interest, price, volume and liquidations over time, and what carry paid. */
 
 import { choose, pick, search, toolbar } from "../controls.js";
-import { fill, h, settled as once } from "../dom.js";
+import { fill, h, paced } from "../dom.js";
 import { time } from "../format.js";
 import { tried } from "../piece.js";
-import { span, spanControls, word, zoomed } from "../span.js";
+import { span, spanControls, whileLive, word, zoomed } from "../span.js";
 import { WORDS as CARRY, carry } from "./asset/carry.js";
 import { cards, standing } from "./asset/cards.js";
 import { predicted, settled } from "./asset/funding.js";
@@ -37,12 +37,12 @@ function open(page) {
     " Drag over a chart to zoom all of them; double-click shows all.");
   fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, parts.past, parts.cards, parts.standing, closer,
     charts.slice(0, -1), parts.predicted, parts.carry);
-  const state = { parts, charts, asset, exchange, closer, whole: false, found: null, asked: null };
+  const state = { parts, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null };
   page.every(1000, parts.cards.tick);
   page.every(REFRESH, () => { if (!page.params.end) page.again(); });
-  const refresh = once(LIVE, () => { if (!page.params.end) page.again(); });
-  page.follow(["funding"], (kind, { asset: of }) => { if (of === page.params.asset.toUpperCase()) refresh(); });
-  return (changed) => update(page, state, changed);
+  const refresh = paced(LIVE, () => { if (!page.params.end) page.again(); });
+  const hear = whileLive(page, ["funding"], () => !page.params.end, (kind, { asset: of }) => { if (of === state.name) refresh(); });
+  return (changed) => { hear(); return update(page, state, changed); };
 }
 
 const controls = (page, asset, exchange) => toolbar(asset, spanControls(page),
@@ -84,7 +84,7 @@ async function load(page, state) {
   const done = await tried(parts.trouble, async () => {
     const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
     if (!now) return;
-    state.now = now.rows;
+    [state.now, state.name] = [now.rows, now.rows[0]?.asset ?? null];
     parts.standing.show(now, asked);
     parts.cards.next(now.rows, asked);
     past(page, state, asked);

@@ -2,7 +2,7 @@
 
 import { colour, line } from "../../chart.js";
 import { PER } from "../../format.js";
-import { bring, nothing, panel } from "../../panel.js";
+import { aligned, bring, nothing, panel } from "../../panel.js";
 import { interval, stepOf } from "../../span.js";
 import { broken, seriesOf, traced } from "./series.js";
 
@@ -28,7 +28,7 @@ export function settled(page, onzoom) {
     [["CSV of the API", rates.path, rates.query], ...(all ? [["CSV of the mean", mean.path, mean.query]] : [])]);
     if (!each.rows.length) return void made.chart.empty(nothing(each, bring("funding", asset)));
     await made.chart.draw(() => [...steps(each.rows, bucket), ...(all ? [weighted(all.rows)] : [])],
-      { xaxis: { range: asked.range() }, yaxis: { ...axis(per), fixedrange: true } });
+      aligned(asked.range(), axis(per)));
   });
   return made;
 }
@@ -63,7 +63,7 @@ export function predicted(page, onzoom) {
     if (!answer.rows.length) return void made.chart.empty(nothing(answer, "Predictions are sampled while the server runs; they cannot be fetched afterwards."));
     const rows = answer.rows.toReversed();
     await made.chart.draw(() => seriesOf(rows).map((series) => traced(series, "rate", { hover: "%{y:.5~%} of %{customdata} h", extra: (row) => row.interval_hours })),
-      { xaxis: { range: asked.range() }, yaxis: { ...axis(per), fixedrange: true } });
+      aligned(asked.range(), axis(per)));
   });
   return made;
 }
