@@ -31,6 +31,7 @@ export function panel({ id, ...about }) {
 
 /** The layout of charts that stand above one another on one axis of time: as wide on the left, zoomed along it alone. */
 export const aligned = (range, yaxis, more = {}) => ({ margin: { l: 66, r: 12, t: 8, b: 36 }, ...more,
+  legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", font: { size: 11 } },
   xaxis: { range, ...more.xaxis }, yaxis: { automargin: false, fixedrange: true, ...yaxis } });
 
 /** Why an answer has no rows, in its own words, and what to do: shown instead of a chart or a table. */

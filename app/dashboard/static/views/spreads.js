@@ -2,10 +2,10 @@
 
 import { choose, moment, numeric, search, toolbar } from "../controls.js";
 import { fill, h, paced, say } from "../dom.js";
-import { PER } from "../format.js";
+import { PER, time } from "../format.js";
 import { bring, nothing } from "../panel.js";
 import { piece } from "../piece.js";
-import { instant, whileLive } from "../span.js";
+import { instant, whileLive, word } from "../span.js";
 import { WORDS as PAIR, pair } from "./spreads/pair.js";
 import { RANKED, marked, ranking } from "./spreads/ranking.js";
 
@@ -19,10 +19,10 @@ export const view = {
 };
 
 function open(page) {
-  const state = { basis: null, table: null, chosen: null };
+  const state = { basis: null, table: null, chosen: null, rows: null, past: h("div") };
   const place = piece(page);
   const history = pair(page);
-  fill(page.root, h("h1", {}, "Spreads"), controls(page), h("section", { id: "ranking", "aria-label": "Ranking" }, place), history);
+  fill(page.root, h("h1", {}, "Spreads"), controls(page), state.past, h("section", { id: "ranking", "aria-label": "Ranking" }, place), history);
   const rank = () => ask(page, state, place);
   const again = paced(LIVE, () => { if (!page.params.at && !document.hidden) rank(); });
   const hear = whileLive(page, ["spreads"], () => !page.params.at, again);
@@ -67,7 +67,17 @@ async function ask(page, state, place) {
     state.table.told(answer, terms(page.params), PER[per]);
     state.table.rows(answer.rows, nothing(answer, bring("funding", "BTC")));
     mark(page, state);
+    state.rows = answer.rows.length;
   });
+  await past(page, state);
+}
+
+/** Where nothing is in force now: the way to the last time of which something is stored. */
+async function past(page, state) {
+  const newest = state.rows === 0 && !page.params.at ? await page.get("/funding", { limit: 10_000 }).catch(() => null) : null;
+  const last = Math.max(0, ...(newest?.rows ?? []).map((row) => row.time));
+  fill(state.past, last ? h("p", { class: "notice", id: "past" }, `The last settlement stored is of ${time(last)} UTC. `,
+    h("a", { href: page.link("spreads", { ...page.params, at: word(last).slice(0, 16) }) }, "Show the ranking as of then")) : null);
 }
 
 function mark(page, state) {

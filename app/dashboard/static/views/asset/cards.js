@@ -30,7 +30,7 @@ export function cards() {
     row?.stale.length ? h("span", { class: "beside" }, `no open interest of ${row.stale.join(", ")}`) : null);
   made.per = () => all.rate.tell(missing("no mean of rates that are of different intervals"), "choose a rate per hour, 8 hours or year");
   made.interest = (row) => all.interest.tell(shown(row?.oi_usd, usd, "no open interest of the last 2 hours"),
-    row ? `USD, one side; of ${row.present.join(", ") || "no exchange"}` : "none of the last 2 hours",
+    row?.present.length ? `USD, one side; of ${row.present.join(", ")}` : "none known of the last 2 hours",
     row?.missing.length ? h("span", { class: "beside" }, `nothing new of ${row.missing.join(", ")}`) : null);
   made.price = (candle, step) => all.price.tell(shown(candle?.close, number, "no candle in the window"),
     candle ? `last close of ${candle.exchange}; the ${step} from ${time(candle.time)}` : "no candle in the window");

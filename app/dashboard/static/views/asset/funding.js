@@ -24,7 +24,7 @@ export function settled(page, onzoom) {
     const [each, all] = await Promise.all([page.get(rates.path, rates.query), per === "native" ? null : page.get(mean.path, mean.query)]);
     if (!each) return;
     made.about([`per ${PER[per]}; `, bucket ? `the mean of each ${bucket}, ` : "each settlement, held until the next, ",
-      all ? `the mean weighted by open interest every ${grid}` : "no mean of rates that are of different intervals"],
+      all ? `the mean weighted by open interest as it stood every ${grid}` : "no mean of rates that are of different intervals"],
     [["CSV of the API", rates.path, rates.query], ...(all ? [["CSV of the mean", mean.path, mean.query]] : [])]);
     if (!each.rows.length) return void made.chart.empty(nothing(each, bring("funding", asset)));
     await made.chart.draw(() => [...steps(each.rows, bucket), ...(all ? [weighted(all.rows)] : [])],
@@ -42,7 +42,7 @@ function steps(rows, bucket) {
 }
 
 function weighted(rows) {
-  return line("OI-weighted mean", rows.map(({ time }) => time), rows.map(({ rate }) => rate), {
+  return line("OI-weighted", rows.map(({ time }) => time), rows.map(({ rate }) => rate), {
     line: { shape: "hv", color: colour("ink"), width: 3 },
     trace: { customdata: rows.map(({ instruments, coverage }) => [instruments, coverage]),
       hovertemplate: "%{y:.5~%} of %{customdata[0]} contracts, %{customdata[1]:.0%} of the weight" },

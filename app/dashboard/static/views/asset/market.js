@@ -103,7 +103,7 @@ export function liquidations(page, onzoom) {
     if (!answer) return;
     const bound = answer.meta.notices.filter((notice) => notice.includes("lower bound"));
     made.about([`sums of each ${step}; upwards: longs closed, downwards (hatched): shorts closed`, bound.length ? ". " : "", bound], [["CSV of the API", path, query]]);
-    if (!answer.rows.length) return void made.chart.empty(nothing(answer, "They are heard from the exchanges' streams while the server runs, or ", bring("liquidations", asked.asset)));
+    if (!answer.rows.length) return void made.chart.empty(nothing(answer, "Liquidations are heard from the exchanges' streams while the server runs. ", bring("liquidations", asked.asset)));
     const most = Math.max(...["long", "short"].map((side) => highest(answer.rows.filter((row) => row.side === side)))) * 1.05;
     const scale = { tickprefix: "$", exponentformat: "B", nticks: 4 };
     await made.chart.draw(() => ["long", "short"].flatMap((side) => mirrored(answer.rows, side, step)),

@@ -5,7 +5,8 @@ import { toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { MISSING, PER, age, percent, rate, usd } from "../../format.js";
 import { aligned, bring, nothing, panel } from "../../panel.js";
-import { interval, span, spanControls, word, zoomed } from "../../span.js";
+import { interval, span, spanControls, stepOf, word, zoomed } from "../../span.js";
+import { gapped } from "../asset/series.js";
 
 const GRID = ["1h", "4h", "1d"];
 const ZOOM = ["from", "to"];
@@ -57,7 +58,7 @@ async function draw(page, { chart, facts }) {
   chart.about([`per ${PER[per]}, every ${step}`, needed === null ? "" : `; break-even: ${rate(needed, per)} pays the ${fees} fees in ${horizon} hours`],
     [["CSV of the API", path, query]]);
   if (!answer.rows.length) return void chart.chart.empty(nothing(answer, bring("funding", asset)));
-  await chart.chart.draw(() => traces(answer.rows, needed, over), aligned(range(page), { tickformat: per === "1y" ? ",.1~%" : ".4~%" }));
+  await chart.chart.draw(() => traces(gapped(answer.rows, stepOf(step), ["short_rate", "long_rate", "spread"]), needed, over), aligned(range(page), { tickformat: per === "1y" ? ",.1~%" : ".4~%" }));
   await chart.chart.zoom(...range(page));
 }
 

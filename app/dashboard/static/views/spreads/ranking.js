@@ -44,8 +44,8 @@ export function marked(rows, chosen) {
 }
 
 const columns = (page, per) => [
-  { name: "rank", head: "#", about: "Place in the ranking asked for" },
   { name: "asset", head: "Pair", text: true, value: (row) => keyOf(row), show: (row) => opening(page, row) },
+  { name: "rank", head: "Rank", about: "Place in the ranking asked for" },
   { name: "spread", head: "Spread", unit: `% per ${PER[per]}`, about: "Rate of the short leg − rate of the long leg, settled, in force then",
     show: (row) => h("span", { title: `${rate(row.short_rate, per)} − ${rate(row.long_rate, per)}` }, rate(row.spread, per)) },
   { name: "spread_apr", head: "APR", unit: "% a year, gross", show: (row) => percent(row.spread_apr, 2) },
@@ -64,7 +64,7 @@ const columns = (page, per) => [
 
 function opening(page, row) {
   const link = h("a", { href: page.link("spreads", { ...page.params, ...legs(row), from: "", to: "" }), title: "Show its history below" },
-    `${row.asset}: short ${leg(row, "short")}, long ${leg(row, "long")}`);
+    `${row.asset}: `, h("span", { class: "legs" }, `short ${leg(row, "short")}, `), h("span", { class: "legs" }, `long ${leg(row, "long")}`));
   link.dataset.pair = keyOf(row);
   return link;
 }
