@@ -35,6 +35,8 @@ export function open(name, view, words, frame) {
   page.again = () => run(null);
   /** The link that shows a view with these words. */
   page.link = (other, wanted) => link(other, { defaults: {} }, wanted);
+  /** The link that shows this view with some words changed. */
+  page.here = (changes) => link(name, view, { ...page.params, ...changes });
   /** Ask the API; null where something newer is asked meanwhile. Its notices and its call are told under the view. */
   page.get = async (path, query = {}) => {
     const { signal } = asking;

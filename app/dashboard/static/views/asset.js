@@ -134,11 +134,9 @@ function leading({ rows, step }, now) {
 /** Where all that is stored ended before the window began: the way there. */
 function past(page, { parts, now }, { window }) {
   const last = Math.max(0, ...now.map((row) => row.time));
-  const link = last && last < window.start && page.link("asset", { ...words(page), end: word(last + 60_000).slice(0, 16), start: "", from: "", to: "" });
+  const link = last && last < window.start && page.here({ end: word(last + 60_000).slice(0, 16), start: "", from: "", to: "" });
   fill(parts.past, link ? h("p", { class: "notice", id: "past" }, `The last settlement stored is of ${time(last)} UTC, before this window. `, h("a", { href: link }, "Show the time up to it")) : null);
 }
-
-const words = (page) => Object.fromEntries(Object.entries(page.params).filter(([name, value]) => value !== (view.defaults[name] ?? "")));
 
 /** Offer the assets that have contracts, once. */
 async function offer(page, state) {

@@ -75,9 +75,15 @@ async function ask(page, state, place) {
 /** Where nothing is in force now: the way to the last time of which something is stored. */
 async function past(page, state) {
   const newest = state.rows === 0 && !page.params.at ? await page.get("/funding", { limit: 10_000 }).catch(() => null) : null;
-  const last = Math.max(0, ...(newest?.rows ?? []).map((row) => row.time));
-  fill(state.past, last ? h("p", { class: "notice", id: "past" }, `The last settlement stored is of ${time(last)} UTC. `,
-    h("a", { href: page.link("spreads", { ...page.params, at: word(last).slice(0, 16) }) }, "Show the ranking as of then")) : null);
+  const last = twice(newest?.rows ?? []);
+  fill(state.past, last ? h("p", { class: "notice", id: "past" }, `The last rates stored of two exchanges are of ${time(last)} UTC. `,
+    h("a", { href: page.here({ at: word(last).slice(0, 16) }) }, "Show the ranking as of then")) : null);
+}
+
+/** The last time up to which two contracts of an asset had settled; 0: there is none. */
+function twice(rows) {
+  const times = Map.groupBy(rows, ({ asset }) => asset);
+  return Math.max(0, ...[...times.values()].map((each) => each.map((row) => row.time).sort((a, b) => b - a)[1] ?? 0));
 }
 
 function mark(page, state) {

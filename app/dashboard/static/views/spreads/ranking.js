@@ -63,7 +63,7 @@ const columns = (page, per) => [
 ];
 
 function opening(page, row) {
-  const link = h("a", { href: page.link("spreads", { ...page.params, ...legs(row), from: "", to: "" }), title: "Show its history below" },
+  const link = h("a", { href: page.here({ ...legs(row), from: "", to: "" }), title: "Show its history below" },
     `${row.asset}: `, h("span", { class: "legs" }, `short ${leg(row, "short")}, `), h("span", { class: "legs" }, `long ${leg(row, "long")}`));
   link.dataset.pair = keyOf(row);
   return link;
