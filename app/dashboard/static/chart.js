@@ -4,7 +4,7 @@ import { download, fill, h } from "./dom.js";
 import { MISSING, csv, time } from "./format.js";
 
 const COLOURS = 10;
-const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "demo-alpha", "demo-beta"];
+const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "demo-alpha", "demo-beta", "demo-gamma", "demo-delta"];
 let library = null;
 
 function plotly() {

@@ -62,6 +62,7 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
 function renew(body, rows) {
   const known = new Map([...body.children].filter(({ dataset }) => dataset.key).map((row) => [row.dataset.key, row]));
   if (!known.size) return fill(body, rows);
+  const focused = focusIn(body);
   let place = body.firstChild;
   for (const row of rows) {
     const wanted = patched(known.get(row.dataset.key), row);
@@ -74,7 +75,21 @@ function renew(body, rows) {
     place = place.nextSibling;
     old.remove();
   }
+  focused();
   return body;
+}
+
+/** Remember what has the focus in rows; what this gives brings it back there, or to what stands for it now. */
+function focusIn(body) {
+  const active = body.contains(document.activeElement) ? document.activeElement : null;
+  const inside = (row) => [...(row?.querySelectorAll("a, button, input") ?? [])];
+  const of = active?.closest("tr");
+  const at = inside(of).indexOf(active);
+  return () => {
+    if (!active || active === document.activeElement) return;
+    const row = [...body.children].find(({ dataset }) => dataset.key === of?.dataset.key);
+    (active.isConnected ? active : inside(row)[at])?.focus({ preventScroll: true });
+  };
 }
 
 function patched(old, fresh) {

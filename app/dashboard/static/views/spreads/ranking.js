@@ -49,17 +49,17 @@ const columns = (page, per) => [
   { name: "spread", head: "Spread", unit: `% per ${PER[per]}`, about: "Rate of the short leg − rate of the long leg, settled, in force then",
     show: (row) => h("span", { title: `${rate(row.short_rate, per)} − ${rate(row.long_rate, per)}` }, rate(row.spread, per)) },
   { name: "spread_apr", head: "APR", unit: "% a year, gross", show: (row) => percent(row.spread_apr, 2) },
-  { name: "net_apr", head: "Net APR", unit: "% a year, after fees", about: "What is left when the fees are spread over the hours held",
+  { name: "net_apr", head: "Net APR", unit: "% a year, net", about: "What is left when the fees are spread over the hours held; *: the fees of a leg are assumed",
     show: (row) => h("span", { title: `fees ${percent(row.fees, 3)}${row.fees_assumed ? ", assumed" : ""}` }, percent(row.net_apr, 2), row.fees_assumed ? "*" : "") },
   { name: "break_even_hours", head: "Break-even", unit: "hours", about: "Hours until the spread has paid the fees", show: (row) => shown(row.break_even_hours, hours, "the spread is 0") },
   { name: "persistence", head: "Persistence", unit: "% of hours", about: "Share of the last 7 days' hours in which the short leg's rate was the higher one",
     show: (row) => shown(row.persistence, (value) => h("span", { title: `of ${row.persistence_hours} hours` }, percent(value, 0)), "at no hour both had a rate") },
-  { name: "realised_spread", head: "Realised", unit: "% of the notional", about: "What short − long settled in the last 7 days, as far as both are known",
+  { name: "realised_spread", head: "Realised", unit: "% of notional", about: "What short − long settled in the last 7 days, as far as both are known",
     show: (row) => shown(row.realised_spread, (value) => h("span", { title: `over ${row.realised_hours} hours` }, percent(value, 3)), "a leg settled nothing") },
   { name: "settlement_mismatch", head: "Settle", text: true, about: "Whether both legs settle at the same times", value: (row) => Number(row.settlement_mismatch),
     show: (row) => (row.settlement_mismatch ? "apart" : "together") },
   { name: "capacity_usd", head: "Capacity", unit: "USD", about: "A share of the smaller leg's open interest", show: (row) => shown(row.capacity_usd, usd, "open interest of a leg is not known") },
-  { name: "age_s", head: "Age", unit: "of the older rate", show: (row) => age(row.age_s) },
+  { name: "age_s", head: "Age", unit: "older rate", show: (row) => age(row.age_s) },
 ];
 
 function opening(page, row) {
