@@ -43,6 +43,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
   const buttons = h("span", { class: "buttons" },
     h("button", { type: "button", class: "quiet", onclick: picture }, "PNG"), h("button", { type: "button", class: "quiet", onclick: save }, "CSV"));
   const made = h("figure", { class: "chart" }, h("figcaption", {}, h("span", {}, title, unit ? h("small", {}, unit) : null), buttons), plot, nothing, numbers);
+  numbers.hidden = buttons.hidden = true;
   let last = null;
   let zooming = false;
 
@@ -50,7 +51,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     const Plotly = await plotly();
     if (!last || !plot.isConnected) return;
     const fresh = !plot.data;
-    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, showTips: false, doubleClick: onzoom ? false : "reset" });
+    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, showTips: false, doubleClick: onzoom ? false : "reset+autosize" });
     if (fresh && onzoom) {
       plot.on("plotly_relayout", (event) => { if (!zooming) zoomed(event, onzoom); });
       plot.on("plotly_doubleclick", () => onzoom(null, null));
@@ -130,15 +131,17 @@ const instant = (place) => (typeof place === "number" ? place : Date.parse(`${pl
 
 /** What is drawn, as rows of series, place and value. */
 function figuresOf(traces) {
-  const rows = traces.flatMap((trace) => (trace.z ? grid(trace) : points(trace)));
   const wide = traces.some(({ type }) => type === "candlestick");
-  return [wide ? ["series", "x", "open", "high", "low", "close"] : traces.some(({ z }) => z) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
+  const rows = traces.flatMap((trace) => (trace.z ? grid(trace) : points(trace, wide)));
+  return [wide ? ["series", "x", "open", "high", "low", "close", "value"] : traces.some(({ z, marker }) => z || Array.isArray(marker?.color)) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
 }
 
-function points(trace) {
+function points(trace, wide) {
   const place = (at) => (typeof at === "number" && at > 1e11 ? new Date(at).toISOString() : at);
-  if (trace.type === "candlestick") return trace.x.map((at, n) => [trace.name, place(at), trace.open[n], trace.high[n], trace.low[n], trace.close[n]]);
-  return trace.x.map((at, n) => [trace.name, place(at), trace.y[n]]);
+  if (trace.type === "candlestick") return trace.x.map((at, n) => [trace.name, place(at), trace.open[n], trace.high[n], trace.low[n], trace.close[n], null]);
+  if (Array.isArray(trace.marker?.color)) return trace.x.map((at, n) => [trace.name, place(at), trace.y[n], trace.marker.color[n]]);
+  const beside = wide ? [null, null, null, null] : [];
+  return trace.x.map((at, n) => [trace.name, place(at), ...beside, trace.y[n]]);
 }
 
 const grid = (trace) => trace.z.flatMap((row, n) => row.map((value, m) => [trace.name, trace.x[m], trace.y[n], value]));

@@ -23,7 +23,7 @@ export const view = {
     const place = h("div");
     const none = h("p", { class: "empty", hidden: true }, "No asset is left by the search and the least open interest. ",
       h("button", { type: "button", onclick: () => page.set({ q: "", min_oi: "" }) }, "Show all"));
-    const offered = several(page, "exchanges", "Exchanges", { usual: "all" });
+    const offered = several(page, "exchanges", "Exchanges", { none: "all" });
     fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), details, place, legend());
     let [map, asked, told, at, empty] = [null, null, null, 0, false];
 
