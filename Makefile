@@ -1,6 +1,8 @@
 # `make` alone lists the verbs.
 PYTHON ?= python3
+# `make run BIN=/elsewhere/bin` takes what is installed there, and installs nothing.
 BIN := .venv/bin
+INSTALLED := $(if $(filter .venv/bin,$(BIN)),.venv/run)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
 .PHONY: help setup run test soak lint types imports bench docs lock clean
@@ -25,7 +27,7 @@ help: ## list the verbs
 
 setup: .venv/dev ## install everything, for running and for developing, into .venv
 
-run: .venv/run ## serve on 127.0.0.1:8000, with a PostgreSQL of its own under ./data
+run: $(INSTALLED) ## serve on 127.0.0.1:8000, with a PostgreSQL of its own under ./data
 	$(BIN)/perpstore serve
 
 test: .venv/dev ## all tests but the soaks, two at a time
@@ -48,8 +50,9 @@ imports: .venv/dev ## which room may see which
 bench: .venv/dev ## speed and memory, as ratios measured side by side
 	$(BIN)/python -m tests.bench
 
-docs: .venv/dev ## generate the reference pages and the API's examples
+docs: .venv/dev ## generate pages, run the examples in them, build site/
 	$(BIN)/python scripts/docs.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: .venv/dev ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

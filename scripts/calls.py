@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import sin
-from pathlib import Path
 from shlex import quote
 from typing import Any, cast
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app import embedded
 from app.db import Database
 from app.main import create_app
 from app.records import Instrument, Liquidation, Metric, PerpMinute, SourceAsset
@@ -74,6 +73,8 @@ CALLS = (
     Call("What was in force at an instant, per year", "/funding/BTC", {"at": "2026-03-02T07:30:00Z", "per": "1y"}),
     Call("Settlements as they were paid", "/funding/BTC", {"per": "native", "exchanges": "binance,okx", **WINDOW}),
     Call("The market at an instant", "/funding", {"at": "2026-03-02T07:30:00Z", "assets": "BTC"}),
+    Call("OI-weighted funding of every asset at an instant", "/funding",
+         {"weighted": "oi", "at": "2026-03-02T07:30:00Z"}),
     Call("What a long position paid", "/funding/BTC/carry", {"notional": "10000", **WINDOW, "end": "2026-03-03"}),
     Call("What was predicted, and what was then paid", "/funding/BTC",
          {"kind": "predicted", "exchanges": "binance", **WINDOW, "end": "2026-03-03"}),
@@ -172,9 +173,11 @@ CALLS = (
     Call("Sources", "/sources"),
     Call("Datasets and the units of their fields", "/datasets"),
     Call("How fresh", "/quality/freshness", volatile=True),
+    Call("How each source stands", "/quality/sources", volatile=True),
     Call("How much of what is expected is there", "/quality/coverage",
          {"asset": "BTC", "exchange": "okx", "dataset": "candles_1h,funding", **WINDOW}),
     Call("What is missing", "/quality/gaps", {"state": "open,unfillable"}, volatile=True),
+    Call("How much is missing, and why", "/quality/gaps/summary", volatile=True),
     Call("Where two sources differ", "/quality/disagreements", {"asset": "BTC", **WINDOW, "end": "2026-03-03"}),
     Call("What was refused", "/quality/rejects", volatile=True),
     Call("What nobody is sure of", "/quality/unmapped", volatile=True),
@@ -209,28 +212,35 @@ CALLS = (
 )  # fmt: skip
 
 
-async def answered(folder: Path) -> list[Answered]:
-    """All calls with their answers, from an application on a database of its own in `folder`."""
-    with embedded.running(folder) as cluster:
-        settings = Settings(scheduler=False, backfills=False, database_url=SecretStr(cluster.dsn))
-        app = create_app(settings)
-        async with app.router.lifespan_context(app), _client(app) as client:
-            await _fill(app, client)
-            operations = _operations(app.openapi())
-            return [await _answer(client, call, operations) for call in CALLS]
+async def filled(dsn: str) -> str:
+    """Put the made-up facts in an empty database. Returns a key that may write and administer."""
+    async with _application(dsn) as (app, client):
+        return await _fill(app.state.database, client)
+
+
+async def answered(dsn: str, key: str) -> list[Answered]:
+    """All calls with their answers, from an application on a database with the made-up facts; some of them write."""
+    async with _application(dsn) as (app, client):
+        client.headers["Authorization"] = f"Bearer {key}"
+        operations = _operations(app.openapi())
+        return [await _answer(client, call, operations) for call in CALLS]
 
 
 @asynccontextmanager
-async def _client(app: Any) -> AsyncGenerator[httpx.AsyncClient]:
+async def _application(dsn: str) -> AsyncGenerator[tuple[FastAPI, httpx.AsyncClient]]:
+    app = create_app(Settings(scheduler=False, backfills=False, database_url=SecretStr(dsn)))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
+    ):
         client.headers["X-Request-ID"] = "example"
-        yield client
+        yield app, client
 
 
-async def _fill(app: Any, client: httpx.AsyncClient) -> None:
-    db = app.state.database
-    client.headers["Authorization"] = f"Bearer {await keys.create(db, 'docs', ['write', 'admin'])}"
+async def _fill(db: Database, client: httpx.AsyncClient) -> str:
+    key = await keys.create(db, "docs", ["write", "admin"])
+    client.headers["Authorization"] = f"Bearer {key}"
     for exchange, (symbol, hours) in EXCHANGES.items():
         listed = Instrument(symbol, "BTC", "USDT", funding_interval_hours=float(hours), listed_at=DAY)
         await reference.put_instruments(db, exchange, [listed])
@@ -245,6 +255,7 @@ async def _fill(app: Any, client: httpx.AsyncClient) -> None:
     await _unmapped(db)
     await _pulled(db)
     await _cancelled(db)
+    return key
 
 
 async def _minutes(db: Database) -> None:

@@ -1,6 +1,6 @@
-"""Write the generated pages of docs/ and the examples in the API's own description, from the code and a running app.
+"""Write the generated pages of docs/, the examples in the others, and those in the API's own description.
 
-`python scripts/docs.py` writes; `--check` writes nothing and fails where a page is stale.
+From the code and a running app. `python scripts/docs.py` writes; `--check` writes nothing and fails where one is stale.
 """
 
 import asyncio
@@ -10,22 +10,41 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "app/api/examples.json"
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "client")]
 
-from scripts import calls, pages  # noqa: E402
+from app import embedded  # noqa: E402
+from scripts import calls, commands, examples, pages, reference  # noqa: E402
+
+REFERENCE = {
+    "settings": pages.settings,
+    "sources": pages.sources,
+    "api": pages.api,
+    "metrics": reference.metrics,
+    "data": reference.data,
+    "command-line": commands.command_line,
+}
 
 
 def made() -> dict[Path, str]:
     """Every generated file with what it has to hold."""
-    with tempfile.TemporaryDirectory(prefix="perpstore-docs-") as folder:
-        examples = asyncio.run(calls.answered(Path(folder)))
+    with tempfile.TemporaryDirectory(prefix="perpstore-docs-") as name, embedded.running(Path(name, "data")) as cluster:
+        key = asyncio.run(calls.filled(cluster.dsn))
+        copy = asyncio.run(examples.copied(cluster.dsn, "answers"))
+        with examples.terminal(cluster.dsn, key, Path(name, "home")) as terminal:
+            answers = asyncio.run(calls.answered(copy, key))
+            shown = {page: examples.filled(page, terminal, {"across": reference.across}) for page in with_examples()}
     return {
-        ROOT / "docs/reference/settings.md": pages.settings(),
-        ROOT / "docs/reference/sources.md": pages.sources(),
-        ROOT / "docs/reference/api.md": pages.api(),
-        ROOT / "docs/how-to/curl.md": pages.curl(examples),
-        EXAMPLES: pages.examples(examples, EXAMPLES.read_text(encoding="utf-8") if EXAMPLES.exists() else ""),
+        **shown,
+        **{ROOT / f"docs/reference/{page}.md": make() for page, make in REFERENCE.items()},
+        ROOT / "docs/how-to/curl.md": pages.curl(answers),
+        EXAMPLES: pages.examples(answers, EXAMPLES.read_text(encoding="utf-8") if EXAMPLES.exists() else ""),
     }
+
+
+def with_examples() -> list[Path]:
+    """The pages that have examples to fill in."""
+    every = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in every if "[[[cog" in page.read_text(encoding="utf-8")]
 
 
 def main() -> None:

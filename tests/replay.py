@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from app.ingest.sources import load
 from tests.replayed import (
     artemis,
     binance,
@@ -47,10 +48,6 @@ ANSWERS = {
     "/supported-metrics/": artemis.answer,
     **dict.fromkeys(lighter.PATHS, lighter.answer),
 }
-SOURCES = (
-    *("binance", "bybit", "okx", "hyperliquid", "artemis", "velo", "defillama"),
-    *("extended", "lighter", "coingecko", "deribit"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ class Replay:
 
     def settings(self) -> dict[str, str]:
         """What points a service here."""
-        addresses = {f"{source.upper()}_BASE_URL": self.url for source in SOURCES}
+        addresses = {f"{source.upper()}_BASE_URL": self.url for source in load()}
         return {**addresses, "PERPSTORE_STREAMS": "off"}
 
     def misbehave(self, fault: Fault, *, to: str = "/", times: int = 1) -> None:

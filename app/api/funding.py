@@ -1,5 +1,6 @@
 """Funding: the market now, an asset over time or at an instant, its weighted mean, and carry."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -7,7 +8,15 @@ from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, PeriodDep, Window, WindowDep, lower
 from app.api.errors import bad_value
-from app.api.funding_rows import Carry, DetailedFunding, LatestFunding, Prediction, Settlement, WeightedFunding
+from app.api.funding_rows import (
+    Carry,
+    DetailedFunding,
+    LatestFunding,
+    MarketFunding,
+    Prediction,
+    Settlement,
+    WeightedFunding,
+)
 from app.api.kept import kept
 from app.api.known import known_exchanges
 from app.api.openapi import documented
@@ -28,12 +37,13 @@ from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
 from app.services import coverage, funding, predictions, venues
 from app.services.entities import find_assets
-from app.services.funding import Mean
+from app.services.funding import Mean, Weight
 
 router = APIRouter(route_class=RememberedRoute)
 
 OTHERS = (Prediction, WeightedFunding, DetailedFunding)
 NO_SETTLEMENTS = "no rows: {0} tells rates as they stand, not settlements: ask for kind=predicted&source={0}"
+OF_SETTLED = "a mean is of settled rates on one basis: per=1h, 8h or 1y and kind=settled"
 ESTIMATES = ("perp_1h", "perp_snapshot", "predicted_funding")
 PER_HOURS = {"native": None, "1h": 1.0, "8h": 8.0, "1y": 8760.0}
 
@@ -55,7 +65,7 @@ Detail = Annotated[Literal["contributors"] | None, lower, Query(description="Nam
 Assets = Annotated[Names, Query(description="Only these assets; comma list or repeated.")]
 
 
-@router.get("/funding", **documented(LatestFunding, 404, 409, tag="Funding"))
+@router.get("/funding", **documented(LatestFunding, 404, 409, tag="Funding", others=(MarketFunding,)))
 async def funding_now(
     db: DatabaseDep,
     common: CommonDep,
@@ -64,15 +74,25 @@ async def funding_now(
     exchanges: Exchanges = None,
     margin: MarginParam = "all",
     per: Per = "8h",
+    weighted: Weighted = None,
+    max_age: MaxAge = "2h",
+    min_coverage: MinCoverage = 0.0,
 ) -> Response:
-    """The newest settled rate of every perpetual, with what is predicted next.
+    """The newest settled rate of every perpetual, with what is predicted next; or of every asset their weighted mean.
 
     With `at`: the rate in force at that instant. A rate is in force for 1.5 of its intervals; without `at` older ones
     are shown too, their age says so. In the order of asset, exchange and instrument: without `at` a page shows what is
     newest when it is asked for, and each perpetual comes once whatever settles between two pages.
+
+    With `weighted`: one row an asset, what `/funding/{asset}` gives with the same `weighted` and this instant as `at`.
     """
     await known_exchanges(db, exchanges)
-    narrow = (await find_assets(db, assets), only(exchanges), None if margin == "all" else margin, PER_HOURS[per])
+    margined = None if margin == "all" else margin
+    narrow = (await find_assets(db, assets), only(exchanges), margined, PER_HOURS[per])
+    if weighted is not None:
+        mean = _asked_mean(weighted, per, max_age, min_coverage)
+        query = funding.market(*narrow[:3], moment.at or moment.now, moment.known_at, mean)
+        return await render(db, query, MarketFunding, common, meta(moment, per=per, kind="settled"))
     if moment.at is None and (moment.known_at is None or moment.pinned):  # what is newest has no history
         query = funding.snapshot(*narrow)
     else:
@@ -103,13 +123,19 @@ async def asset_funding(
     """
     if weighted is None:
         return await _rates(db, common, asked, window, per, kind)
-    hours = PER_HOURS[per]
-    if hours is None or kind == "predicted":
-        wrong = ("per", per) if hours is None else ("kind", kind)
-        raise bad_value(*wrong, "a mean is of settled rates on one basis: per=1h, 8h or 1y and kind=settled")
-    then = window.at is not None
-    mean = Mean(weighted, hours, STEPS[interval], duration(max_age), min_coverage, detail is not None, then)
+    if kind == "predicted":
+        raise bad_value("kind", kind, OF_SETTLED)
+    mean = _asked_mean(weighted, per, max_age, min_coverage)
+    mean = replace(mean, step=STEPS[interval], contributors=detail is not None, then=window.at is not None)
     return await _mean(db, common, asked, window, per, mean)
+
+
+def _asked_mean(weighted: Weight, per: str, max_age: str, min_coverage: float) -> Mean:
+    """The mean at one instant. Raises what becomes 400 where rates are as paid, each of an interval of its own."""
+    hours = PER_HOURS[per]
+    if hours is None:
+        raise bad_value("per", per, OF_SETTLED)
+    return Mean(weighted, hours, max_age=duration(max_age), min_coverage=min_coverage, then=True)
 
 
 async def _rates(

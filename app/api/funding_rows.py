@@ -24,6 +24,9 @@ class LatestFunding(Row):
     predicted_rate: float | None = column("Estimate of the next settlement; null: not known.", PER)
     oi_usd: float | None = column("Open interest that goes with the rate; null: none known within two hours.", USD)
     age_s: float = column("Time since the settlement.", "seconds")
+    rate_native: float = column("The rate as paid.", FRACTION)
+    interval_known: Literal["declared", "inferred", "assumed"] = column("How the interval is known.")
+    source: str = column("Who told the rate.")
 
 
 class Settlement(Row):
@@ -118,6 +121,15 @@ class WeightedFunding(Row):
     present: list[str] = column("Exchanges in the mean.")
     stale: list[str] = column("Exchanges with a rate in force whose weight is unknown or older than max_age.")
     missing: list[str] = column("Exchanges with no rate in force, though one was known in the 30 days before.")
+
+
+class MarketFunding(WeightedFunding):
+    """The mean of the rates of one asset in force at one instant, beside those of all others."""
+
+    keys: ClassVar[tuple[str, ...]] = ("asset",)
+
+    asset: str = column("Symbol of the entity, or its canonical id where several share the symbol.")
+    next_time: OutTime | None = column("When the next of its contracts settles, by its interval; null: not known.")
 
 
 class DetailedFunding(WeightedFunding):

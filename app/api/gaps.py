@@ -1,6 +1,7 @@
 """What is missing: the ledger of gaps, and how much of what is expected is stored."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,8 +16,10 @@ from app.api.render import meta, render
 from app.api.schemas import OutTime, Row, column
 from app.api.times import Time, Window, period, stamp, utc_now
 from app.api.words import split
+from app.db import Database
 from app.services import expected, gaps
 from app.services.entities import find_assets
+from app.services.queries import Query as Listing
 
 router = APIRouter()
 TAG = "Quality"
@@ -50,10 +53,23 @@ class Gap(Row):
     reason: gaps.Reason = column("outage, upstream_keeps_no_more, not_listed or not_fetched_yet.")
     state: gaps.State = column("open: to be asked for; repairing; repaired: it is stored now; unfillable: given up.")
     attempts: int = column("How often it was asked for.")
+    next_try_at: OutTime | None = column("When it is asked for again, at the earliest; null: it is not open.")
     noticed_at: OutTime = column("When it was entered.")
     settled_at: OutTime | None = column("When it was repaired or given up; null: neither.")
     detail: str | None = column("What there is to add, as why the last attempt failed; null: nothing.")
     id: int = column("Number of the entry.")
+
+
+class GapSum(Row):
+    """How much of the ledger stands so, for one reason."""
+
+    keys: ClassVar[tuple[str, ...]] = ("state", "reason")
+
+    state: gaps.State = column("open: to be asked for; repairing; repaired: it is stored now; unfillable: given up.")
+    reason: gaps.Reason = column("outage, upstream_keeps_no_more, not_listed or not_fetched_yet.")
+    gaps: int = column("How many gaps.")
+    minutes: float = column("How long they are together.", "minutes")
+    next_try_at: OutTime | None = column("When the first of them is asked for again; null: none is open.")
 
 
 class Coverage(Row):
@@ -72,10 +88,8 @@ class Coverage(Row):
     coverage: float = column("stored ÷ expected.", "fraction")
 
 
-@router.get("/quality/gaps", **documented(Gap, 404, 409, tag=TAG))
-async def list_gaps(
+async def _listed(
     db: DatabaseDep,
-    common: CommonDep,
     asset: AssetsParam = None,
     exchange: ExchangesParam = None,
     dataset: Annotated[GapDatasets, DatasetQuery] = None,
@@ -84,24 +98,38 @@ async def list_gaps(
     reason: Annotated[Reasons, Query(description="Only those for these reasons; comma list or repeated.")] = None,
     start: Annotated[Time | None, Query(description="Only what reaches beyond this time.")] = None,
     end: Annotated[Time | None, Query(description="Only what begins before this time.")] = None,
-) -> Response:
-    """The ledger of gaps: every stretch of minutes or ticks that is or was missing, and what is done about it.
-
-    What is open is asked for again over REST: at once, then after 1, 4, 16 … minutes, every 6 hours at the least.
-    """
+) -> Listing:
+    """The gaps that are asked about."""
     await known_exchanges(db, exchange, "exchange")
     await known_sources(db, source, "source")
     if start and end and start >= end:
         raise bad_value("start", stamp(start), "start has to be before end", code="bad_window")
     narrow = {"entities": await find_assets(db, asset), "exchanges": exchange, "datasets": dataset, "sources": source}
-    query = gaps.listing(**narrow, states=state, reasons=reason, start=start, end=end)  # type: ignore[arg-type]
+    return gaps.listing(**narrow, states=state, reasons=reason, start=start, end=end)  # type: ignore[arg-type]
 
-    async def why() -> str:
-        if await gaps.any_noted(db):
-            return "no rows: no gap in the ledger is left by these filters"
-        return "no rows: the ledger is empty, no gap was found yet"
 
-    return await render(db, query, Gap, common, meta(), why_empty=why)
+Listed = Annotated[Listing, Depends(_listed)]
+
+
+async def _why(db: Database) -> str:
+    if await gaps.any_noted(db):
+        return "no rows: no gap in the ledger is left by these filters"
+    return "no rows: the ledger is empty, no gap was found yet"
+
+
+@router.get("/quality/gaps", **documented(Gap, 404, 409, tag=TAG))
+async def list_gaps(db: DatabaseDep, common: CommonDep, listed: Listed) -> Response:
+    """The ledger of gaps: every stretch of minutes or ticks that is or was missing, and what is done about it.
+
+    What is open is asked for again over REST: at once, then after 1, 4, 16 … minutes, every 6 hours at the least.
+    """
+    return await render(db, listed, Gap, common, meta(), why_empty=partial(_why, db))
+
+
+@router.get("/quality/gaps/summary", **documented(GapSum, 404, 409, tag=TAG))
+async def sum_gaps(db: DatabaseDep, common: CommonDep, listed: Listed) -> Response:
+    """How many gaps stand how, and why: of those the same filters list."""
+    return await render(db, gaps.summed(listed), GapSum, common, meta(), why_empty=partial(_why, db))
 
 
 def _days(

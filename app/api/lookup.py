@@ -25,7 +25,7 @@ from app.api.render import MICROSECOND, meta, whole
 from app.api.schemas import ColumnsEnvelope, OutTime, Row, column, columns_model, problems
 from app.api.times import EARLIEST, TIME_SCHEMA, Window, utc_now
 from app.db import Database
-from app.services import lookup
+from app.services import generated, lookup
 from app.services.lookup import Asked, InForce
 
 JSON = "application/json"
@@ -131,7 +131,7 @@ async def _answer(request: Request, db: Database, asked: Question, rows: Told, t
     data = await asyncio.to_thread(_written, rows, named, found, PER_HOURS[asked.per], time_format)
     notices = [*not_listed(named, contracts, series), *(LATE for _ in range(bool((time < rows.time).any())))]
     facts = meta(_window(rows, asked.known_at), per=asked.per, kind="settled", notices=notices)
-    return whole(request, data, LookedUp, facts, time_format)
+    return whole(request, data, LookedUp, facts, time_format, await generated.exchanges(db))
 
 
 def _window(rows: Told, known_at: datetime | None) -> Window | None:

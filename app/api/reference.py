@@ -22,12 +22,21 @@ from app.api.reference_rows import (
 from app.api.render import meta, render, render_known
 from app.api.words import split
 from app.db import Database
-from app.services import quality
+from app.services import generated, quality
 from app.services.entities import find_assets
 
 router = APIRouter()
 TAG = "Reference"
 Kind = Literal["perp", "future", "option", "spot", "index"]
+
+NOBODY = {
+    **dict.fromkeys(("key_setting", "disabled", "docs_url", "terms_url")),
+    **dict.fromkeys(("pulled", "key_needed", "key_present"), False),
+    "name": "generated data",
+    "schedule": (),
+    "generated": True,
+}
+"""Who tells what is generated."""
 
 ExchangePath = Annotated[Slug, Path(description="An exchange, as `/exchanges` names it.")]
 SymbolPath = Annotated[Name, Path(description="Native symbol of a contract, in any case; `/` in it as %2F.")]
@@ -46,7 +55,8 @@ async def list_exchanges(db: DatabaseDep, common: CommonDep) -> Response:
 @router.get("/sources", **documented(SourceRow, tag=TAG))
 async def list_sources(request: Request, db: DatabaseDep, common: CommonDep) -> Response:
     """Who tells us: what each is asked for and how often, whether it needs a key and has it, and its terms."""
-    return await render_known(db, request.app.state.sources, SourceRow, common, meta())
+    made_up = [{**NOBODY, "source": slug} for slug in await generated.sources(db)]
+    return await render_known(db, [*request.app.state.sources, *made_up], SourceRow, common, meta())
 
 
 @router.get("/datasets", **documented(DatasetRow, tag=TAG))

@@ -113,6 +113,7 @@ class ExchangeRow(Row):
     instruments: int = column("How many of its contracts are listed now.")
     sources: list[str] = column("Who tells of its contracts; where several tell the same, the first is preferred.")
     docs_url: str | None = column("Its API's documentation.")
+    generated: bool = column("Whether it does not exist, and its data was made up to try things out with.")
 
 
 class Scheduled(Out):
@@ -140,8 +141,9 @@ class SourceRow(Row):
     key_present: bool = column("Whether that key is set.")
     disabled: str | None = column("Why it is not asked at all, for want of its key; null: it is.")
     schedule: list[Scheduled] = column("What it is asked for, and how often.")
-    docs_url: str = column("Its documentation.")
-    terms_url: str = column("Its terms of use.")
+    docs_url: str | None = column("Its documentation; null: it has none.")
+    terms_url: str | None = column("Its terms of use; null: it has none.")
+    generated: bool = column("Whether what it tells was made up to try things out with.")
 
 
 class FieldOut(Out):

@@ -23,6 +23,7 @@ from app.db import Database
 from app.services.queries import Query
 
 MICROSECOND = timedelta(microseconds=1)
+GENERATED = "this store holds generated data ({}): `perpstore demo --remove` takes it out"
 WhyEmpty = Callable[[], Awaitable[str | None]]
 
 
@@ -53,8 +54,8 @@ def meta(
     return Meta(window, units or {}, per, kind, joined, tuple(dict.fromkeys(told)))
 
 
-def _document(found: Meta, row: Rows, time_format: TimeFormat) -> dict[str, object]:
-    """The envelope's `meta`, but for the request's id."""
+def _document(found: Meta, row: Rows, time_format: TimeFormat, generated: Sequence[str]) -> dict[str, object]:
+    """The envelope's `meta`, but for the request's id; `generated`: the exchanges the store holds that do not exist."""
     write = milliseconds if time_format == "ms" else stamp
     window = found.window
     asked = window and {
@@ -69,7 +70,8 @@ def _document(found: Meta, row: Rows, time_format: TimeFormat) -> dict[str, obje
         "per": found.per,
         "kind": found.kind,
         "contributors": found.contributors,
-        "notices": found.notices,
+        "generated": generated,
+        "notices": (*found.notices, GENERATED.format(", ".join(generated))) if generated else found.notices,
     }
 
 
@@ -97,8 +99,11 @@ async def render(
         return await _page(db, query, wanted, row, common, found, why_empty)
     if common.cursor is not None:
         raise bad_value("cursor", None, "pages are of JSON only; other forms hold the whole window", code="bad_cursor")
-    bare = Bare(common, wanted, lambda more: _document(_noting(found, more), row, common.time_format), why_empty)
-    return await stream(db, query, bare)
+
+    def document(more: str | None, generated: Sequence[str]) -> Mapping[str, object]:
+        return _document(_noting(found, more), row, common.time_format, generated)
+
+    return await stream(db, query, Bare(common, wanted, document, why_empty))
 
 
 async def render_known(
@@ -135,7 +140,8 @@ async def _page(
     one = await _filled(db, text, query, wanted, common.limit, after)
     if why_empty is not None and after is None and _is_empty(one["data"]):
         found = _noting(found, await why_empty())
-    return answer(common.request, one["data"], _document(found, row, common.time_format), _next(common, found, one))
+    document = _document(found, row, common.time_format, one["generated"])
+    return answer(common.request, one["data"], document, _next(common, found, one))
 
 
 async def _filled(
@@ -176,7 +182,7 @@ def _next(common: Common, found: Meta, one: asyncpg.Record) -> dict[str, str | N
     if not one["more"]:
         return {"next_cursor": None, "next_url": None}
     start, end = (found.window.start, found.window.end) if found.window else (EARLIEST, EARLIEST)
-    cursor = write_cursor(common, start, end, tuple(one)[3:], one["made"])
+    cursor = write_cursor(common, start, end, tuple(one)[4:], one["made"])
     return {"next_cursor": cursor, "next_url": next_url(common, cursor)}
 
 
@@ -195,10 +201,12 @@ def answer(request: Request, data: str, facts: Mapping[str, object], page: Mappi
     return _envelope(request, data.encode(), facts, page, headers)
 
 
-def whole(request: Request, data: bytes, row: Rows, found: Meta, time_format: TimeFormat) -> Response:
+def whole(
+    request: Request, data: bytes, row: Rows, found: Meta, time_format: TimeFormat, generated: Sequence[str]
+) -> Response:
     """The answer to a question in a body: all of `data`, JSON of one array a field of `row`."""
     page = {"next_cursor": None, "next_url": None}
-    return _envelope(request, data, _document(found, row, time_format), page, {"Cache-Control": "no-store"})
+    return _envelope(request, data, _document(found, row, time_format, generated), page, {"Cache-Control": "no-store"})
 
 
 def _envelope(

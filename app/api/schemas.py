@@ -127,6 +127,9 @@ class MetaOut(Out):
     per: str | None = Field(description="What rates are per: native (one interval), 1h, 8h or 1y.")
     kind: str | None = Field(description="settled or predicted, where that matters.")
     contributors: list[str] | None = Field(description="Exchanges the answer is made of, where several are joined.")
+    generated: list[str] = Field(
+        description="Exchanges the store holds that do not exist: data to try things out with."
+    )
     notices: list[str] = Field(description="Anything clamped, filled or assumed, and why an answer is empty.")
     request_id: str = Field(description="Id of this request, as in the header X-Request-ID and in the log.")
 

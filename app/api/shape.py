@@ -9,6 +9,8 @@ from functools import lru_cache
 from string import Template
 from typing import Literal
 
+from app.services.generated import EXCHANGES
+
 Kind = Literal["time", "text", "number", "integer", "boolean", "list", "json"]
 
 PAGE = Template("""
@@ -18,7 +20,8 @@ with page as (
 $inner
   ) as q $after order by $order limit $limit::int + 1) as p
 )
-select $data as data, coalesce(bool_or("place." > $limit), false) as more, clock_timestamp() as made$last
+select $data as data, coalesce(bool_or("place." > $limit), false) as more, clock_timestamp() as made,
+  $generated as generated$last
 from page as q, lateral (select $columns) as r
 """)
 ALL = Template("""
@@ -111,7 +114,8 @@ def _data(shape: Shape, limit: str, *, arrays: bool) -> str:
 
 @lru_cache(maxsize=512)
 def page(inner: str, arguments: int, shape: Shape, *, arrays: bool, after: bool) -> str:
-    """One row: `data` (JSON text of a page), `more`, when it was `made`, and `key0` … of the last row if there is more.
+    """One row: `data` (JSON text of a page), `more`, when it was `made`, the `generated` exchanges the store holds, and
+    `key0` … of the last row if there is more.
 
     Arguments go on after the inner statement's: the limit, then (with `after`) the key to go on from.
     """
@@ -125,6 +129,7 @@ def page(inner: str, arguments: int, shape: Shape, *, arrays: bool, after: bool)
         data=_data(shape, limit, arrays=arrays),
         last="".join(last),
         columns=_columns(shape),
+        generated=EXCHANGES,
     )
 
 

@@ -19,6 +19,7 @@ from app.api.paging import Common
 from app.api.shape import Shape
 from app.api.writers import Batch, Columnar, Csv, Lines, Writer, schema
 from app.db import Database
+from app.services.generated import EXCHANGES
 from app.services.queries import Query
 
 ROWS = 5_000
@@ -30,11 +31,11 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """How rows are to be streamed; `document` gives the facts about them, with one more notice."""
+    """How rows are to be streamed; `document`: the facts about them, with one more notice and what is generated."""
 
     common: Common
     shape: Shape
-    document: Callable[[str | None], Mapping[str, object]]
+    document: Callable[[str | None, Sequence[str]], Mapping[str, object]]
     why_empty: Callable[[], Awaitable[str | None]] | None
 
 
@@ -60,10 +61,10 @@ def _statement(query: Query, bare: Bare) -> str:
 
 @asynccontextmanager
 async def _reading(db: Database) -> AsyncGenerator[Connection]:
-    """A connection in a transaction, let go in good order even where the caller has hung up meanwhile."""
+    """A connection that reads one snapshot, let go in good order even where the caller has hung up meanwhile."""
     connection = await db.reads.acquire()
     try:
-        transaction = connection.transaction(readonly=True)
+        transaction = connection.transaction(isolation="repeatable_read", readonly=True)
         await transaction.start()
         try:
             yield connection
@@ -75,11 +76,10 @@ async def _reading(db: Database) -> AsyncGenerator[Connection]:
             await db.reads.release(connection)
 
 
-async def _batches(db: Database, text: str, arguments: Sequence[object]) -> AsyncGenerator[Batch]:
-    async with _reading(db) as connection:
-        cursor = await connection.cursor(text, *arguments)
-        while batch := await cursor.fetch(ROWS):
-            yield batch
+async def _batches(connection: Connection, text: str, arguments: Sequence[object]) -> AsyncGenerator[Batch]:
+    cursor = await connection.cursor(text, *arguments)
+    while batch := await cursor.fetch(ROWS):
+        yield batch
 
 
 class Streamed(StreamingResponse):
@@ -101,29 +101,31 @@ async def stream(db: Database, query: Query, bare: Bare) -> StreamingResponse:
     if places.locked():
         raise Throttled("Too many exports at once", retry_after=5)
     limit = bare.common.limit if "limit" in request.query_params else None
-    parts = _parts(_batches(db, _statement(query, bare), (*query.arguments, limit)), bare, places)
+    parts = _parts(db, Query(_statement(query, bare), (*query.arguments, limit)), bare, places)
     facts = await anext(parts)
     headers = {META_HEADER: facts.decode(), "Cache-Control": "no-cache", "Vary": "Accept"}
     return Streamed(parts, headers, media_type(bare.common.form))
 
 
-async def _parts(batches: AsyncGenerator[Batch], bare: Bare, places: Any) -> AsyncGenerator[bytes]:
+async def _parts(db: Database, query: Query, bare: Bare, places: Any) -> AsyncGenerator[bytes]:
     """First the facts, for the headers; then the body."""
-    async with places, aclosing(batches):
-        first: Batch = await anext(batches, None) or ()  # a tuple as the default breaks CPython 3.11
-        facts = await _facts(bare, empty=not first)
-        yield _header(facts)
-        writer = _writer(bare, json.dumps(facts).encode())
-        yield writer.write(first)
-        async for batch in batches:
-            yield writer.write(batch)
-        yield writer.end()
+    async with places, _reading(db) as connection:
+        generated = await connection.fetchval(f"select {EXCHANGES}")
+        async with aclosing(_batches(connection, query.text, query.arguments)) as batches:
+            first: Batch = await anext(batches, None) or ()  # a tuple as the default breaks CPython 3.11
+            facts = await _facts(bare, generated, empty=not first)
+            yield _header(facts)
+            writer = _writer(bare, json.dumps(facts).encode())
+            yield writer.write(first)
+            async for batch in batches:
+                yield writer.write(batch)
+            yield writer.end()
 
 
-async def _facts(bare: Bare, *, empty: bool) -> Mapping[str, object]:
+async def _facts(bare: Bare, generated: Sequence[str], *, empty: bool) -> Mapping[str, object]:
     reason = await bare.why_empty() if empty and bare.why_empty else None
     state: Mapping[str, object] = bare.common.request.scope.get("state", {})
-    return {**bare.document(reason), "request_id": state.get("request_id")}
+    return {**bare.document(reason, generated), "request_id": state.get("request_id")}
 
 
 def _header(facts: Mapping[str, object]) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import names
+from app.cli import completing, names
 from app.cli.console import Failure, emit, note, say, span, table
 from app.cli.options import Assets, Exchanges, Json, words
 from app.cli.progress import progress
@@ -24,9 +24,15 @@ COUNTS = ("windows_planned", "windows_done", "windows_failed", "requests", "inse
 
 
 def backfill(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="As `perpstore sources` names it.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="As `perpstore sources` names it.", autocompletion=completing.sources),
+    ],
     dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", metavar="DATASET", help="Only these; repeat, or commas.")
+        list[str] | None,
+        typer.Option(
+            "--dataset", metavar="DATASET", help="Only these; repeat, or commas.", autocompletion=completing.datasets
+        ),
     ] = None,
     days: Annotated[float, typer.Option("--days", min=0.01, metavar="N", help="How far back from now.")] = 30.0,
     asset: Assets = None,

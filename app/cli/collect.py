@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli import completing
 from app.cli.console import Failure, emit, note, say
 from app.cli.options import Json
 from app.cli.sources import source as source_named
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def collect(
-    source: Annotated[str, typer.Option(metavar="SOURCE", help="Whose ticks.")] = "deribit",
+    source: Annotated[
+        str, typer.Option(metavar="SOURCE", help="Whose ticks.", autocompletion=completing.sources)
+    ] = "deribit",
     currency: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,6 +10,7 @@ from app.cli import keys, perpspec
 from app.cli.backfill import backfill
 from app.cli.collect import collect
 from app.cli.console import Failure, note, say
+from app.cli.demo import demo
 from app.cli.export import export
 from app.cli.load import load
 from app.cli.probe import probe
@@ -35,13 +36,13 @@ app = typer.Typer(
     name="perpstore",
     help=ABOUT,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
 app.command()(serve)
 app.command()(collect)
 app.command()(setup)
+app.command()(demo)
 app.command()(sources)
 app.command()(pull)
 app.command()(backfill)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import names
+from app.cli import completing, names
 from app.cli.console import Failure, emit, say, size
 from app.cli.options import Assets, Exchanges, Json, moment, words
 from app.cli.progress import progress
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from app.services.export import Exported, Facts, Wanted
 
 SLUGS = {"exchange": "select slug from exchange order by slug", "source": "select slug from source order by slug"}
-DATASETS_ARE = (
-    "funding, open-interest, candles, liquidations, long-short, taker-volume, options, index or fundamentals."
+DATASETS = (
+    *("funding", "open-interest", "candles", "liquidations", "long-short", "taker-volume"),
+    *("options", "index", "fundamentals"),
 )
+DATASETS_ARE = f"{', '.join(DATASETS[:-1])} or {DATASETS[-1]}."
 NOTHING = "No rows: nothing is stored of that; no file was written"
 
 Parquet = Annotated[Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write Parquet under this folder.")]
@@ -33,7 +35,9 @@ Intervals = Annotated[
 
 
 def export(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=DATASETS_ARE)],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help=DATASETS_ARE, autocompletion=completing.one_of(DATASETS))
+    ],
     parquet: Parquet = None,
     csv: Csv = None,
     asset: Assets = None,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli import completing
 from app.cli.console import Failure, emit, note, say
+from app.cli.export import DATASETS as EXPORTED
 from app.cli.options import Json, pairs
 from app.cli.progress import progress
 
@@ -16,14 +18,14 @@ if TYPE_CHECKING:
     from app.services.importing import Answer, BadOption, Options
 
 SHOWN = 10
-DATASETS_ARE = (
-    "funding, open-interest, candles, liquidations, long-short, taker-volume, options, index, fundamentals, "
-    "or perp-data: columns of your own perpspecs."
-)
+DATASETS = (*EXPORTED, "perp-data")
+DATASETS_ARE = f"{', '.join(EXPORTED)}, or perp-data: columns of your own perpspecs."
 
 
 def load(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=DATASETS_ARE)],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help=DATASETS_ARE, autocompletion=completing.one_of(DATASETS))
+    ],
     file: Annotated[
         list[Path], typer.Argument(metavar="FILE", exists=True, readable=True, help="Files, or folders of them.")
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli import completing
 from app.cli.console import Failure, emit, note, say, span, stamp, table
 from app.cli.options import Json
 from app.cli.running import run
@@ -44,8 +45,8 @@ class Probed:
 
 
 def probe(
-    source: Annotated[str, typer.Argument(help="One of `perpstore sources`.")],
-    dataset: Annotated[str, typer.Argument(help="One of its datasets.")],
+    source: Annotated[str, typer.Argument(help="One of `perpstore sources`.", autocompletion=completing.sources)],
+    dataset: Annotated[str, typer.Argument(help="One of its datasets.", autocompletion=completing.datasets)],
     symbol: Annotated[str | None, typer.Argument(help="Native symbol, where one contract is asked for.")] = None,
     json: Json = False,
 ) -> None:

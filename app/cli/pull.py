@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import names
+from app.cli import completing, names
 from app.cli.console import Failure, emit, note, say, table
 from app.cli.options import Assets, Exchanges, Json, words
 from app.cli.progress import progress
@@ -25,8 +25,10 @@ HEADS = ("SOURCE", "DATASET", "STATUS", "REQUESTS", "RECEIVED", "INSERTED", "UPD
 
 
 def pull(
-    source: Annotated[str, typer.Argument(help="One of `perpstore sources`.")],
-    dataset: Annotated[str | None, typer.Argument(help="One of its datasets; without one, all.")] = None,
+    source: Annotated[str, typer.Argument(help="One of `perpstore sources`.", autocompletion=completing.sources)],
+    dataset: Annotated[
+        str | None, typer.Argument(help="One of its datasets; without one, all.", autocompletion=completing.datasets)
+    ] = None,
     days: Annotated[
         float | None, typer.Option(min=0, help="So many days of history, whatever is held; else what is missing.")
     ] = None,

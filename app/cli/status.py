@@ -1,10 +1,13 @@
-"""`perpstore status`: what is stored, how fresh it is, what ran last."""
+"""`perpstore status`: what is stored, how fresh it is, what ran last; on one screen, or all of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from app.cli import glance
 from app.cli.console import emit, say, size, span, table
 from app.cli.facts import where
 from app.cli.options import Json
@@ -22,39 +25,54 @@ where locktype = 'advisory' and granted and objid = $1 and objsubid = 1
 """
 
 
-def status(json: Json = False) -> None:
+def status(
+    all: Annotated[
+        bool, typer.Option("--all", help="All of it: every table and dataset, the last pulls with their errors.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Show what is stored and how fresh it is.
 
-    The database, its size, the newest row of each source and dataset, live collectors, the last pulls and the schedule.
+    One screen: the database, its size and the disk, how each source stands, gaps, the largest tables, collectors and
+    the schedule; at the end what is wrong, and the next step. NO_COLOR takes the colours away.
 
     \b
     Examples:
       perpstore status
+      perpstore status --all
       perpstore status --json | jq .database.dsn
     """
     from app.cli.session import on_database, settings
 
     configured(settings().sources)  # before any database is started
     found = on_database(_found)
-    emit(found) if json else say("\n".join(_lines(found)))
+    if json:
+        emit(found)
+    elif all:
+        say("\n".join(_lines(found)))
+    else:
+        glance.show(found)
 
 
 async def _found(session: "Session") -> dict[str, Any]:
-    from app.cli import facts
+    from app.cli import facts, standing
     from app.models import Pull
-    from app.services import log, storage
-
+    from app.services import gaps
     pulls = await log.pulls(session.db, limit=PULLS)
     scheduler = await _scheduler(session)
     tables = await storage.tables(session.db, session.settings.kept_days, datetime.now(UTC))
+    freshness = await _freshness(session)
     return {
         "version": _version(),
         "database": await facts.database(session),
         "counts": await facts.counts(session.db),
+        "generated": await generated.exchanges(session.db),
         "tables": tables,
         "forecast": asdict(await storage.forecast(session.db, tables, session.settings.disk_folder)),
         "scheduler": scheduler,
-        "freshness": await _freshness(session, scheduler["jobs"]),
+        "sources": await standing.sources(session, scheduler["jobs"], freshness),
+        "freshness": freshness,
+        "gaps": [dict(row) for row in await gaps.counts(session.db)],
         "collectors": await collectors_of(session.db),
         "pulls": [dict(zip(Pull.__table__.columns.keys(), row, strict=True)) for row in pulls],
     }
@@ -79,12 +97,12 @@ async def _scheduler(session: "Session") -> dict[str, Any]:
     }
 
 
-async def _freshness(session: "Session", jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The newest fact of each source and dataset, and whether it is late for what the schedule asks."""
+async def _freshness(session: "Session") -> list[dict[str, Any]]:
+    """The newest fact of each source and dataset, and whether it is late for what is asked of it."""
+    from app.cli.standing import expected
     from app.services import quality
 
-    expected = [(job["source"], job["dataset"], job["every"].total_seconds()) for job in jobs]
-    query = quality.freshness(expected, datetime.now(UTC))
+    query = quality.freshness(expected(session), datetime.now(UTC))
     rows = [dict(row) for row in await session.db.reads.fetch(query.text, *query.arguments)]
     return sorted(rows, key=lambda row: (row["source"], row["dataset"]))
 
@@ -107,6 +125,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"disk        {told_of_disk(found['forecast'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
     yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    yield from told_of_generated(found["generated"])
     yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "A DAY", "KEPT"), map(_table, found["tables"][:TABLES]))
     told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
     yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
@@ -114,6 +133,12 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "\n" + told_of_collectors(found["collectors"])
     if found["pulls"]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
+
+
+def told_of_generated(exchanges: Sequence[str]) -> Iterator[str]:
+    """That there is data made up to try things out with, if there is."""
+    if exchanges:
+        yield f"generated   {', '.join(exchanges)}; `perpstore demo --remove` takes it out"
 
 
 def told_of_disk(forecast: Mapping[str, Any]) -> str:

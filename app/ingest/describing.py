@@ -26,6 +26,7 @@ def source(source: Source, settings: Settings) -> dict[str, Any]:
         "schedule": [_feed(feed) for feed in source.feeds],
         "docs_url": source.docs,
         "terms_url": source.terms,
+        "generated": False,
     }
 
 

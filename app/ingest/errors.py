@@ -10,6 +10,9 @@ UpstreamError
 
 from dataclasses import dataclass
 
+TRANSPORT = "transport"
+"""The code of `Unavailable` where no answer came at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

@@ -28,7 +28,6 @@ from app.services import error_log, log, reference
 STALE = timedelta(minutes=70)  # an hour, and the time a scheduled listing may take
 AGAIN = timedelta(minutes=2)
 SHOWN_TROUBLES = 3
-CANCELLED = "cancelled"
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class Pulled:
     dataset: str
     status: Literal["succeeded", "partial", "failed"] = "failed"
     counts: log.Counts = field(default_factory=log.Counts)
-    error: str | None = CANCELLED
+    error: str | None = log.CANCELLED
 
 
 def datasets(source: Source) -> list[str]:
@@ -104,10 +103,11 @@ async def run(engine: Engine, source: Source, dataset: str, order: Order) -> Pul
 async def _write_down(job: Job, pulled: Pulled) -> None:
     """How it went, in the log of pulls; what went wrong in that of errors too. That somebody ended it is no error."""
     await log.finish(job.engine.db, job.number, pulled.status, pulled.counts, pulled.error)
-    if pulled.error and pulled.error != CANCELLED:
+    if pulled.error and pulled.error != log.CANCELLED:
         context = {"pull": job.number, **asdict(pulled.counts)}
         whose = pulled.source, pulled.dataset
-        await error_log.note_error(job.engine.db, "pull", pulled.status, pulled.error, *whose, context)
+        code = log.UNREACHABLE if job.unreachable else pulled.status
+        await error_log.note_error(job.engine.db, "pull", code, pulled.error, *whose, context)
 
 
 def _way(source: Source, dataset: str) -> Callable[[Job], Awaitable[None]]:

@@ -114,8 +114,8 @@ def _of_one(
     if span is None and market:
         yield Stretch(feed, since, now, contract, live=False, newest_first=True)
     elif span is None:
-        one, step = page(feed, contract) or now - since, feed.step or HOUR
-        newest = max(since, _floor(now, step) + step - one)
+        one, step = page(feed, contract), feed.step or HOUR
+        newest = since if one is None else max(since, _floor(now, step) + step - one)
         yield Stretch(feed, newest, now, contract)
         if since < newest:
             yield Stretch(feed, since, newest, contract, live=False, newest_first=True)

@@ -16,7 +16,7 @@ import httpx
 from pydantic_core import from_json, to_json
 
 from app.ingest.addresses import base_url
-from app.ingest.errors import Absent, Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
+from app.ingest.errors import TRANSPORT, Absent, Malformed, Question, Refused, Throttled, Unavailable, UpstreamError
 from app.ingest.limits import LONGEST_WAIT, Ledger, Limiter, limiter, limiters
 from app.ingest.spec import Json, Problem, Request, Source, Trouble
 from app.logs import keep_secret
@@ -145,7 +145,7 @@ async def _send(web: Web, source: Source, request: Request, asked: Question) -> 
             says = _text(body) if source.answers == "text" and response.is_success else _says(body)
             return Answer(asked, at, response.status_code, response.headers, body, *says)
     except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-        raise Unavailable(f"{type(error).__name__} {error}".strip(), asked, code="transport") from error
+        raise Unavailable(f"{type(error).__name__} {error}".strip(), asked, code=TRANSPORT) from error
 
 
 async def _read(response: httpx.Response, asked: Question) -> bytes:

@@ -5,9 +5,10 @@ pull_snapshots    how every perpetual stands, on the instrument that it is known
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from app.ingest.keep import UNKNOWN, Places
+from app.ingest.sources import load
 from app.ingest.spec import Aim, Bad, Feed, Window
 from app.ingest.work import IN_FLIGHT, Job, asked
 from app.records import PerpSnapshot, Product, SourceAsset, Venue
@@ -23,8 +24,14 @@ async def list_venues(job: Job) -> None:
         await venues.put_venues(db, source, listed)
         _count(job, len(listed), 0)
     for feed in (feed for feed in job.feeds() if feed.scope == "batch"):
-        due = await venues.due(db, source, now - feed.every)
-        await _list_each(job, feed, feed.cut(Aim(now, now, live=True, venues=tuple(due))))
+        due = others(await venues.due(db, source, now - feed.every))
+        await _list_each(job, feed, feed.cut(Aim(now, now, live=True, venues=due)))
+
+
+def others(known: Iterable[Venue]) -> tuple[Venue, ...]:
+    """Without the exchanges that are sources themselves: what those do not list does not count."""
+    own = load()
+    return tuple(venue for venue in known if venue.exchange not in own)
 
 
 async def _list_each(job: Job, feed: Feed, pieces: Sequence[Window]) -> None:

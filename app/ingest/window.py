@@ -65,8 +65,8 @@ class Aim:
 
     `live`: how things stand now is wanted, or the newest full periods; else history. `assets` are the ids that are of
     an entity, by type of id; `pairs` the (exchange slug, coin) of a source that tells of perpetuals; `venues` the
-    exchanges whose perpetuals are to be listed; `metrics` the names the catalogue has of the source. `keyed`: there is
-    a key.
+    exchanges whose perpetuals are to be listed, which are no sources themselves; `metrics` the names the catalogue has
+    of the source. `keyed`: there is a key.
     """
 
     start: datetime

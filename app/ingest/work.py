@@ -11,7 +11,7 @@ from datetime import datetime
 
 from app.ingest import places
 from app.ingest.engine import Engine
-from app.ingest.errors import Absent, Malformed, Refused, Throttled, UpstreamError
+from app.ingest.errors import TRANSPORT, Absent, Malformed, Refused, Throttled, UpstreamError
 from app.ingest.keep import Keeper
 from app.ingest.pages import Fetched, Line, fetch
 from app.ingest.plan import Span, Stretch, Wanted, page, plan, widened, windows
@@ -60,7 +60,7 @@ class Job:
 
     `list_again` brings the list of instruments up to now. `later` holds the newest rows of instruments until what lies
     before them is stored. `misses` counts questions without an answer in a row; too many, or an answer that asking is
-    no use, and the job has `stopped`.
+    no use, and the job has `stopped`. `codes` are those of questions that were not answered.
     """
 
     engine: Engine
@@ -75,6 +75,7 @@ class Job:
     known: Mapping[str, Instrument] = field(default_factory=dict[str, Instrument])
     later: dict[str, list[Record]] = field(default_factory=dict[str, list[Record]])
     troubles: Counter[str] = field(default_factory=Counter[str])
+    codes: set[str] = field(default_factory=set[str])
     answered: int = 0
     misses: int = 0
     stopped: bool = False
@@ -86,6 +87,11 @@ class Job:
     def counts(self) -> Counts:
         """Its numbers so far."""
         return self.keeper.tally.counts(self.line.requests)
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether something was asked, and nothing at all came back."""
+        return not self.answered and self.codes == {TRANSPORT}
 
     def feeds(self) -> list[Feed]:
         """The ways its dataset can be asked for."""
@@ -230,6 +236,7 @@ async def asked(job: Job, feed: Feed, window: Window, *, live: bool = True) -> F
 
 def _miss(job: Job, error: UpstreamError) -> None:
     job.troubles[str(error)] += 1
+    job.codes.add(error.code)
     job.misses += 1
     job.hopeless |= isinstance(error, Refused) and error.everywhere
     job.stopped |= job.hopeless or isinstance(error, Throttled) or job.misses >= MOST_MISSES

@@ -41,25 +41,34 @@ class EntitySourceId(Base):
 
 
 class Exchange(Base):
-    """Where a thing trades. `funding_interval_hours` is what is assumed when nothing better is known."""
+    """Where a thing trades. `funding_interval_hours` is what is assumed when nothing better is known.
+
+    `generated`: it does not exist, and everything that trades there was made up for trying things out.
+    """
 
     __tablename__ = "exchange"
+    __table_args__ = (Index("ix_exchange_generated", "slug", postgresql_where=text("generated")),)
 
     id: Mapped[Id]
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     funding_interval_hours: Mapped[float] = mapped_column(Float(53), server_default="8")
     docs_url: Mapped[str | None]
+    generated: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Source(Base):
-    """Who told us: an exchange itself, an aggregator, or an import. `on_request`: heard only if asked for by name."""
+    """Who told us: an exchange itself, an aggregator, or an import. `on_request`: heard only if asked for by name.
+
+    `generated`: what it tells was made up for trying things out.
+    """
 
     __tablename__ = "source"
 
     id: Mapped[Id]
     slug: Mapped[str] = mapped_column(unique=True)
     on_request: Mapped[bool] = mapped_column(server_default=text("false"))
+    generated: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Instrument(Base):

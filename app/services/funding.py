@@ -12,6 +12,9 @@ Weight = Literal["oi", "volume", "equal"]
 
 HOUR = timedelta(hours=1)
 MAX_AGE = timedelta(hours=2)
+MARKET = """
+select a.asset, w.* from ({}) w join asset a using (entity_id) where cardinality(w.present || w.stale || w.missing) > 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +81,29 @@ async def weighted(db: Database, perps: Perps, first: datetime, last: datetime, 
         return Query(
             sql("funding", "weighted_hourly"), (perps.entity_id, first, last, mean.per_hours, mean.min_coverage)
         )
-    return Query(
-        sql("funding", "weighted"),
-        (
-            *(perps.entity_id, first, last, mean.step, mean.per_hours, mean.weight, mean.max_age),
-            *(
-                perps.exchanges,
-                perps.margin,
-                perps.known_at,
-                perps.source,
-                mean.min_coverage,
-                mean.contributors,
-                mean.then,
-            ),
-        ),
-    )
+    narrow = (perps.exchanges, perps.margin, perps.known_at, perps.source)
+    return Query(sql("funding", "weighted"), _weighing((perps.entity_id,), first, last, mean, narrow))
+
+
+def market(
+    entity_ids: tuple[int, ...] | None,
+    exchanges: tuple[str, ...] | None,
+    margin: Margin | None,
+    moment: datetime,
+    known_at: datetime | None,
+    mean: Mean,
+) -> Query:
+    """The weighted mean at an instant of every entity (of these), one row each of which a rate was known by then."""
+    narrow = (exchanges, margin, known_at, None)
+    return Query(MARKET.format(sql("funding", "weighted")), _weighing(entity_ids, moment, moment, mean, narrow))
+
+
+def _weighing(
+    entity_ids: tuple[int, ...] | None, first: datetime, last: datetime, mean: Mean, narrow: tuple[object, ...]
+) -> tuple[object, ...]:
+    """The arguments of the statement `weighted`; `narrow`: exchanges, margin, known_at and source."""
+    grid = (first, last, mean.step, mean.per_hours, mean.weight, mean.max_age)
+    return (entity_ids, *grid, *narrow, mean.min_coverage, mean.contributors, mean.then)
 
 
 async def _in_rollup(db: Database, perps: Perps, first: datetime, last: datetime, mean: Mean) -> bool:

@@ -20,6 +20,10 @@ from app.services.queries import Query, sql
 
 GAPS_A_LOOK, GAPS_A_NOTE = 500, 5000
 REPAIRED_KEPT = timedelta(days=30)
+SUMMED = """
+select state, reason, count(*) as gaps, sum(minutes) as minutes, min(next_try_at) as next_try_at
+from ({listed}) g group by state, reason
+"""
 
 Dataset = Literal[
     "candles_1m",
@@ -127,3 +131,8 @@ def listing(
 ) -> Query:
     """One row a gap that reaches into a window."""
     return Query(sql("gaps", "listing"), (entities, exchanges, datasets, sources, states, reasons, start, end))
+
+
+def summed(listed: Query) -> Query:
+    """One row a state and reason of gaps that are `listed`: how many, and how many minutes they are long together."""
+    return Query(SUMMED.format(listed=listed.text), listed.arguments)

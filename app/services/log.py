@@ -16,6 +16,10 @@ MAX_BODY = 2**20
 KEPT_BODIES = 200
 KEPT_PULLS = timedelta(days=30)
 MAX_WORDS = 500
+CANCELLED, ABANDONED = "cancelled", "its process ended"
+"""Errors of pulls that say nothing about who was asked."""
+UNREACHABLE = "unreachable"
+"""The code in the log of errors of a pull that asked and got no answer at all: no connection, or none in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ async def finish(db: Database, pull: int, status: Status, counts: Counts, error:
 
 async def abandon(db: Database) -> int:
     """Pulls that say they run although nobody runs them have failed; old ones are forgotten. Returns how many did."""
-    values = {"status": "failed", "finished_at": func.clock_timestamp(), "error": "its process ended"}
+    values = {"status": "failed", "finished_at": func.clock_timestamp(), "error": ABANDONED}
     async with writing(db) as connection:
         await connection.execute(delete(Pull).where(Pull.started_at < func.clock_timestamp() - KEPT_PULLS))
         done = await connection.execute(update(Pull).where(Pull.status == "running").values(**values))

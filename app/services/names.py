@@ -34,8 +34,8 @@ def split_multiplier(base: str) -> tuple[str, int]:
 
     >>> split_multiplier("1000PEPE"), split_multiplier("kPEPE"), split_multiplier("1MBABYDOGE")
     (('PEPE', 1000), ('PEPE', 1000), ('BABYDOGE', 1000000))
-    >>> split_multiplier("SHIB1000"), split_multiplier("1INCH"), split_multiplier("KAS")
-    (('SHIB', 1000), ('1INCH', 1), ('KAS', 1))
+    >>> split_multiplier("SHIB1000"), split_multiplier("1INCH"), split_multiplier("KAS"), split_multiplier("XBT")
+    (('SHIB', 1000), ('1INCH', 1), ('KAS', 1), ('BTC', 1))
     """
     if base in COUNT_LAST:
         return COUNT_LAST[base]
@@ -45,7 +45,7 @@ def split_multiplier(base: str) -> tuple[str, int]:
         return match[1], 1_000_000
     if base not in OWN_SMALL_K and (match := _THOUSAND.fullmatch(base)):
         return match[1], 1000
-    return base, 1
+    return _OTHER_SPELLINGS.get(base, base), 1
 
 
 def base_of(exchange: str, symbol: str) -> str:

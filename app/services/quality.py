@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.db import Database
+from app.services import log
 from app.services.queries import Query, sql
 
 EXCHANGES = """
-select x.slug as exchange, x.name, x.funding_interval_hours, x.docs_url,
+select x.slug as exchange, x.name, x.funding_interval_hours, x.docs_url, x.generated,
   (select count(*) from instrument i where i.exchange_id = x.id and i.active) as instruments,
   array(
     select o.slug from instrument i join series s on s.instrument_id = i.id join source o on o.id = s.source_id
@@ -61,6 +63,8 @@ select source, dataset, status, count(*) as pulls, sum(inserted)::bigint as inse
 from pull group by source, dataset, status
 """
 
+LATE = "select source, count(*) as late from ({}) f where late group by source"
+
 REJECT_COUNTS = "select source, dataset, sum(count)::bigint as rejects from reject group by source, dataset"
 
 
@@ -100,6 +104,38 @@ def freshness(
     """One row a source and dataset: its newest fact, against how often (seconds; None: no saying) it is asked for."""
     columns = ([row[n] for row in expected] for n in range(3))
     return Query(sql("quality", "freshness"), (now, *columns, sources, datasets))
+
+
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """How the last pulls of a source went, of all its datasets together.
+
+    `failures`: those that failed, each since the last success of its dataset; `error` is that of the last of them.
+    `unanswered`: the last of them that asked anything got no answer at all.
+    """
+
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    failures: int
+    running: bool
+    error: str | None
+    unanswered: bool
+
+
+async def source_states(db: Database, datasets: Mapping[str, Sequence[str]]) -> dict[str, Pulls]:
+    """How the pulls of each source went, by source; `datasets`: what each is asked for."""
+    pairs = [(source, dataset) for source, asked in datasets.items() for dataset in asked]
+    columns = ([pair[n] for pair in pairs] for n in range(2))
+    nobodys = [log.CANCELLED, log.ABANDONED]
+    rows = await db.reads.fetch(sql("quality", "source_states"), *columns, nobodys, log.UNREACHABLE)
+    return {row["source"]: Pulls(**{name: row[name] for name in Pulls.__slots__}) for row in rows}
+
+
+async def late(db: Database, expected: Sequence[tuple[str, str, float | None]], now: datetime) -> dict[str, int]:
+    """How many datasets of each source are overdue, of those where there is saying; arguments as of `freshness`."""
+    query = freshness(expected, now)
+    rows = await db.reads.fetch(LATE.format(query.text), *query.arguments)
+    return {row["source"]: row["late"] for row in rows}
 
 
 async def last_pull(db: Database) -> int:

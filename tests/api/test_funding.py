@@ -143,6 +143,7 @@ async def test_the_market_now(client: httpx.AsyncClient, clean_database: Databas
         assert row == {
             "asset": "BTC", "exchange": "okx", "instrument": "BTC-USDT-SWAP", "time": iso(now), "rate": 2e-4,
             "interval_hours": 4, "next_time": iso(now + timedelta(hours=4)), "predicted_rate": 4e-4, "oi_usd": 5,
+            "rate_native": 1e-4, "interval_known": "declared", "source": "okx",
         }  # fmt: skip
     (sampled,) = (await read(client, "/funding/BTC", kind="predicted"))["data"]  # type: ignore[misc]
     assert (sampled["for_time"], sampled["kind"]) == (iso(now + timedelta(hours=4)), "predicted")  # type: ignore[index]
@@ -190,6 +191,8 @@ async def test_an_empty_answer_says_why(client: httpx.AsyncClient, three: Databa
 @pytest.mark.parametrize(
     "path",
     [
+        "/funding?weighted=oi&per=native",
+        "/funding?weighted=price",
         "/funding/BTC?weighted=oi&per=native",
         "/funding/BTC?weighted=oi&kind=predicted",
         "/funding/BTC?weighted=oi&max_age=two",

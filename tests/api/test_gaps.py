@@ -40,6 +40,8 @@ async def test_the_ledger(client: httpx.AsyncClient, clean_database: Database, m
     await gaps.note(clean_database, [Hole(own, "liquidations", minute(3), minute(4) + timedelta(seconds=30))])
     ours, noticed = {"exchange": "binance", "instrument": "BTCUSDT", "asset": "BTC"}, [None] * 3
     found = await rows(client, "/quality/gaps")
+    again = [row.pop("next_try_at") for row in found]
+    assert [bool(at) for at in again] == [False, True, True]
     noticed = [(row.pop("noticed_at"), row.pop("settled_at"), row.pop("id")) for row in found]
     assert [bool(settled) for _, settled, _ in noticed] == [True, False, False]
     lacks = {"state": "open", "reason": "outage", "attempts": 0, "detail": None}
@@ -65,6 +67,13 @@ async def test_the_ledger(client: httpx.AsyncClient, clean_database: Database, m
     ):  # fmt: skip
         assert len(await rows(client, "/quality/gaps", **asked)) == count, asked
     assert [row["minutes"] for row in await rows(client, "/quality/gaps", limit="1", order="desc")] == [2.0]
+    given_up = {"state": "unfillable", "reason": "upstream_keeps_no_more", "gaps": 1, "minutes": 4.0, "next_try_at": None}
+    still_open = {"state": "open", "reason": "outage", "gaps": 2, "minutes": 3.5, "next_try_at": min(again[1:])}
+    assert await rows(client, "/quality/gaps/summary") == [still_open, given_up]
+    assert await rows(client, "/quality/gaps/summary", state="unfillable", asset="BTC") == [given_up]
+    assert await rows(client, "/quality/gaps/summary", start=minute(5).isoformat()) == [
+        {**still_open, "gaps": 1, "minutes": 2.0, "next_try_at": again[2]}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ async def ask(db: Database, first: datetime, last: datetime, **changed: object) 
         "step": HOUR, "per": 8.0, "weight": "oi", "max_age": 2 * HOUR, "exchanges": None, "margin": None,
         "known_at": None, "source": None, "min_coverage": 0.0, "detail": False, "then": False, **changed,
     }  # fmt: skip
-    return [dict(row) for row in await db.reads.fetch(sql("funding", "weighted"), entity, first, last, *given.values())]
+    rows = await db.reads.fetch(sql("funding", "weighted"), [entity], first, last, *given.values())
+    return [{name: value for name, value in row.items() if name not in ("entity_id", "next_time")} for row in rows]
 
 
 def same(row: dict[str, object], expected: dict[str, object]) -> None:

@@ -25,7 +25,7 @@ from tests.replayed.coingecko import PERCENT, row
 
 NATIVE = 0.00004308
 BITCOINS = [world.MARKETS[0], *(m for m in world.of("hyperliquid") if m.symbol == "BTC")]
-ON_ITS_OWN = {"gate", "kraken", "murky-dex"}
+ON_ITS_OWN = {"gate", "murky-dex", "phemex"}
 
 
 @pytest.fixture(autouse=True)
@@ -80,12 +80,12 @@ async def test_a_round_ends_in_what_will_be_paid(engine: Engine, client: httpx.A
     assert {row["rate_native"] for row in rows.values()} == {NATIVE}
     assert {row["source"] for row in rows.values()} == {"coingecko"}
     assert {row["for_time"] for row in rows.values()} == {None}
-    of_8h, of_1h, of_none = (rows[name] for name in ("binance", "hyperliquid", "kraken"))
+    of_8h, of_1h, of_none = (rows[name] for name in ("binance", "hyperliquid", "phemex"))
     assert (of_8h["interval_hours"], of_8h["rate"]) == (8, NATIVE)
     assert (of_1h["interval_hours"], of_1h["rate"]) == (1, 8 * NATIVE)
-    assert (of_none["interval_hours"], of_none["rate"], of_none["instrument"]) == (None, None, "PF_XBTUSD")
+    assert (of_none["interval_hours"], of_none["rate"], of_none["instrument"]) == (None, None, "XBTUSD")
     assert {row["time"] for row in rows.values()} == {iso(clock.now)}
-    (listed,) = (await told(client, "/instruments/kraken/PF_XBTUSD"))["data"]
+    (listed,) = (await told(client, "/instruments/phemex/XBTUSD"))["data"]
     assert listed["oi_sides"] is None
     once = await told(client, "/funding/BTC", at=iso(clock.now), kind="predicted", source="coingecko")
     assert {(row["exchange"], row["rate"]) for row in once["data"]} == {(n, row["rate"]) for n, row in rows.items()}
@@ -110,7 +110,7 @@ async def test_who_does_not_ask_for_it_gets_none_of_it(engine: Engine, client: h
     assert (await told(client, "/funding/BTC", **a_day(clock), kind="predicted"))["data"] == []
     (notice,) = [words for words in after["meta"]["notices"] if "coingecko" in words]
     assert notice == (
-        "left out: 5 perpetuals as told by coingecko, the only source of gate, kraken, murky-dex; "
+        "left out: 5 perpetuals as told by coingecko, the only source of gate, murky-dex, phemex; "
         "source=coingecko gives them"
     )
     by_name = await told(client, "/open-interest/BTC", **a_day(clock), source="coingecko")
@@ -142,7 +142,7 @@ async def test_what_counts_and_what_is_refused_by_name(
 ) -> None:
     """Exchanges that tell themselves what they list have no second instrument; coins go by CoinGecko's id."""
     now = clock.now
-    replayed.mood.percent["kraken_futures", "PF_ETHUSD"] = 58.196744826794
+    replayed.mood.percent["phemex_futures", "ETHUSD"] = 58.196744826794
     replayed.mood.more = [
         row("binance_futures", "BTCUSD_PERP", "BTC", now),
         row("binance_futures", "BTCUSDT", "BTC", now, funding_rate=9.9),
@@ -156,7 +156,7 @@ async def test_what_counts_and_what_is_refused_by_name(
     await pulled(engine)
     assert await engine.db.reads.fetchval(count) == before
     assert await rejects(engine.db) >= {
-        ("rate_out_of_range", "Kraken (Futures):PF_ETHUSD"),
+        ("rate_out_of_range", "Phemex (Futures):ETHUSD"),
         ("unknown_instrument", "Binance (Futures):BTCUSD_PERP"),
         ("duplicate", "Binance (Futures):BTCUSDT"),
         ("no_symbol", "Gate (Futures):"),
@@ -184,7 +184,7 @@ async def test_what_counts_and_what_is_refused_by_name(
         where x.slug not in ('binance', 'hyperliquid')"""
     )
     assert {(r["slug"], r["symbol"], r["canonical_id"], r["multiplier"]) for r in rows} == {
-        ("kraken", "PF_XBTUSD", "bitcoin", 1), ("kraken", "PF_ETHUSD", "ethereum", 1),
+        ("phemex", "XBTUSD", "bitcoin", 1), ("phemex", "ETHUSD", "ethereum", 1),
         ("gate", "BTC_USDT", "bitcoin", 1), ("gate", "1000PEPE_USDT", "pepe", 1000),
         ("murky-dex", "BTC-USD", "bitcoin", 1), ("murky-dex", "NEVER-USD", None, 1), ("murky-dex", "SUI-USD", "sui", 1),
     }  # fmt: skip
@@ -197,7 +197,7 @@ async def test_what_trades_on_an_exchange_is_asked_once_a_day(engine: Engine, re
     replay.misbehave(broken(), to="/exchanges/gate_futures", times=16)
     assert [one.status for one in await pulled(engine)] == ["partial", "succeeded"]
     asked = [path.rsplit("/", 1)[1] for path in replay.counted() if path.startswith(f"{replayed.PATH}/exchanges/")]
-    assert set(asked) == {"list", "kraken_futures", "gate_futures", "murky_dex"}
+    assert set(asked) == {"list", "phemex_futures", "gate_futures", "murky_dex"}
     replay.asked.clear()
     for _ in range(2):
         clock.now += timedelta(hours=1)

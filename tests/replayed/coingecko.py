@@ -13,7 +13,7 @@ from tests.replayed.bodies import Answer, Query
 PATH = "/api/v3/derivatives"
 PERCENT = 0.004308
 OTHERS = {  # symbol there, base, CoinGecko's id of the coin
-    "kraken_futures": (("PF_XBTUSD", "XBT", "bitcoin"), ("PF_ETHUSD", "ETH", "ethereum")),
+    "phemex_futures": (("XBTUSD", "XBT", "bitcoin"), ("ETHUSD", "ETH", "ethereum")),
     "gate_futures": (("BTC_USDT", "BTC", "bitcoin"), ("1000PEPE_USDT", "1000PEPE", "pepe")),
     "murky_dex": (("BTC-USD", "BTC", "bitcoin"), ("NEVER-USD", "NEVER", "never-heard-of"), ("SUI-USD", "SUI", None)),
 }
@@ -22,7 +22,7 @@ NAMES = {
     "bybit": "Bybit (Futures)",
     "okex_swap": "OKX (Futures)",
     "hyperliquid": "Hyperliquid (Futures)",
-    "kraken_futures": "Kraken (Futures)",
+    "phemex_futures": "Phemex (Futures)",
     "gate_futures": "Gate (Futures)",
     "murky_dex": "Murky DEX",
 }

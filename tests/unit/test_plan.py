@@ -69,6 +69,13 @@ def test_nothing_held_asks_the_newest_page_first_then_history_backwards() -> Non
     assert all(page.end - page.start <= 999 * MINUTE for page in pages)
 
 
+def test_what_one_answer_holds_whole_is_asked_once() -> None:
+    whole = replace(FUNDING, limit=None)
+    [once] = planned([whole], {})
+    assert (once.live, once.start, once.end) == (True, at(24 * 30), NOW)
+    assert [(page.start, page.end) for page in windows(once, {})] == [(once.start, NOW)]
+
+
 def test_a_page_never_comes_back_full() -> None:
     stretches = planned([CANDLES], {}, history_days=3) + planned([INTEREST], {})
     for stretch in stretches:

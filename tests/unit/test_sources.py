@@ -207,7 +207,7 @@ def test_facts_of_a_feed(case: Case) -> None:
     assert feed.docs.startswith("https://")
     assert feed.every >= timedelta(minutes=1)
     assert feed.history or feed.keeps is None
-    assert not (feed.history and feed.scope == "instrument") or (feed.step and feed.limit)
+    assert not (feed.history and feed.scope == "instrument") or feed.step
 
 
 # Rubbish: nothing of it may become a record, and none may pass for an answer that holds nothing.

@@ -31,6 +31,9 @@ export function fill(parent, ...children) {
   return parent;
 }
 
+/** A sentence in which what stands between backticks is something to type. */
+export const sentence = (text) => text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
+
 /** Tell those who do not see the page. */
 export function say(text) {
   document.getElementById("said").textContent = text;

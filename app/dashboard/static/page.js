@@ -6,7 +6,7 @@
  */
 
 import { Problem, address, follow, get } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, sentence } from "./dom.js";
 
 /** Open a view. `frame`: `heard(meta)` and `footer(notices, calls)`. */
 export function open(name, view, words, frame) {
@@ -16,6 +16,7 @@ export function open(name, view, words, frame) {
   let asking = new AbortController();
   let told = new Map();
   let update = () => {};
+  let reported = null;
 
   page.sync = (show) => { bound.push(show); show(); };
   page.set = (changes) => {
@@ -60,9 +61,14 @@ export function open(name, view, words, frame) {
   };
   page.leave = () => { asking.abort(); ended.abort(); live(null); };
 
+  /** Tell no more of what was asked before under the view: something else is shown. */
+  page.forget = () => { told = new Map(); report(); };
+
   function report() {
     const notices = [...new Set([...told.values()].flat())];
-    frame.footer(notices, [...told.keys()]);
+    const now = JSON.stringify([notices, [...told.keys()]]);
+    if (now !== reported) frame.footer(notices, [...told.keys()]);
+    reported = now;
   }
   async function run(changed) {
     asking.abort();
@@ -101,7 +107,7 @@ function link(name, view, params) {
 /** What went wrong, and what to do. */
 export function refusal(problem) {
   const unkeyed = problem.status === 401 || problem.status === 403;
-  return h("p", { class: "notice bad" }, problem.message, problem.candidates.length ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
+  return h("p", { class: "notice bad" }, sentence(problem.message), problem.candidates.length ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
     unkeyed ? [" ", h("button", { type: "button", onclick: () => dispatchEvent(new CustomEvent("ask-key")) }, "Enter a key")] : null);
 }
 

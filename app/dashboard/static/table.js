@@ -8,15 +8,18 @@ import { MISSING, csv } from "./format.js";
  * @property {string} name field of a row; also its name in the CSV
  * @property {string} head what stands above it; `unit` under it
  * @property {string} [unit] @property {(row: Object) => Node|string} [show] @property {(row: Object) => any} [value] to sort by
- * @property {boolean} [text] of words, not numbers @property {string} [about] what it means
+ * @property {boolean} [text] of words, not numbers @property {boolean} [long] of sentences, which may be broken @property {string} [about] what it means
  */
 
 /**
  * A table. `sorted`: name of the column it is sorted by at first, with "-" before it for the largest first.
- * @param {{caption: string, columns: Column[], sorted?: string, empty?: Node|string, file?: string, onsort?: (name: string) => void}} about
- * @returns {HTMLElement & {rows: (rows: Object[]) => void}}
+ * `key`: what names a row (its `data-key`): rows told again then stay, and only the cells that differ are made anew.
+ * `rows(rows, why)` shows rows; `why`: what to say where there are none.
+ * @param {{caption: string, columns: Column[], sorted?: string, empty?: Node|string, file?: string, onsort?: (name: string) => void,
+ *   key?: (row: Object) => string|number}} about
+ * @returns {HTMLElement & {rows: (rows: Object[], why?: Node|string|Array) => void}}
  */
-export function table({ caption, columns, sorted = "", empty = "Nothing here.", file = null, onsort = null }) {
+export function table({ caption, columns, sorted = "", empty = "Nothing here.", file = null, onsort = null, key = null }) {
   const state = { rows: [], by: sorted.replace(/^-/, ""), down: sorted.startsWith("-") };
   const body = h("tbody");
   const heads = columns.map((column) => head(column, () => {
@@ -35,7 +38,7 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
   function paint() {
     const column = columns.find(({ name }) => name === state.by);
     const rows = column ? ordered(state.rows, column, state.down) : state.rows;
-    fill(body, rows.map((row) => h("tr", {}, columns.map((each, place) => cell(each, row, place)))));
+    renew(body, rows.map((row) => h("tr", { "data-key": key?.(row) }, columns.map((each, place) => cell(each, row, place)))));
     heads.forEach((th, place) => mark(th, columns[place].name === state.by, state.down));
     nothing.hidden = rows.length > 0;
   }
@@ -43,8 +46,37 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
     const rows = state.rows.map((row) => columns.map((column) => row[column.name]));
     download(`${file}.csv`, "text/csv", csv(columns.map(({ name }) => name), rows));
   }
-  made.rows = (rows) => { state.rows = rows; paint(); };
+  made.rows = (rows, why = empty) => {
+    state.rows = rows;
+    fill(nothing, why);
+    paint();
+  };
   return made;
+}
+
+/** Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. */
+function renew(body, rows) {
+  const known = new Map([...body.children].filter(({ dataset }) => dataset.key).map((row) => [row.dataset.key, row]));
+  if (!known.size) return fill(body, rows);
+  let place = body.firstChild;
+  for (const row of rows) {
+    const wanted = patched(known.get(row.dataset.key), row);
+    known.delete(row.dataset.key);
+    if (wanted === place) place = place.nextSibling;
+    else body.insertBefore(wanted, place);
+  }
+  while (place) {
+    const old = place;
+    place = place.nextSibling;
+    old.remove();
+  }
+  return body;
+}
+
+function patched(old, fresh) {
+  if (!old) return fresh;
+  [...fresh.children].forEach((cell, at) => { if (!cell.isEqualNode(old.children[at])) old.children[at].replaceWith(cell); });
+  return old;
 }
 
 function head(column, sort) {
@@ -62,7 +94,7 @@ export function mark(th, is, down) {
 function cell(column, row, place) {
   const shown = column.show ? column.show(row) : (row[column.name] ?? MISSING);
   const kind = place === 0 ? "th" : "td";
-  return h(kind, { scope: place === 0 ? "row" : null, class: column.text ? "words" : null }, shown);
+  return h(kind, { scope: place === 0 ? "row" : null, class: column.text ? `words${column.long ? " long" : ""}` : null }, shown);
 }
 
 /** Rows in order of a column; those that have nothing there are last, whichever way. */

@@ -92,7 +92,8 @@ contracts = spec.always(get("/contracts", costs={"calls": 1}))
 instruments = spec.each(Contract, contract, attrgetter("rows"))
 settlements = spec.each(Settlement, settlement, attrgetter("rows"))
 
-# `every`: often enough, and all contracts together below a third of the budget (a test counts).
+# `every`: often enough, and all contracts together below a third of the budget (a test counts). `limit` is how many
+# rows one answer holds at most; none for an upstream that answers with all it has: keep the rows the window holds.
 FUNDING = Feed("funding", "instrument", funding_history, Answer, settlements, timedelta(minutes=10), f"{DOCS}#funding")
 
 SOURCE = spec.Source(

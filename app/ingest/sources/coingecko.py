@@ -43,8 +43,6 @@ SLUGS = {
     "phemex_futures": "phemex",
 }
 """Our slugs by CoinGecko's ids, where they are not the same. Other ids are slugs as they are, with hyphens."""
-OWN = frozenset({"binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter"})
-"""Exchanges that tell themselves what they list: CoinGecko is not asked, and what they do not list does not count."""
 
 
 def problem(status: int, body: Json) -> spec.Problem | None:
@@ -121,8 +119,7 @@ def tickers(window: Window) -> Request:
 def pieces(aim: Aim) -> Iterator[Window]:
     """An exchange a request."""
     for one in aim.venues:
-        if one.exchange not in OWN:
-            yield Window(aim.start, aim.end, subjects=(one.id,), exchanges=(one.exchange,))
+        yield Window(aim.start, aim.end, subjects=(one.id,), exchanges=(one.exchange,))
 
 
 class Ticker(Wire):

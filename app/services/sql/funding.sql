@@ -75,18 +75,21 @@ from (
 ) summed
 
 -- name: weighted
--- One row an instant from $2 to $3 every $4: the mean of the rates in force per $5 hours, weighted by $6. Intervals are
--- as judged to this day; where one instant is looked up ($14; $2 = $3), as the settlements by then tell.
+-- One row an entity of $1 (null: all) and instant from $2 to $3 every $4: the mean of the rates in force per $5 hours,
+-- weighted by $6, added up in one order whatever the plan. Intervals are as judged to this day; where one instant is looked
+-- up ($14; $2 = $3), as the settlements by then tell.
 with member as materialized (
-  select s.id as series_id, i.id as instrument_id, i.symbol as instrument, e.slug as exchange, s.preference
+  select s.id as series_id, i.id as instrument_id, i.entity_id, i.symbol as instrument, e.slug as exchange, s.preference
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
   join source o on o.id = s.source_id
-  where i.entity_id = $1 and i.kind = 'perp'
+  where ($1::int[] is null or i.entity_id = any($1)) and i.entity_id is not null and i.kind = 'perp'
     and ($8::text[] is null or e.slug = any($8))
     and ($9::text is null or coalesce(i.margin, 'stable') = $9)
     and ($11::text is null or o.slug = $11)
+), asked as (
+  select unnest($1::int[]) as entity_id union select entity_id from member
 ), settled as (
   select m.*, f.ts, f.rate, f.interval_hours, lead(f.ts) over (partition by m.series_id order by f.ts) as next_ts
   from member m, lateral (
@@ -98,7 +101,7 @@ with member as materialized (
      where k.series_id = m.series_id and k.ts > $2 and k.ts <= $3)
   ) f
 ), rated as (
-  select distinct on (g.ts, instrument_id) g.ts, instrument_id, instrument, exchange, rate as rate_native,
+  select distinct on (g.ts, instrument_id) g.ts, entity_id, instrument_id, instrument, exchange, rate as rate_native,
     rate * $5::float8 / interval_hours as rate, interval_hours, settled.ts as settled_at,
     g.ts <= settled.ts + 1.5 * interval_hours * interval '1 hour' as in_force
   from settled, generate_series(
@@ -163,14 +166,18 @@ with member as materialized (
 ), judged as (
   select *, in_force and coalesce(fresh, false) and weight is not null as present from joined
 ), summed as (
-  select g.ts as time,
-    sum(weight * j.rate) filter (where present) / nullif(sum(weight) filter (where present), 0) as rate,
-    avg(j.rate) filter (where present) as mean,
+  select a.entity_id, g.ts as time,
+    sum(weight * j.rate order by instrument_id) filter (where present)
+      / nullif(sum(weight order by instrument_id) filter (where present), 0) as rate,
+    avg(j.rate order by instrument_id) filter (where present) as mean,
     percentile_cont(0.5) within group (order by j.rate) filter (where present) as median,
     min(j.rate) filter (where present) as min, max(j.rate) filter (where present) as max,
     count(*) filter (where present) as instruments,
-    sum(oi_usd) filter (where present) as oi_usd,
-    coalesce(sum(weight) filter (where present), 0) / nullif(sum(weight), 0) as coverage,
+    sum(oi_usd order by instrument_id) filter (where present) as oi_usd,
+    coalesce(sum(weight order by instrument_id) filter (where present), 0)
+      / nullif(sum(weight order by instrument_id), 0) as coverage,
+    min(settled_at + interval_hours * interval '1 hour') filter (
+      where in_force and settled_at + interval_hours * interval '1 hour' > g.ts) as next_time,
     coalesce(array_agg(distinct exchange) filter (where present), '{}') as present,
     coalesce(array_agg(distinct exchange) filter (where in_force and not present), '{}') as stale,
     coalesce(array_agg(distinct exchange) filter (where not in_force), '{}') as missing,
@@ -179,11 +186,11 @@ with member as materialized (
       'interval_hours', interval_hours, 'settled_at', iso(settled_at), 'weight', weight, 'oi_usd', oi_usd,
       'state', case when present then 'present' when in_force then 'stale' else 'missing' end
     ) order by exchange, instrument) filter (where exchange is not null), '[]') end as contributors
-  from generate_series($2, $3, $4) as g(ts) left join judged j on j.ts = g.ts
-  group by g.ts
+  from asked a cross join generate_series($2, $3, $4) as g(ts) left join judged j using (entity_id, ts)
+  group by a.entity_id, g.ts
 )
-select time, case when $12::float8 <= 0 or coverage >= $12 then rate end as rate, mean, median, min, max, instruments,
-  oi_usd, coverage, present, stale, missing, contributors
+select entity_id, time, case when $12::float8 <= 0 or coverage >= $12 then rate end as rate, mean, median, min, max, instruments,
+  oi_usd, coverage, next_time, present, stale, missing, contributors
 from summed
 
 -- name: weighted_hourly
@@ -200,9 +207,10 @@ left join coin_1h c on c.entity_id = $1 and c.ts = g.ts
 -- name: snapshot
 -- One row a perpetual: the newest settled rate per $1 hours, with what is predicted next and the open interest beside it.
 with one as (
-  select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, l.*
+  select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, o.slug as source, l.*
   from latest l
   join series s on s.id = l.series_id
+  join source o on o.id = s.source_id
   join instrument i on i.id = s.instrument_id
   join exchange e on e.id = i.exchange_id
   where i.kind = 'perp' and i.active and i.entity_id is not null
@@ -221,7 +229,8 @@ select a.asset, one.exchange, one.instrument, funding_ts as time,
       else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours) end
   end as predicted_rate,
   case when oi_ts >= funding_ts - interval '2 hours' then held.usd end as oi_usd,
-  extract(epoch from now() - funding_ts)::float8 as age_s
+  extract(epoch from now() - funding_ts)::float8 as age_s, rate as rate_native,
+  (array['assumed', 'inferred', 'declared'])[interval_known + 1] as interval_known, source
 from one join asset a on a.entity_id = one.entity_id
 cross join lateral open_interest_usd(one.series_id, oi_ts, oi_base, oi_usd, null) held
 where funding_ts is not null
@@ -229,11 +238,12 @@ where funding_ts is not null
 -- name: snapshot_at
 -- One row a perpetual: the rate in force at $5 per $1 hours, with the sample and the open interest known then.
 with told as (
-  select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, f.*, p.for_time,
-    p.rate as predicted_rate, p.interval_hours as predicted_interval_hours, held.usd as oi_usd
+  select distinct on (i.id) i.id, i.entity_id, e.slug as exchange, i.symbol as instrument, w.slug as source, f.*,
+    p.for_time, p.rate as predicted_rate, p.interval_hours as predicted_interval_hours, held.usd as oi_usd
   from instrument i
   join exchange e on e.id = i.exchange_id
   join series s on s.instrument_id = i.id
+  join source w on w.id = s.source_id
   join lateral funding_last(s.id, $5, $6) f on $5 <= f.ts + 1.5 * f.interval_hours * interval '1 hour'
   left join lateral (
     select k.rate, k.interval_hours, k.for_time from predicted_funding_known($6) k
@@ -255,5 +265,6 @@ select a.asset, exchange, instrument, ts as time,
   coalesce(for_time, ts + interval_hours * interval '1 hour') as next_time,
   case when $1 is null then predicted_rate else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours)
   end as predicted_rate,
-  oi_usd, extract(epoch from $5 - ts)::float8 as age_s
+  oi_usd, extract(epoch from $5 - ts)::float8 as age_s, rate as rate_native,
+  (array['assumed', 'inferred', 'declared'])[interval_known + 1] as interval_known, source
 from told join asset a on a.entity_id = told.entity_id

@@ -207,8 +207,8 @@ update gap set state = 'open', next_try_at = clock_timestamp() where id = any($1
 -- reaches into [$7, $8).
 select concat_ws(':', x.slug, i.symbol, g.dataset, o.slug) as series, x.slug as exchange, i.symbol as instrument, a.asset,
   o.slug as source, g.dataset, g.first as "from", g.last as "to",
-  (extract(epoch from g.last - g.first) / 60)::float8 as minutes, g.reason, g.state, g.attempts, g.noticed_at,
-  g.settled_at, g.detail, g.id
+  (extract(epoch from g.last - g.first) / 60)::float8 as minutes, g.reason, g.state, g.attempts,
+  case g.state when 'open' then g.next_try_at end as next_try_at, g.noticed_at, g.settled_at, g.detail, g.id
 from gap g
 join series s on s.id = g.series_id
 join source o on o.id = s.source_id

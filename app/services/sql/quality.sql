@@ -168,3 +168,35 @@ with thing as (
 select a.source, a.id_type as source_id_type, a.id as source_id, a.name, a.ticker, a.coingecko_id, a.reason,
   coalesce(l.candidates, '[]') as candidates, a.first_seen, a.seen_at
 from asked a left join listed l using (source, id_type, id)
+
+-- name: source_states
+-- One row a source ($1) and how the last pulls of its datasets ($2, beside it) went; errors in $3 say nothing of it, and
+-- the code $4 in the log of errors is that of a pull nobody answered. Failures count since the last success of a dataset.
+with told as (
+  select a.source, a.dataset, good.finished_at as success_at, bad.*,
+    exists (select from pull p where p.source = a.source and p.dataset = a.dataset and p.finished_at is null) as running,
+    (select count(*) from pull p
+     where p.source = a.source and p.dataset = a.dataset and p.status = 'failed' and p.error <> all($3::text[])
+       and p.finished_at > coalesce(good.finished_at, '-infinity')) as failures
+  from unnest($1::text[], $2::text[]) as a(source, dataset)
+  left join lateral (
+    select p.finished_at from pull p
+    where p.source = a.source and p.dataset = a.dataset and p.finished_at is not null
+      and p.status in ('succeeded', 'partial')
+    order by p.finished_at desc limit 1
+  ) good on true
+  left join lateral (
+    select p.id as pull, p.finished_at as failure_at, p.error, p.requests > 0 as asked from pull p
+    where p.source = a.source and p.dataset = a.dataset and p.finished_at is not null
+      and p.status = 'failed' and p.error <> all($3)
+    order by p.finished_at desc limit 1
+  ) bad on true
+), unanswered as materialized (
+  select (e.context->>'pull')::bigint as pull from error_log e where e.place = 'pull' and e.code = $4
+)
+select source, max(success_at) as last_success_at, max(failure_at) as last_failure_at,
+  sum(failures)::bigint as failures, bool_or(running) as running,
+  (array_agg(dataset || ': ' || error order by asked desc, failure_at desc) filter (where failures > 0))[1] as error,
+  coalesce((array_agg(pull in (select pull from unanswered) order by failure_at desc)
+    filter (where failures > 0 and asked))[1], false) as unanswered
+from told group by source

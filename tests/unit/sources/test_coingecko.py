@@ -19,7 +19,9 @@ from app.ingest.errors import Throttled
 from app.ingest.limits import Limiter
 from app.ingest.pages import Line, fetch
 from app.ingest.runner import Patience, opened
-from app.ingest.sources.coingecko import LARGEST, OWN, SLUGS, SOURCE, pieces, problem, signed
+from app.ingest.snapshots import others
+from app.ingest.sources import load
+from app.ingest.sources.coingecko import LARGEST, SLUGS, SOURCE, pieces, problem, signed
 from app.ingest.spec import Aim, Bad, Feed, Window, get
 from app.records import OpenInterest, PerpSnapshot, PredictedFunding, Product, Venue
 from tests.conftest import shared
@@ -120,8 +122,8 @@ def test_slugs_are_ours_and_one_each() -> None:
 
 
 def test_exchanges_that_tell_themselves_are_not_asked_about() -> None:
-    venues = (Venue("gate", "gate_futures", "Gate"), *(Venue(slug, slug, slug) for slug in OWN))
-    [asked] = pieces(Aim(NOW, NOW, live=True, venues=venues))
+    venues = (Venue("gate", "gate_futures", "Gate"), *(Venue(slug, slug, slug) for slug in load()))
+    [asked] = pieces(Aim(NOW, NOW, live=True, venues=others(venues)))
     assert SOLD.request(asked).path == "/api/v3/derivatives/exchanges/gate_futures"
     assert asked.exchanges == ("gate",)
 

@@ -1,8 +1,115 @@
+/** Now: funding of every asset at every exchange, as it stands. */
+
+import { get } from "../api.js";
+import { choose, numeric, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
+import { time } from "../format.js";
+import { ofAsset, ofExchange } from "./details.js";
+import { several } from "./several.js";
+import { heatmap } from "./heat.js";
+import { exchangesOf, gathered, lines, questions, records } from "./market.js";
+
+const ASKED = ["per", "margin", "exchanges"];
+const SECOND = 1000;
+const SOON = 400;
+const ALL_AGAIN = 60 * SECOND;
+const MANY = 60;
+const HINT = "Point at a cell, tap it, or walk to it by the arrow keys: what it is made of stands here.";
 
 export const view = {
-  defaults: {},
+  defaults: { per: "8h", kind: "settled", sort: "-oi", exchanges: "", margin: "all", min_oi: "", q: "" },
   open(page) {
-    fill(page.root, h("h1", {}, "now"));
+    const details = h("div", { id: "details", class: "details", role: "region", tabindex: 0, "aria-label": "What a cell is made of" }, h("p", {}, HINT));
+    const place = h("div");
+    const offered = several(page, "exchanges", "Exchanges");
+    fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), details, place, legend());
+    let [map, asked, told, at] = [null, null, null, 0];
+
+    const words = () => page.params;
+    const tell = (line, column, cell) => {
+      told = () => fill(details, map.exchanges.includes(column) ? ofExchange(line, column, words()) : ofAsset(line, words()));
+      if (cell) told();
+    };
+    const painted = () => { map.entitle(map.filter(), time(Math.floor(at / SECOND) * SECOND)); };
+    async function load() {
+      const wanted = ASKED.map((word) => page.params[word]).join(" ");
+      const found = await ask(page.get);
+      if (!found) return;
+      asked = wanted;
+      [map, told] = [null, null];
+      fill(details, h("p", {}, HINT));
+      if (!found.rates.length && !found.means.length) return void fill(place, nothing(page));
+      const exchanges = exchangesOf(found.rates);
+      map = heatmap({ lines: lines(found.rates, found.means), exchanges, words, tell, link: (asset) => page.link("asset", { asset }), onsort: (sort) => page.set({ sort }) });
+      at = Date.now();
+      map.write();
+      map.sort();
+      painted();
+      fill(place, map.box);
+      afterwards(() => { if (!performance.getEntriesByName("heatmap-painted").length) performance.mark("heatmap-painted"); });
+    }
+    async function ask(by, assets = []) {
+      const { rates, means } = questions(page.params, assets);
+      const [rated, weighted] = await Promise.all([by("/funding", rates), by("/funding", means)]);
+      return rated && weighted && { rates: records(rated.rows), means: records(weighted.rows) };
+    }
+    /** Newer numbers of some assets, or of all, into the cells there are. */
+    async function refresh(assets = []) {
+      const [mine, before] = [map, asked];
+      const found = await ask((path, query) => get(path, query, { signal: page.signal }), assets.length > MANY ? [] : assets).catch(() => null);
+      if (!found || mine !== map || before !== asked) return;
+      at = Date.now();
+      if (!map.patch(lines(found.rates, found.means))) return void page.again();
+      painted();
+      told?.();
+    }
+
+    const touch = gathered(SOON, (assets) => map && refresh(assets));
+    page.follow(["funding"], (kind, data) => (kind === "funding" ? touch(data.asset) : refresh()));
+    page.every(SECOND, () => map?.tick(Date.now()));
+    page.every(ALL_AGAIN, () => { if (map) refresh(); else page.again(); });
+    get("/exchanges", {}, { signal: page.signal }).then(({ rows }) => offered.offer(rows.filter(({ instruments }) => instruments).map(({ exchange }) => exchange)), () => {});
+
+    return async (changed) => {
+      const start = performance.now();
+      if (changed === null || ASKED.map((word) => page.params[word]).join(" ") !== asked) return load();
+      if (!map) return null;
+      if (changed.includes("kind")) map.write();
+      if (changed.includes("kind") || changed.includes("sort")) map.sort();
+      painted();
+      told?.();
+      return measured(changed.includes("sort") ? "heatmap-sort" : "heatmap-filter", start);
+    };
   },
 };
+
+const controls = (page, offered) => toolbar(
+  search(page, "q", "Asset", { placeholder: "BTC" }),
+  choose(page, "kind", "Rate", [["settled", "settled"], ["predicted", "predicted next"]]),
+  choose(page, "per", "Per", [["1h", "hour"], ["8h", "8 hours"], ["1y", "year"]]),
+  choose(page, "margin", "Margin", [["all", "all"], ["stable", "stable"], ["coin", "coin"]], { note: "What the contracts are margined in" }),
+  numeric(page, "min_oi", "Min. OI (USD)", { min: 0 }),
+  offered,
+);
+
+const legend = () => h("p", { class: "legend" }, h("span", { dataset: { sign: "plus" } }, "+ longs pay shorts"), " ",
+  h("span", { dataset: { sign: "minus" } }, "− shorts pay longs"), " ", h("span", { class: "stale" }, "old: no longer in force"), " – missing");
+
+/** What to do where there is nothing. */
+function nothing(page) {
+  const filtered = page.params.exchanges || page.params.margin !== "all";
+  if (filtered) return h("p", { class: "empty" }, "No funding is stored with these filters. ", h("button", { type: "button", onclick: () => page.set({ exchanges: "", margin: "all" }) }, "Take all"));
+  return h("div", { class: "empty" }, h("p", {}, "No funding is stored yet."), h("ul", {},
+    h("li", {}, h("code", {}, "make run"), " with a way to the internet fills this within minutes; ", h("a", { href: "#/data" }, "Data"), " says how the sources stand."),
+    h("li", {}, h("code", {}, "perpstore demo"), " loads a small generated data set to look around in."),
+    h("li", {}, h("code", {}, "perpstore import funding FILE"), " brings your own.")));
+}
+
+/** Once what changed is on the screen. */
+function afterwards(run) {
+  requestAnimationFrame(() => setTimeout(run));
+}
+
+function measured(name, start) {
+  afterwards(() => performance.measure(name, { start, end: performance.now() }));
+}

@@ -1,0 +1,48 @@
+/** How old the newest fact of each dataset of each source is; those that are late first. */
+
+import { search, toolbar } from "../../controls.js";
+import { fill, h } from "../../dom.js";
+import { MISSING, age, time } from "../../format.js";
+import { piece } from "../../piece.js";
+import { table } from "../../table.js";
+import { ago, growing, tick } from "../../ticking.js";
+
+const EVERY = 30_000;
+
+function columns(came) {
+  return [
+    { name: "source", head: "Source", text: true },
+    { name: "dataset", head: "Dataset", text: true },
+    { name: "late", head: "Late", text: true, value: ({ late }) => (late === null ? null : Number(!late)), show: ({ late }) => told(late),
+      about: "Overdue by two pulls, or not there at all; a dash: it is not scheduled here, so there is no saying" },
+    { name: "age_s", head: "Age", unit: "of the newest fact", show: ({ age_s: seconds }) => growing(seconds, came()) },
+    { name: "expected_every_s", head: "Due every", show: ({ expected_every_s: seconds }) => age(seconds) },
+    { name: "newest", head: "Newest", unit: "UTC", show: ({ newest }) => time(newest) },
+    { name: "series", head: "Series", unit: "contracts" },
+    { name: "pulled_at", head: "Pulled", unit: "ago", show: (row) => ago(row.pulled_at, "never") },
+  ];
+}
+
+function told(late) {
+  if (late === null) return h("span", { class: "missing" }, MISSING);
+  return late ? h("strong", { class: "wrong" }, "▲ late") : h("span", { class: "good" }, "● in time");
+}
+
+export const freshness = {
+  title: "Freshness",
+  open({ page, root, every }) {
+    let came = Date.now();
+    const found = table({ caption: "Age of the newest fact of each dataset", columns: columns(() => came), sorted: "late", file: "freshness",
+      key: ({ source, dataset }) => `${source}:${dataset}` });
+    const place = piece(page, found);
+    fill(root, toolbar(search(page, "source", "Source", { wait: 300, placeholder: "all", note: "one or several, by commas" }),
+      search(page, "dataset", "Dataset", { wait: 300, placeholder: "all", note: "one or several, by commas" })), place);
+    const ask = () => place.ask("/quality/freshness", { source: page.params.source, dataset: page.params.dataset, limit: 5000 }, ({ rows, meta }) => {
+      came = Date.now();
+      found.rows(rows, meta.notices.length ? meta.notices.join(" ") : "Nothing is stored of this, and nothing of it is scheduled.");
+    });
+    every(EVERY, ask);
+    tick(root, every);
+    return ask;
+  },
+};

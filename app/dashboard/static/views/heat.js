@@ -1,0 +1,139 @@
+/** The heat map: a table whose rows and cells are made once, then only changed, moved and hidden. */
+
+import { fill, h, say } from "../dom.js";
+import { MISSING, PER, countdown, rate, usd } from "../format.js";
+import { mark, ordered } from "../table.js";
+import { walk } from "./grid.js";
+import { isStale, shown, spread } from "./market.js";
+
+const HOTTEST = { "1h": 0.00005, "8h": 0.0004, "1y": 0.45 };
+const FRESH = 1800;
+const NONE = {
+  settled: "No settlement is stored", predicted: "No estimate is known", next: "No rate is in force",
+  held: "No rate is in force of which the open interest is known",
+};
+const FIXED = [
+  { name: "asset", head: "Asset", text: true, about: "Follow a name to its funding over time", value: (line) => line.asset },
+  { name: "oi", head: "OI", unit: "USD", about: "Open interest of the contracts in the weighted mean", value: (line) => line.mean?.oi_usd },
+  { name: "weighted", head: "OI-weighted", unit: "settled", about: "Mean of the rates in force, weighted by open interest in USD", value: (line) => line.mean?.rate },
+  { name: "spread", head: "Spread", unit: "max − min", about: "Highest less lowest rate in the mean", value: (line) => spread(line.mean) },
+  { name: "next", head: "Next", unit: "h:mm:ss", about: "Until the first of its contracts settles", value: (line) => line.mean?.next_time },
+];
+
+/**
+ * A heat map of these lines. `tell(line, exchange)` is called for the cell somebody points at; exchange is null for what
+ * is of all of them. `onsort(sort)`: a head was pressed. `words()` are those of the address.
+ */
+export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
+  const columns = [...FIXED, ...exchanges.map((name) => ({ name, head: name, about: `The main contract of ${name}`, value: (line) => shown(line.told.get(name)?.[0], words().kind) }))];
+  const heads = columns.map((column) => head(column, () => onsort(turned(column))));
+  const body = h("tbody");
+  const title = h("span");
+  const caption = h("caption", {}, title);
+  const grid = h("table", { class: "heat", role: "grid", style: { minWidth: `${31 + 6 * exchanges.length}rem` } }, caption,
+    h("colgroup", {}, columns.map(({ name }) => h("col", { class: FIXED.some((one) => one.name === name) ? `of-${name}` : "of-exchange" }))),
+    h("thead", {}, h("tr", {}, heads)), body);
+  const box = h("div", { class: "scroll", role: "region", "aria-label": "Funding by asset and exchange" }, grid);
+  const made = { box, exchanges };
+  const all = [...lines.values()];
+  all.forEach(add);
+  const enterable = walk(body, (cell) => tell(lines.get(cell.parentNode.dataset.asset), columns[cell.cellIndex]?.name, cell));
+
+  function add(line) {
+    const name = h("th", { scope: "row" }, h("a", { href: link(line.asset), tabindex: -1 }, line.asset));
+    line.cells = [name, ...columns.slice(1).map(() => h("td", { tabindex: -1 }, MISSING))];
+    line.row = h("tr", { dataset: { asset: line.asset } }, line.cells);
+  }
+  function turned({ name, text }) {
+    const { sort } = words();
+    if (sort.replace(/^-/, "") !== name) return text ? name : `-${name}`;
+    return sort.startsWith("-") ? name : `-${name}`;
+  }
+  /** Write what a line tells into its cells; gives those that changed. */
+  function write(line, now = Date.now()) {
+    const { kind, per } = words();
+    const [, oi, weighted, wide, next] = line.cells;
+    const { oi_usd: held, rate: mean = null } = line.mean ?? {};
+    const changed = [put(oi, usd(held), NONE.held), put(weighted, rate(mean, per), NONE.held, mean, per), put(wide, rate(spread(line.mean), per), NONE.held)];
+    put(next, due(line.mean, now), NONE.next);
+    exchanges.forEach((name, place) => {
+      const contract = line.told.get(name)?.[0];
+      const value = shown(contract, kind);
+      const cell = line.cells[FIXED.length + place];
+      const stale = value !== null && isStale(contract, now);
+      changed.push(put(cell, rate(value, per), NONE[kind], stale ? null : value, per));
+      cell.classList.toggle("stale", stale);
+      cell.classList.toggle("many", (line.told.get(name)?.length ?? 0) > 1);
+    });
+    return changed.filter(Boolean);
+  }
+  made.write = () => all.forEach((line) => write(line));
+  made.sort = () => {
+    const { sort } = words();
+    const [by, down] = [sort.replace(/^-/, ""), sort.startsWith("-")];
+    const column = columns.find(({ name }) => name === by) ?? columns[1];
+    fill(body, ordered(ordered(all, columns[0], false), column, down).map(({ row }) => row));
+    heads.forEach((th, place) => mark(th, columns[place] === column, down));
+    say(`sorted by ${column.head}, ${down ? "largest" : "smallest"} first`);
+  };
+  /** Show the rows these words leave; how many there are. */
+  made.filter = () => {
+    const [part, least] = [words().q.toLowerCase(), Number(words().min_oi || 0)];
+    let left = 0;
+    for (const line of all) {
+      const hidden = !line.asset.toLowerCase().includes(part) || (least > 0 && !((line.mean?.oi_usd ?? 0) >= least));
+      if (line.row.hidden !== hidden) line.row.hidden = hidden;
+      left += hidden ? 0 : 1;
+    }
+    enterable();
+    return left;
+  };
+  made.entitle = (left, at) => {
+    const { kind, per } = words();
+    title.textContent = `${kind === "predicted" ? "Predicted" : "Settled"} funding, % per ${PER[per]}: ${left} of ${all.length} assets, as of ${at} UTC`;
+  };
+  /** Take newer lines in, and mark what changed. False where there is no row or column for something. */
+  made.patch = (fresh) => {
+    for (const { asset, told } of fresh.values()) {
+      if (!lines.has(asset) || [...told.keys()].some((name) => !exchanges.includes(name))) return false;
+    }
+    for (const { asset, mean, told } of fresh.values()) {
+      const line = Object.assign(lines.get(asset), { mean, told });
+      write(line).forEach(freshen);
+    }
+    return true;
+  };
+  made.tick = (now) => { for (const line of all) if (!line.row.hidden) put(line.cells[4], due(line.mean, now), NONE.next); };
+  return made;
+}
+
+function head(column, press) {
+  const unit = column.unit ? h("small", {}, column.unit) : null;
+  return h("th", { scope: "col", class: column.text ? "words" : null }, h("button", { type: "button", title: column.about, onclick: press }, column.head, unit));
+}
+
+/** Write a text (`why`: where it is missing), and the colour of a rate, where it is another one. */
+function put(cell, text, why, value = null, per = "8h") {
+  const [words] = cell.childNodes;
+  if (words.data === text) return null;
+  words.data = text;
+  cell.classList.toggle("missing", text === MISSING);
+  cell.title = text === MISSING ? why : "";
+  const sign = value === null ? "" : value > 0 ? "plus" : value < 0 ? "minus" : "";
+  if (sign) cell.style.setProperty("--heat", heat(value, per));
+  cell.dataset.sign = sign;
+  return cell;
+}
+
+/** How strong the colour of a rate is, from 0 to 0.5: by the root of its size, so that ordinary rates differ too. */
+const heat = (value, per) => (0.5 * Math.min(1, Math.sqrt(Math.abs(value) / HOTTEST[per]))).toFixed(2);
+
+function due(mean, now) {
+  if (!mean?.next_time) return MISSING;
+  return mean.next_time <= now ? "due" : countdown(mean.next_time, now);
+}
+
+function freshen(cell) {
+  cell.classList.add("fresh");
+  setTimeout(() => cell.classList.remove("fresh"), FRESH);
+}
