@@ -31,7 +31,8 @@ export const line = (name, times, values, more = {}) => ({
 
 /**
  * A chart. `draw(traces, layout)` draws Plotly traces (made anew by a function, so that they take the colours of the
- * theme); `empty(text)` says instead what there is not, and what to do.
+ * theme); `empty(text)` says instead what there is not, and what to do. With `onzoom` it is the caller who zooms, by
+ * `zoom(from, to)`: charts of one axis of time then move together; a double click asks for (null, null).
  * @param {{title: string, unit?: string, file: string, height?: number, onzoom?: (from: number|null, to: number|null) => void}} about
  */
 export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
@@ -43,13 +44,17 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     h("button", { type: "button", class: "quiet", onclick: picture }, "PNG"), h("button", { type: "button", class: "quiet", onclick: save }, "CSV"));
   const made = h("figure", { class: "chart" }, h("figcaption", {}, h("span", {}, title, unit ? h("small", {}, unit) : null), buttons), plot, nothing, numbers);
   let last = null;
+  let zooming = false;
 
   async function paint() {
     const Plotly = await plotly();
     if (!last || !plot.isConnected) return;
     const fresh = !plot.data;
-    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, doubleClick: "reset" });
-    if (fresh && onzoom) plot.on("plotly_relayout", (event) => zoomed(event, onzoom));
+    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, doubleClick: onzoom ? false : "reset" });
+    if (fresh && onzoom) {
+      plot.on("plotly_relayout", (event) => { if (!zooming) zoomed(event, onzoom); });
+      plot.on("plotly_doubleclick", () => onzoom(null, null));
+    }
     if (numbers.open) tabulate();
   }
   made.draw = (traces, layout = {}) => {
@@ -57,6 +62,15 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     plot.hidden = numbers.hidden = buttons.hidden = false;
     nothing.hidden = true;
     return paint();
+  };
+  /** Show [from, to] (milliseconds) of the axis, without telling `onzoom`. */
+  made.zoom = async (from, to) => {
+    if (!last) return;
+    last.layout.xaxis = { ...last.layout.xaxis, range: [from, to] };
+    if (!plot.data || plot.hidden) return;
+    zooming = true;
+    await (await plotly()).relayout(plot, { "xaxis.range": [from, to] });
+    zooming = false;
   };
   made.empty = (...text) => {
     last = null;

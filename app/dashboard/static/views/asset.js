@@ -1,8 +1,140 @@
-import { fill, h } from "../dom.js";
+/** One asset: funding on every exchange, open interest, price, volume and liquidations over time, and what carry paid. */
+
+import { choose, pick, search, toolbar } from "../controls.js";
+import { fill, h, settled as once } from "../dom.js";
+import { time } from "../format.js";
+import { tried } from "../piece.js";
+import { span, spanControls, word, zoomed } from "../span.js";
+import { WORDS as CARRY, carry } from "./asset/carry.js";
+import { cards, standing } from "./asset/cards.js";
+import { predicted, settled } from "./asset/funding.js";
+import { candles, liquidations, openInterest, price, volume } from "./asset/market.js";
+
+const LIMIT = 10_000;
+const REFRESH = 60_000;
+const LIVE = 15_000;
+const SHOWN = ["price", "volume"];
+const ZOOM = ["from", "to"];
 
 export const view = {
-  defaults: {},
-  open(page) {
-    fill(page.root, h("h1", {}, "asset"));
-  },
+  defaults: { asset: "BTC", window: "7d", per: "8h", margin: "all", price: "", volume: "coins", side: "long", notional: "10000" },
+  open,
 };
+
+function open(page) {
+  const zoom = (from, to) => page.set({ from: from === null ? "" : word(from), to: to === null ? "" : word(to) });
+  const parts = {
+    head: h("h1", {}, "Asset"), trouble: h("div", { role: "alert" }), past: h("div"), cards: cards(), standing: standing(page), carry: carry(page),
+    funding: settled(page, zoom), predicted: predicted(page, zoom), interest: openInterest(page, zoom), price: price(zoom), volume: volume(zoom),
+    liquidations: liquidations(page, zoom),
+  };
+  const charts = [parts.funding, parts.interest, parts.price, parts.volume, parts.liquidations, parts.predicted];
+  const asset = pick(page, "asset", "Asset");
+  const exchange = choose(page, "price", "Price of", [["", "most open interest"], ["all", "all exchanges"]]);
+  const closer = h("p", { class: "closer", id: "closer", hidden: true },
+    h("button", { type: "button", class: "quiet", onclick: () => page.set({ start: page.params.from, end: page.params.to, from: "", to: "" }) }, "Ask for this part alone"),
+    " ", h("button", { type: "button", class: "quiet", onclick: () => page.set({ from: "", to: "" }) }, "Show all"),
+    " Drag over a chart to zoom all of them; double-click shows all.");
+  fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, parts.past, parts.cards, parts.standing, closer,
+    charts.slice(0, -1), parts.predicted, parts.carry);
+  const state = { parts, charts, asset, exchange, closer, whole: false, found: null, asked: null };
+  page.every(1000, parts.cards.tick);
+  page.every(REFRESH, () => { if (!page.params.end) page.again(); });
+  const refresh = once(LIVE, () => { if (!page.params.end) page.again(); });
+  page.follow(["funding"], (kind, { asset: of }) => { if (of === page.params.asset.toUpperCase()) refresh(); });
+  return (changed) => update(page, state, changed);
+}
+
+const controls = (page, asset, exchange) => toolbar(asset, spanControls(page),
+  choose(page, "per", "Rates per", [["native", "interval, as paid"], ["1h", "hour"], ["8h", "8 hours"], ["1y", "year"]]),
+  choose(page, "margin", "Margin", [["all", "all"], ["stable", "stablecoin"], ["coin", "coin"]]),
+  search(page, "exchanges", "Exchanges", { wait: 500, placeholder: "all", note: "Slugs, separated by commas" }),
+  exchange, choose(page, "volume", "Volume in", [["coins", "coins"], ["usd", "USD"]]));
+
+async function update(page, state, changed) {
+  const only = (words) => changed?.length && changed.every((each) => words.includes(each)) && state.whole;
+  if (only(ZOOM)) return look(page, state);
+  if (only(SHOWN)) return market(page, state);
+  if (only(CARRY)) return state.parts.carry.update(state.asked);
+  return load(page, state);
+}
+
+/** Show the part of the window that is zoomed to. */
+function look(page, { charts, closer, asked }) {
+  const range = asked.range();
+  closer.hidden = range[0] === asked.window.start && range[1] === asked.window.end;
+  charts.forEach(({ chart }) => chart.zoom(...range));
+}
+
+function question(page) {
+  const { asset, per, margin, exchanges } = page.params;
+  const window = span(page.params);
+  return { asset: encodeURIComponent(asset), per, window, narrow: { exchanges, margin: margin === "all" ? null : margin },
+    over: { start: window.start, end: window.end, limit: LIMIT }, range: () => zoomed(page.params, window) };
+}
+
+async function load(page, state) {
+  state.whole = false;
+  const { parts } = state;
+  const asked = question(page);
+  page.forget();
+  state.asked = asked;
+  parts.head.textContent = `${page.params.asset}`;
+  offer(page, state);
+  const done = await tried(parts.trouble, async () => {
+    const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
+    if (!now) return;
+    state.now = now.rows;
+    parts.standing.show(now, asked);
+    parts.cards.next(now.rows, asked);
+    past(page, state, asked);
+  });
+  if (!done) return;
+  await Promise.all([
+    ...[parts.funding, parts.interest, parts.liquidations, parts.predicted, parts.carry].map((part) => part.update(asked)),
+    tops(page, state, asked), tried(parts.trouble, async () => { state.found = await candles(page, asked); await market(page, state); }),
+  ]);
+  look(page, state);
+  state.whole = state.asked === asked;
+}
+
+/** The cards that are of the end of the window. */
+async function tops(page, { parts }, asked) {
+  await tried(parts.trouble, async () => {
+    const at = { ...asked.narrow, at: asked.window.end };
+    const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
+      page.get(`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);
+    if (asked.per === "native") parts.cards.per();
+    else if (mean) parts.cards.rate(mean.rows[0], asked);
+    if (sum) parts.cards.interest(sum.rows[0]);
+  });
+}
+
+/** Price and volume, of the exchange chosen or the one with most open interest. */
+async function market(page, { parts, found, now, asked, exchange }) {
+  if (!found) return;
+  const told = [...new Set(found.rows.map((row) => row.exchange))].sort();
+  exchange.offer([["", "most open interest"], ["all", "all exchanges"], ...told.map((name) => [name, name])]);
+  const most = now.filter(({ exchange: name }) => told.includes(name)).sort((a, b) => (b.oi_usd ?? -1) - (a.oi_usd ?? -1))[0]?.exchange ?? told[0];
+  const one = page.params.price || most;
+  parts.cards.price(found.rows.findLast((row) => row.exchange === (one === "all" ? most : one)), found.step);
+  await Promise.all([parts.price.show(asked, found, one), parts.volume.show(asked, found, page.params.volume)]);
+}
+
+/** Where all that is stored ended before the window began: the way there. */
+function past(page, { parts, now }, { window }) {
+  const last = Math.max(0, ...now.map((row) => row.time));
+  const link = last && last < window.start && page.link("asset", { ...words(page), end: word(last + 60_000).slice(0, 16), start: "", from: "", to: "" });
+  fill(parts.past, link ? h("p", { class: "notice", id: "past" }, `The last settlement stored is of ${time(last)} UTC, before this window. `, h("a", { href: link }, "Show the time up to it")) : null);
+}
+
+const words = (page) => Object.fromEntries(Object.entries(page.params).filter(([name, value]) => value !== (view.defaults[name] ?? "")));
+
+/** Offer the assets that have contracts, once. */
+async function offer(page, state) {
+  if (state.offered) return;
+  state.offered = true;
+  const answer = await page.get("/entities", { limit: LIMIT }).catch(() => null);
+  state.offered = Boolean(answer);
+  if (answer) state.asset.offer(answer.rows.filter(({ instruments }) => instruments).map(({ asset }) => asset).sort());
+}
