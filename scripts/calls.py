@@ -98,6 +98,7 @@ CALLS = (
     Call("Liquidations, each as told", "/liquidations/BTC", WINDOW),
     Call("Liquidations of long positions, by the hour", "/liquidations/BTC",
          {"side": "long", "interval": "1h", **WINDOW}),
+    Call("Which assets have options, and how many", "/options", {"at": OPTIONS_AT}),
     Call("The options of an asset at an instant", "/options/BTC/chain", {"at": OPTIONS_AT, "expiry": "2026-03-27"}),
     Call("Its expiries", "/options/BTC/expiries", {"at": OPTIONS_AT}),
     Call("Implied volatility by strike", "/options/BTC/surface", {"at": OPTIONS_AT}),

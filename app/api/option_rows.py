@@ -58,6 +58,31 @@ class ChainRow(Row):
     put: OptionSide | None = column("The put; null: not listed, or nothing told in the day before.")
 
 
+class TotalsRow(Row):
+    """All options of one asset, as they stood at an instant."""
+
+    keys: ClassVar[tuple[str, ...]] = ("asset", "exchange", "quote")
+
+    time: OutTime = column("The instant.")
+    asset: str = column("Of what.")
+    exchange: str = column("Where they trade.")
+    quote: str | None = column("Currency they are quoted in.")
+    expiries: int = column("How many expiries they have.")
+    options: int = column("How many of them something was told of in the day before.")
+    index_price: float | None = column("The price index told last with any of them.", USD)
+    open_interest: float | None = column("Open interest of all.", COINS)
+    open_interest_usd: float | None = column("The same at the index price.", USD)
+    call_open_interest: float | None = column("Open interest of calls.", COINS)
+    put_open_interest: float | None = column("Open interest of puts.", COINS)
+    call_open_interest_usd: float | None = column("The same at the index price.", USD)
+    put_open_interest_usd: float | None = column("The same at the index price.", USD)
+    put_call_open_interest: float | None = column("Open interest of puts ÷ of calls.", "ratio")
+    call_volume: float | None = column("Calls traded in 24 hours.", COINS)
+    put_volume: float | None = column("Puts traded in 24 hours.", COINS)
+    put_call_volume: float | None = column("Puts traded ÷ calls traded.", "ratio")
+    as_of: OutTime = column("When the newest of this was told.")
+
+
 class ExpiryRow(Row):
     """All options of one expiry, as they stood at an instant."""
 

@@ -7,17 +7,19 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from app.api.deps import CommonDep, DatabaseDep, InstantDep, Time, WindowDep, lower
+from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, Time, WindowDep, lower
 from app.api.kept import kept
+from app.api.known import known_exchanges, known_source
 from app.api.openapi import documented
-from app.api.option_rows import SIDE_UNITS, ChainRow, DeltaPoint, ExpiryRow, GreeksRow, StrikePoint, TermRow
-from app.api.perps import STEPS, Asked, Asset, Exchanges, SourceParam, found, grid
+from app.api.option_rows import SIDE_UNITS, ChainRow, DeltaPoint, ExpiryRow, GreeksRow, StrikePoint, TermRow, TotalsRow
+from app.api.perps import STEPS, Asked, Asset, Exchanges, SourceParam, found, grid, only
 from app.api.remembered import RememberedRoute
 from app.api.render import WhyEmpty, meta, render
 from app.api.times import Window
 from app.db import Database
 from app.services import options
-from app.services.options import Model, Options
+from app.services.entities import find_assets
+from app.services.options import Model, Options, Whose
 
 router = APIRouter(route_class=RememberedRoute)
 
@@ -29,6 +31,8 @@ Step = Annotated[
 ModelParam = Annotated[
     Model, lower, Query(description="`told`, or `black76`: computed of mark_iv, on a grid of `interval`.")
 ]
+
+Assets = Annotated[Names, Query(description="Only these assets; comma list or repeated.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,28 @@ OptionsDep = Annotated[OptionsAsked, Depends(options_asked)]
 
 def _why(db: Database, facts: tuple[str, ...], asked: OptionsAsked, window: Window) -> WhyEmpty:
     return lambda: options.why_empty(db, facts, asked.options(window), window.start, window.end)
+
+
+@router.get("/options", **documented(TotalsRow, 404, 409, 410, tag=TAG))
+async def option_totals(
+    db: DatabaseDep,
+    common: CommonDep,
+    window: InstantDep,
+    assets: Assets = None,
+    exchange: Exchanges = None,
+    source: SourceParam = None,
+) -> Response:
+    """The assets that have options at an instant (default: now): open interest, volume, put/call ratios of each."""
+    await known_exchanges(db, exchange, "exchange")
+    await known_source(db, source)
+    whose = Whose(await find_assets(db, assets), only(exchange), source, window.known_at)
+
+    async def why() -> str:
+        return await options.why_no_totals(db, whose, window.end)
+
+    shown, reason = await kept(db, options.SMILE_OF, window, why, None)
+    query = options.totals(whose, window.end)
+    return await render(db, query, TotalsRow, common, meta(shown, notices=(SILENT,)), why_empty=reason)
 
 
 @router.get("/options/{asset}/chain", **documented(ChainRow, 404, 409, 410, tag=TAG))

@@ -40,6 +40,30 @@ class Options:
         return self.exchanges, self.source, self.known_at, self.day
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The options of all entities, or of fewer. None does not narrow."""
+
+    entities: tuple[int, ...] | None = None
+    exchanges: tuple[str, ...] | None = None
+    source: str | None = None
+    known_at: datetime | None = None
+
+
+def totals(whose: Whose, moment: datetime) -> Query:
+    """One row an asset, exchange and quote currency that has options at an instant."""
+    return Query(sql("options", "totals"), (whose.entities, moment, whose.exchanges, whose.source, whose.known_at))
+
+
+async def why_no_totals(db: Database, whose: Whose, moment: datetime) -> str:
+    """One sentence: no such option, not fetched yet, or outside of what is stored."""
+    asked = (moment, whose.entities, whose.exchanges)
+    found = [row["id"] for row in await db.reads.fetch(sql("options", "nearest_of_all"), *asked)]
+    if not found:
+        return "no rows: no option is known with these filters"
+    return await nothing_of(db, SMILE_OF, found, moment, moment)
+
+
 def chain(options: Options, moment: datetime, *, milliseconds: bool) -> Query:
     """One row an expiry and strike that live at an instant; times within are ISO or `milliseconds`."""
     return Query(sql("options", "chain"), (options.entity_id, moment, *options.narrow, milliseconds))

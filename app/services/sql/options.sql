@@ -67,6 +67,29 @@ select $2::timestamptz as time, expires_at as expiry, exchange, quote,
   (put_iv_25d + call_iv_25d) / 2 - atm_iv as butterfly_25d, ts as as_of
 from option_smile($1, $2, $3, $4, $5, $6)
 
+-- name: totals
+-- One row an asset ($1: of these), exchange and quote currency of the options that live at $2: what they are together.
+select $2::timestamptz as time, a.asset, o.exchange, o.quote, count(distinct expires_at) as expiries, count(*) as options,
+  (array_agg(o.index_price order by o.index_price is null, o.ts desc, o.instrument collate "C"))[1] as index_price,
+  sum(o.open_interest) as open_interest, sum(o.open_interest * t.usd) as open_interest_usd,
+  sum(t.call) as call_open_interest, sum(t.put) as put_open_interest,
+  sum(t.call * t.usd) as call_open_interest_usd, sum(t.put * t.usd) as put_open_interest_usd,
+  sum(t.put) / nullif(sum(t.call), 0) as put_call_open_interest, sum(t.call_volume) as call_volume,
+  sum(t.put_volume) as put_volume, sum(t.put_volume) / nullif(sum(t.call_volume), 0) as put_call_volume, max(o.ts) as as_of
+from (
+  select distinct entity_id from instrument
+  where kind = 'option' and expires_at > $2 and ($1::int[] is null or entity_id = any($1))
+) i
+join asset a on a.entity_id = i.entity_id
+cross join lateral (select * from option_state(i.entity_id, $2, $3, $4, $5, null) order by instrument collate "C") o
+cross join lateral (
+  select case o.option_type when 'call' then o.open_interest end as call,
+    case o.option_type when 'put' then o.open_interest end as put, coalesce(o.index_price, o.underlying_price) as usd,
+    case o.option_type when 'call' then o.volume_24h end as call_volume,
+    case o.option_type when 'put' then o.volume_24h end as put_volume
+) t
+group by a.asset, o.exchange, o.quote
+
 -- name: surface_by_strike
 -- One row an expiry and strike of an asset's options that live at $2: the mean IV of its call and its put.
 select $2::timestamptz as time, expires_at as expiry, h.strike, exchange, quote, days, forward, h.strike / forward as moneyness,
@@ -230,3 +253,10 @@ select i.id from instrument i join exchange e on e.id = i.exchange_id
 where i.entity_id = $1 and i.kind = 'option' and i.expires_at is not null and ($3::text[] is null or e.slug = any($3))
   and ($4::timestamptz is null or i.expires_at >= $4 and i.expires_at < $4::timestamptz + interval '1 day')
 order by i.expires_at <= $2, abs(extract(epoch from i.expires_at - $2)), i.id limit 20
+
+-- name: nearest_of_all
+-- The ids of (20 of) all options that live nearest to an instant $1; $2: of these assets, $3: on these exchanges.
+select i.id from instrument i join exchange e on e.id = i.exchange_id
+where i.kind = 'option' and i.expires_at is not null and ($2::int[] is null or i.entity_id = any($2))
+  and ($3::text[] is null or e.slug = any($3))
+order by i.expires_at <= $1, abs(extract(epoch from i.expires_at - $1)), i.id limit 20
