@@ -31,8 +31,9 @@ async function show() {
 }
 
 function navigation(name) {
-  fill(document.getElementById("nav"), Object.entries(VIEWS).map(([each, title]) =>
-    h("a", { href: `#/${each}`, "aria-current": each === name ? "page" : null }, title)));
+  const links = Object.entries(VIEWS).map(([each, title]) => h("a", { href: `#/${each}`, "aria-current": each === name ? "page" : null }, title));
+  fill(document.getElementById("nav"), links);
+  links.find((each) => each.hasAttribute("aria-current")).scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** What an answer's `meta` says that concerns every page. */
