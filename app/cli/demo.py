@@ -50,7 +50,7 @@ def _end(until: datetime | None) -> datetime:
     now = datetime.now(UTC)
     if until is not None and not EARLIEST <= until <= now:
         raise Failure(f"--until {stamp(until)}: a time from {EARLIEST.date()} to now expected", 2)
-    return until or now
+    return (until or now).replace(microsecond=0)
 
 
 async def _load(session: "Session", end: datetime) -> "tuple[Loaded, bool]":

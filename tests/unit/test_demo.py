@@ -39,7 +39,6 @@ def test_options_say_the_same_whenever_they_are_made() -> None:
     assert first.keys() & later.keys()
     assert all(first[key] == later[key] for key in first.keys() & later.keys())
     (contract, *_) = [one for one in options.listed(family, NOON, NOON) if one.kind == "option"]
-    assert options.listed(family, NOON, NOON) is not None
     assert contract.active
 
 
@@ -50,6 +49,14 @@ def test_hours_are_what_their_minutes_add_up_to() -> None:
     assert (hour.open, hour.close) == (within[0]["open"], within[-1]["close"])
     assert (hour.high, hour.low) == (max(v["high"] for v in within), min(v["low"] for v in within))
     assert hour.volume_base == pytest.approx(sum(v["volume_base"] for v in within))
+
+
+def test_a_long_wick_each_half_day() -> None:
+    for contract in minutes.IN_MINUTES:
+        told = [one.values for one in minutes.minutes(contract, NOON, NOON + DAY // 2)]
+        upper = sum(v["high"] / max(v["open"], v["close"]) > 1.02 for v in told)
+        lower = sum(v["low"] / min(v["open"], v["close"]) < 0.98 for v in told)
+        assert upper + lower == 1
 
 
 def test_magnitudes_are_those_of_a_market() -> None:

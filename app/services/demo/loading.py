@@ -152,9 +152,10 @@ def _columns(part: Part) -> dict[str, pa.RecordBatch]:
 
 
 def _known(rows: pa.RecordBatch, part: Part) -> pa.RecordBatch:
-    columns: dict[str, Any] = dict(zip(rows.schema.names, rows.columns, strict=True))
-    columns["known_at"] = pc.add(columns["ts"], pa.scalar(part.after, pa.duration("us")))
-    return pa.RecordBatch.from_pydict(columns, rows.schema)
+    place = rows.schema.get_field_index("known_at")
+    field: pa.Field[Any] = rows.schema.field(place)
+    times: pa.Array[Any] = rows["ts"]
+    return rows.set_column(place, field, pc.add(times, pa.scalar(part.after, pa.duration("us"))))
 
 
 def _counts(written: Written) -> Counts:

@@ -64,17 +64,18 @@ def minutes(contract: Contract, start: int, until: int) -> Iterator[PerpMinute]:
     found = bars.minutes(contract, start // MINUTE * MINUTE, until // MINUTE * MINUTE)
     at, interest = found.start, open_interest_usd(contract, found.start)
     expected, _ = estimate(contract, at)
+    mark = price(contract, at) * (1 + 4e-5 * sway(f"{contract.name} mark", at, HOUR))
     told = {
         **{name: getattr(found, name) for name in ("open", "high", "low", "close")},
         **{name: getattr(found, name) for name in ("volume_base", "volume_usd", "buy_volume_base", "trades")},
-        "sell_volume_base": found.volume_base - found.buy_volume_base,
-        "oi_base": interest / found.open,
+        "sell_volume_base": np.round(found.volume_base - found.buy_volume_base, 4),
+        "oi_base": np.round(interest / found.open, 4),
         "oi_usd": interest,
         "predicted_rate": expected,
         "predicted_interval_hours": np.full(len(at), float(contract.venue.interval_hours)),
         "long_short_ratio": np.round(1.6 * np.exp(0.35 * sway(f"{contract.name} accounts", at // 300, 150)), 4),
-        "mark_price": price(contract, at) * (1 + 4e-5 * sway(f"{contract.name} mark", at, HOUR)),
-        "index_price": index(contract.coin, at) * contract.coin.unit,
+        "mark_price": np.round(mark, contract.coin.decimals),
+        "index_price": np.round(index(contract.coin, at) * contract.coin.unit, contract.coin.decimals),
     }
     names, columns = list(told), [column.tolist() for column in told.values()]
     for second, gone, *values in zip(at, _is_missing(contract, at), *columns, strict=True):

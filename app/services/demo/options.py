@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock
+from functools import cache
 
 import numpy as np
 
@@ -17,9 +19,9 @@ STATES_EVERY = 4 * HOUR
 YEAR = 365 * DAY
 CARRY = 0.05
 """What a forward is above the index, a year."""
-STRIKES = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.45, 1.7)
+STRIKES = (0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0, 1.025, 1.05, 1.075, 1.1, 1.15, 1.2, 1.35, 1.6)
 """Of the usual price."""
-SETTLES_AT = time(8, tzinfo=UTC)
+SETTLES_AT = clock(8, tzinfo=UTC)
 FRIDAY = 4
 TYPES: tuple[OptionType, ...] = ("call", "put")
 TICK = 0.0001
@@ -103,16 +105,38 @@ def expired(option: Instrument) -> Instrument:
 
 def volatility(family: Family, at: Seconds) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Implied volatility of 30 days at the forward, a fraction a year."""
-    return family.volatility * np.exp(0.16 * walk(f"{family.coin.symbol} volatility", at))
+    return np.round(family.volatility * np.exp(0.16 * walk(f"{family.coin.symbol} volatility", at)), 4)
 
 
-def mark_iv(family: Family, at: int, years: float, moneyness: float) -> float:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What all options of a family have in common at an instant.
+
+    `spot`: the index in USD; `month`: volatility of 30 days; `skew` of the smile; `crowd`: how much is held, about 1.
+    """
+
+    family: Family
+    at: int
+    spot: float
+    month: float
+    skew: float
+    crowd: float
+
+
+def moment(family: Family, at: int) -> Moment:
+    """How a family stands."""
+    then, coin = np.array([at]), family.coin.symbol
+    skew, crowd = (float(sway(f"{coin} {word}", then, 6 * DAY)[0]) for word in ("skew", "crowd"))
+    spot, month = float(index(family.coin, then)[0]), float(volatility(family, then)[0])
+    return Moment(family, at, spot, month, -0.05 + 0.03 * skew, 1 + 0.1 * crowd)
+
+
+def mark_iv(now: Moment, years: float, moneyness: float) -> float:
     """The smile: `moneyness` is ln(strike ÷ forward). Short expiries move more, puts cost more than calls."""
-    of_month = float(volatility(family, np.array([at]))[0])
-    level = family.volatility + (of_month - family.volatility) * math.exp(-(years - 30 / 365) * 2)
+    usual = now.family.volatility
+    level = usual + (now.month - usual) * math.exp(-(years - 30 / 365) * 2)
     away = moneyness / math.sqrt(years + 0.02)
-    skew = -0.05 + 0.03 * float(sway(f"{family.coin.symbol} skew", np.array([at]), 6 * DAY)[0])
-    return min(3.0, max(0.12, level * (1 + skew * away + 0.11 * away**2)))
+    return min(3.0, max(0.12, level * (1 + now.skew * away + 0.11 * away**2)))
 
 
 def black76(side: OptionType, forward: float, strike: float, iv: float, years: float) -> float:
@@ -131,49 +155,55 @@ def states(family: Family, start: int, until: int) -> Iterator[OptionSnapshot]:
     """How each option stood every few hours, and how it stands in the last full minute."""
     options = [one for one in listed(family, start, until) if one.kind == "option"]
     for at in sorted({*grid(start, until, STATES_EVERY).tolist(), until // MINUTE * MINUTE}):
-        spot = float(index(family.coin, np.array([at]))[0])
+        now, time = moment(family, at), instant(at)
         for option in options:
             expires = option.expires_at
-            if expires is not None and expires > instant(at):
-                yield _state(family, option, at, spot, (expires - instant(at)).total_seconds() / YEAR)
+            if expires is not None and expires > time:
+                yield _state(now, option, time, (expires - time).total_seconds() / YEAR)
 
 
-def _state(family: Family, option: Instrument, at: int, spot: float, years: float) -> OptionSnapshot:
+def _state(now: Moment, option: Instrument, time: datetime, years: float) -> OptionSnapshot:
     strike, side = option.strike or 0.0, option.option_type or "call"
-    forward = spot * (1 + CARRY * years)
+    forward = now.spot * (1 + CARRY * years)
     away = math.log(strike / forward)
-    iv = round(mark_iv(family, at, years, away), 4)
+    iv = round(mark_iv(now, years, away), 4)
     mark = round(max(black76(side, forward, strike, iv, years) / forward, 0.0), 6)
     half = TICK * math.ceil(max(1.0, 0.012 * mark / TICK))
     bid, ask = math.floor((mark - half) / TICK) * TICK, math.ceil((mark + half) / TICK) * TICK
-    held = _held(family, option, at, away, years)
+    held = _held(now, option, away, years)
     return OptionSnapshot(
         option.symbol,
-        instant(at),
+        time,
         bid=round(bid, 4) if bid > 0 else None,
         ask=round(ask, 4),
         mark_price=mark,
         mark_iv=iv,
         underlying_price=round(forward, 2),
-        index_price=round(spot, 2),
+        index_price=round(now.spot, 2),
         open_interest=round(held, 1),
-        volume_24h=round(held * 0.09 * float(grain(f"{option.symbol} volume", np.array([at // DAY]))[0]), 1),
+        volume_24h=round(held * 0.09 * _chance(option.symbol, now.at // DAY), 1),
     )
 
 
-def _held(family: Family, option: Instrument, at: int, away: float, years: float) -> float:
+@cache
+def _chance(name: str, number: int) -> float:
+    return float(grain(name, np.array([number]))[0])
+
+
+def _held(now: Moment, option: Instrument, away: float, years: float) -> float:
     """Coins: most a little out of the money and in months near."""
     out = away if option.option_type == "call" else -away
     near = math.exp(-((out - 0.12) ** 2) / 0.09) * (1.4 if years > 0.05 else 0.7)
-    own = float(grain(option.symbol, np.zeros(1, np.int64))[0])
-    grows = 1 + 0.1 * float(sway(option.symbol, np.array([at]), 5 * DAY)[0])
-    return family.held * near * (0.3 + own) * grows
+    return now.family.held * near * (0.3 + _chance(option.symbol, 0)) * now.crowd
 
 
 def indexes(family: Family, start: int, until: int) -> Iterator[IndexPrice]:
     """Hours of the price and of its volatility."""
     edges = np.arange(-(-start // HOUR) * HOUR, until // HOUR * HOUR + 1, HOUR // SAMPLES)
-    told = {family.price_index: index(family.coin, edges), family.volatility_index: volatility(family, edges)}
+    told = {
+        family.price_index: np.round(index(family.coin, edges), 2),
+        family.volatility_index: volatility(family, edges),
+    }
     for name, values in told.items():
         for at in range(0, len(edges) - 1, SAMPLES):
             hour = values[at : at + SAMPLES + 1].tolist()
@@ -183,5 +213,5 @@ def indexes(family: Family, start: int, until: int) -> Iterator[IndexPrice]:
 def indexes_now(family: Family, until: int) -> Iterator[IndexPrice]:
     """Both in the last full minute."""
     now = np.array([until // MINUTE * MINUTE])
-    yield IndexPrice(family.price_index, instant(now[0]), float(index(family.coin, now)[0]))
+    yield IndexPrice(family.price_index, instant(now[0]), round(float(index(family.coin, now)[0]), 2))
     yield IndexPrice(family.volatility_index, instant(now[0]), float(volatility(family, now)[0]))

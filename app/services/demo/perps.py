@@ -52,7 +52,7 @@ def funding_again(contract: Contract, start: int, until: int) -> Iterator[Fundin
     interval = contract.venue.interval_hours * HOUR
     for one in funding(contract, start, until):
         wrong = one.time.timestamp() // interval % 3 == 1
-        yield FundingRate(one.symbol, one.time, one.rate * (1 + OFF) + 2e-6) if wrong else one
+        yield FundingRate(one.symbol, one.time, round(one.rate * (1 + OFF) + 2e-6, 8)) if wrong else one
 
 
 def estimate(contract: Contract, at: Seconds) -> tuple[Numbers, Seconds]:
@@ -74,14 +74,14 @@ def predicted(contract: Contract, start: int, until: int, step: int = HOUR) -> I
 
 def open_interest_usd(contract: Contract, at: Seconds) -> Numbers:
     """One side, in USD."""
-    return contract.coin.oi_usd * contract.share * np.exp(0.18 * walk(f"{contract.name} open interest", at))
+    return np.round(contract.coin.oi_usd * contract.share * np.exp(0.18 * walk(f"{contract.name} interest", at)), 2)
 
 
 def open_interest(contract: Contract, start: int, until: int, step: int = HOUR) -> Iterator[OpenInterest]:
     """Samples of one-sided open interest."""
     at = grid(start, told_until(contract, until), step)
     usd = open_interest_usd(contract, at)
-    base = usd / price(contract, at)
+    base = np.round(usd / price(contract, at), 4)
     for second, coins, dollars in zip(at, base.tolist(), usd.tolist(), strict=True):
         yield OpenInterest(contract.symbol, instant(second), coins, dollars)
 

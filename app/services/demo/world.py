@@ -1,5 +1,6 @@
 """The exchanges that do not exist, and what trades there: real coins, made-up contracts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,11 @@ class Coin:
     def base(self) -> str:
         """As its contracts spell it."""
         return self.symbol if self.unit == 1 else f"{self.unit}{self.symbol}"
+
+    @property
+    def decimals(self) -> int:
+        """Of the price of what is quoted as one: six digits in all."""
+        return 5 - math.floor(math.log10(self.price * self.unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,7 @@ def index(coin: Coin, seconds: Seconds) -> Numbers:
 def price(contract: Contract, seconds: Seconds) -> Numbers:
     """What one quoted unit costs on its exchange at full minutes: the index and a small premium."""
     premium = 3e-4 * sway(contract.name, seconds, 11 * 3600) + 1.5e-4 * (grain(contract.name, seconds // 60) - 0.5)
-    return index(contract.coin, seconds) * (1 + premium) * contract.coin.unit
+    return np.round(index(contract.coin, seconds) * (1 + premium) * contract.coin.unit, contract.coin.decimals)
 
 
 def instruments(venue: Venue) -> Sequence[Instrument]:
