@@ -164,7 +164,7 @@ class _Quiet(uvicorn.Server):
 @asynccontextmanager
 async def serving(db: Database, send_buffer: int | None = None, **settings: Any) -> AsyncGenerator[tuple[str, FastAPI]]:
     """A server on a socket in this process: its address, and its application."""
-    app = made(Settings(scheduler=False, backfills=False, **settings), db)
+    app = made(Settings(**{"scheduler": False, "backfills": False, **settings}), db)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         if send_buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
