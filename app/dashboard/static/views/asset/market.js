@@ -26,7 +26,7 @@ export function openInterest(page, onzoom) {
 }
 
 /**
- * Candles of the window on all exchanges; where no minutes are stored, those of hours.
+ * Candles of the window on all exchanges; of hours where these reach further back than the minutes stored.
  * @returns {Promise<{rows: Object[], step: string, path: string, query: Object}|null>}
  */
 export async function candles(page, asked) {
@@ -38,7 +38,9 @@ export async function candles(page, asked) {
   };
   const step = interval(asked.window, GRID);
   const found = await ask(step);
-  return found && !found.rows.length && !HOURLY.includes(step) ? ask(interval(asked.window, HOURLY)) : found;
+  if (!found || HOURLY.includes(step) || found.rows[0]?.time <= asked.window.start + stepOf("1h")) return found;
+  const hours = await ask(interval(asked.window, HOURLY));
+  return hours?.rows.length && !(found.rows[0]?.time <= hours.rows[0].time) ? hours : found;
 }
 
 /** Price: candles of one exchange, or the close on each. */
