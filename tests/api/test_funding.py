@@ -252,7 +252,8 @@ async def test_pages_of_means_are_the_whole(client: httpx.AsyncClient, three: Da
     for order in ("asc", "desc"):
         whole = (await read(client, "/funding/BTC", order=order, **asked))["data"]
         assert len(whole) == 9  # type: ignore[arg-type]
-        pages, cursor = [], None
+        pages: list[object] = []
+        cursor: str | None = None
         while True:
             page = await read(client, "/funding/BTC", order=order, limit=2, cursor=cursor, **asked)
             pages += page["data"]  # type: ignore[operator]

@@ -7,6 +7,7 @@ import { open } from "./page.js";
 
 const VIEWS = { now: "Now", asset: "Asset", spreads: "Spreads", options: "Options", minute: "Minute", data: "Data", admin: "Admin" };
 
+const unfolded = new Map();
 let page = null;
 const { heard, ask: sources } = banners(document.getElementById("banners"));
 
@@ -38,11 +39,18 @@ function navigation(name) {
 /** Under a view: what has to be known of its numbers, and the very calls that brought them. */
 function footer(notices, calls) {
   fill(document.getElementById("footer"),
-    notices.length ? h("details", { open: notices.length < 4 }, h("summary", {}, `What to know about these numbers (${notices.length})`),
+    notices.length ? folded("notices", notices.length < 4, `What to know about these numbers (${notices.length})`,
       h("ul", {}, notices.map((notice) => h("li", {}, notice)))) : null,
-    h("details", {}, h("summary", {}, `The API calls behind this page (${calls.length})`),
+    folded("calls", false, `The API calls behind this page (${calls.length})`,
       h("ul", { class: "calls" }, calls.map((call) => h("li", {}, h("a", { href: call }, `/${call}`))))),
     h("p", {}, h("a", { href: "docs" }, "Try the API"), " · ", h("a", { href: "redoc" }, "Reference"), " · times are UTC"));
+}
+
+/** What can be unfolded, and stays as it was left while the view is told anew. */
+function folded(name, usual, title, inside) {
+  const made = h("details", { id: name, open: unfolded.get(name) ?? usual },
+    h("summary", { onclick: () => unfolded.set(name, !made.open) }, title), inside);
+  return made;
 }
 
 function tools() {

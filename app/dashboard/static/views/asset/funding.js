@@ -21,7 +21,7 @@ export function settled(page, onzoom) {
     const rates = { path: `/funding/${asset}`, query: { ...asked.narrow, per, interval: bucket, ...asked.over } };
     const grid = interval(window, ["5m", "15m", "1h", "4h", "1d"]);
     const mean = { path: `/funding/${asset}`, query: { ...asked.narrow, per, weighted: "oi", interval: grid, ...asked.over } };
-    const [each, all] = await Promise.all([page.get(rates.path, rates.query), per === "native" ? null : page.get(mean.path, mean.query)]);
+    const [each, all] = await Promise.all([page.all(rates.path, rates.query), per === "native" ? null : page.get(mean.path, mean.query)]);
     if (!each) return;
     made.about([`per ${PER[per]}; `, bucket ? `the mean of each ${bucket}, ` : "each settlement, held until the next, ",
       all ? `the mean weighted by open interest as it stood every ${grid}` : "no mean of rates that are of different intervals"],

@@ -14,7 +14,7 @@ export function openInterest(page, onzoom) {
   made.update = (asked) => made.load(async () => {
     const [path, step] = [`/open-interest/${asked.asset}`, interval(asked.window, GRID)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
-    const answer = await page.get(path, query);
+    const answer = await page.all(path, query);
     if (!answer) return;
     made.about([`every ${step}, stacked; an exchange that tells none then is not in the stack`], [["CSV of the API", path, query]]);
     if (!answer.rows.length) return void made.chart.empty(nothing(answer, bring("open-interest", asked.asset)));
@@ -26,19 +26,21 @@ export function openInterest(page, onzoom) {
 }
 
 /**
- * Candles of the window on all exchanges; where no minutes are stored, those of hours.
+ * Candles of the window on all exchanges; of hours where these reach further back than the minutes stored.
  * @returns {Promise<{rows: Object[], step: string, path: string, query: Object}|null>}
  */
 export async function candles(page, asked) {
   const path = `/candles/${asked.asset}`;
   const ask = async (step) => {
     const query = { ...asked.narrow, interval: step, ...asked.over };
-    const answer = await page.get(path, query);
+    const answer = await page.all(path, query);
     return answer && { ...answer, step, path, query };
   };
   const step = interval(asked.window, GRID);
   const found = await ask(step);
-  return found && !found.rows.length && !HOURLY.includes(step) ? ask(interval(asked.window, HOURLY)) : found;
+  if (!found || HOURLY.includes(step) || found.rows[0]?.time <= asked.window.start + stepOf("1h")) return found;
+  const hours = await ask(interval(asked.window, HOURLY));
+  return hours?.rows.length && !(found.rows[0]?.time <= hours.rows[0].time) ? hours : found;
 }
 
 /** Price: candles of one exchange, or the close on each. */
@@ -99,7 +101,7 @@ export function liquidations(page, onzoom) {
   made.update = (asked) => made.load(async () => {
     const [path, step] = [`/liquidations/${asked.asset}`, interval(asked.window, GRID)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
-    const answer = await page.get(path, query);
+    const answer = await page.all(path, query);
     if (!answer) return;
     const bound = answer.meta.notices.filter((notice) => notice.includes("lower bound"));
     made.about([`sums of each ${step}; upwards: longs closed, downwards (hatched): shorts closed`, bound.length ? ". " : "", bound], [["CSV of the API", path, query]]);

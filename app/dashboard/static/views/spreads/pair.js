@@ -48,7 +48,7 @@ async function draw(page, { chart, facts }) {
   const { asset, short, long, per, fees, horizon, at } = page.params;
   const [over, step] = [window(page), interval(window(page), GRID)];
   const [path, query] = [`/spreads/${encodeURIComponent(asset)}`, { short, long, per, interval: step, start: over.start, end: over.end, limit: 10_000 }];
-  const [answer, now] = await Promise.all([page.get(path, query),
+  const [answer, now] = await Promise.all([page.all(path, query),
     page.get("/spreads", { assets: asset, exchanges: [...new Set([short, long].map((leg) => leg.split(":")[0]))], pairs: "all", per, fees,
       horizon_hours: horizon, at: at ? over.end : null })]);
   if (!answer || !now) return;
