@@ -15,12 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.db import Database
-from app.main import create_app
 from app.records import Instrument
 from app.services import reference
 from app.services.live import Hub, running
 from app.services.store import put
 from app.settings import Settings
+from tests.apps import made
 from tests.db.facts import batch
 
 PATIENCE = 5.0
@@ -98,7 +98,7 @@ class Live:
 
     def client(self) -> httpx.AsyncClient:
         """Asks the same application without a socket."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://test")
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://test", trust_env=False)
 
 
 COINS = ("BTC", "ETH", "SOL")
@@ -164,7 +164,7 @@ class _Quiet(uvicorn.Server):
 @asynccontextmanager
 async def serving(db: Database, send_buffer: int | None = None, **settings: Any) -> AsyncGenerator[tuple[str, FastAPI]]:
     """A server on a socket in this process: its address, and its application."""
-    app = create_app(Settings(scheduler=False, backfills=False, **settings), database=db)
+    app = made(Settings(**{"scheduler": False, "backfills": False, **settings}), db)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         if send_buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

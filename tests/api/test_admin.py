@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from app.db import Database
-from app.main import create_app
 from app.services import keys, log
 from app.settings import Settings
+from tests.apps import asking, made
 
 ADMIN = [
     ("GET", "/admin/pulls"),
@@ -87,11 +87,8 @@ async def test_strange_keys(client: httpx.AsyncClient, key: str) -> None:
 
 
 async def test_reading_may_need_a_key(clean_database: Database) -> None:
-    app = create_app(Settings(scheduler=False, read_requires_key=True), database=clean_database)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
+    app = made(Settings(scheduler=False, read_requires_key=True), clean_database)
+    async with asking(app) as client:
         for path in ("/exchanges", "/funding", "/quality/freshness"):
             assert (await client.get(path)).status_code == 401
         key = await keys.create(clean_database, "r", ["read"])

@@ -11,10 +11,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db import Database
-from app.main import create_app
 from app.services import collectors, gaps, log
 from app.services.budgets import Ledger
 from app.settings import Settings
+from tests.apps import asking, made
 from tests.conftest import ROOT
 from tests.db import facts
 from tests.db.facts import without_days
@@ -54,11 +54,7 @@ async def scraped(clean_database: Database, tmp_path: Path) -> AsyncIterator[dic
     await Ledger(db).throttled("binance")
     report = collectors.Report("deribit:BTC", "deribit", "BTC", "connected", 200, now, now, 5000, 12.5, 1.5, 2, 3, None)
     await collectors.tell(db, "deribit", [report])
-    app = create_app(Settings(scheduler=False, backfills=False, database_dir=tmp_path), database=db)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
+    async with asking(made(Settings(scheduler=False, backfills=False, database_dir=tmp_path), db)) as client:
         text = (await client.get("/metrics")).text
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from app.db import Database
-from app.main import create_app
 from app.settings import Settings
+from tests.apps import asking, made
 from tests.conftest import EMPTY, RESTORE, shared
 from tests.plain_minutes import HOUR, MINUTE, Candle, bars, change, hours_of, rsi, rsi_of_hour, wicks
 from tests.recorded_minutes import (
@@ -55,11 +55,7 @@ async def market(database: Database, tmp_path_factory: pytest.TempPathFactory) -
 async def api(database: Database, market: Told) -> AsyncIterator[httpx.AsyncClient]:
     """The API on them."""
     assert market
-    app = create_app(Settings(scheduler=False, backfills=False), database=database)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=60) as client,
-    ):
+    async with asking(made(Settings(scheduler=False, backfills=False), database), timeout=60) as client:
         yield client
 
 

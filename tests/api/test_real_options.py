@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from app.db import Database
-from app.main import create_app
 from app.services import keys
 from app.settings import Settings
+from tests.apps import asking, made
 from tests.conftest import FACT_TABLES, RESTORE
 from tests.plain_options import State, black76, by_expiry, chain, expiry, forwards, greeks_of, smile
 from tests.recorded_options import (
@@ -38,12 +38,9 @@ async def api(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     snapshots("BTC")  # skips where there are none
     await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
     await database.reads.execute(RESTORE)
-    app = create_app(Settings(scheduler=False, backfills=False), database=database)
     key = {"Authorization": f"Bearer {await keys.create(database, 'test', ['write', 'admin'])}"}
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=60, headers=key) as api,
-    ):
+    app = made(Settings(scheduler=False, backfills=False), database)
+    async with asking(app, timeout=60, headers=key) as api:
         yield api
     await database.reads.execute(f"truncate {FACT_TABLES} restart identity cascade")
     await database.reads.execute(RESTORE)

@@ -12,6 +12,7 @@ from app.services.seed import put_seed
 from tests.bench import (
     backtest,
     collecting,
+    dashboard,
     hours,
     importing,
     lookup,
@@ -35,6 +36,7 @@ async def measure(dsn: str, folder: Path) -> list[Line]:
         lines += await serving.weighted(db, dsn)
         lines += [await serving.snapshot(db, dsn)]
         lines += await spreads.measure(db, dsn)
+        lines += await dashboard.measure(db, dsn)
         lines += await predictions.measure(db, dsn)
         lines += await hours.measure(db)
         lines += await minutes.measure(db, dsn)

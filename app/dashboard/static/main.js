@@ -1,15 +1,15 @@
 /** The frame around the views: which is open, what concerns them all, and where their numbers come from. */
 
-import { get, key, keep } from "./api.js";
+import { key, keep } from "./api.js";
+import { banners } from "./banners.js";
 import { fill, h, say } from "./dom.js";
 import { open } from "./page.js";
 
 const VIEWS = { now: "Now", asset: "Asset", spreads: "Spreads", options: "Options", minute: "Minute", data: "Data", admin: "Admin" };
-const SOURCES_EVERY = 60_000;
 
+const unfolded = new Map();
 let page = null;
-let generated = [];
-let troubled = null;
+const { heard, ask: sources } = banners(document.getElementById("banners"));
 
 /** The address behind `#`: the name of a view and its words. */
 function asked() {
@@ -31,59 +31,26 @@ async function show() {
 }
 
 function navigation(name) {
-  fill(document.getElementById("nav"), Object.entries(VIEWS).map(([each, title]) =>
-    h("a", { href: `#/${each}`, "aria-current": each === name ? "page" : null }, title)));
-}
-
-/** What an answer's `meta` says that concerns every page. */
-function heard(meta) {
-  const told = meta?.generated ?? [];
-  if (told.join() === generated.join()) return;
-  generated = told;
-  banners();
-}
-
-/** Who cannot be asked, once a minute. */
-async function sources() {
-  try {
-    const { rows, meta } = await get("/quality/sources");
-    heard(meta);
-    const down = rows.filter(({ state }) => state === "unreachable");
-    const tried = rows.filter(({ state }) => !["off", "disabled", "waiting"].includes(state));
-    troubled = down.length ? { down, all: down.length === tried.length } : null;
-  } catch (error) {
-    troubled = { error };
-  }
-  banners();
-}
-
-function banners() {
-  fill(document.getElementById("banners"), generated.length ? generatedNotice() : null, troubled && troubleNotice());
-}
-
-const generatedNotice = () => h("p", { class: "notice generated", id: "generated" },
-  h("strong", {}, "Generated data. "), `${generated.join(", ")}: these numbers were made up by `, h("code", {}, "perpstore demo"),
-  ", nobody traded at them. ", h("code", {}, "perpstore demo --remove"), " takes them out.");
-
-function troubleNotice() {
-  if (troubled.error) return h("p", { class: "notice bad", id: "unreachable" }, troubled.error.message);
-  const { down, all } = troubled;
-  const names = down.map(({ name }) => name).join(", ");
-  const what = all
-    ? "No source can be reached: this machine has no way to the internet, or something blocks it. What is stored is shown."
-    : `Not reachable: ${names}. What is stored of them grows old.`;
-  return h("p", { class: "notice bad", id: "unreachable" }, what, " ", h("a", { href: "#/data" }, "Why, and what to do"),
-    all && !generated.length ? [". To look around without network: ", h("code", {}, "perpstore demo")] : null);
+  const links = Object.entries(VIEWS).map(([each, title]) => h("a", { href: `#/${each}`, "aria-current": each === name ? "page" : null }, title));
+  fill(document.getElementById("nav"), links);
+  links.find((each) => each.hasAttribute("aria-current")).scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** Under a view: what has to be known of its numbers, and the very calls that brought them. */
 function footer(notices, calls) {
   fill(document.getElementById("footer"),
-    notices.length ? h("details", { open: notices.length < 4 }, h("summary", {}, `What to know about these numbers (${notices.length})`),
+    notices.length ? folded("notices", notices.length < 4, `What to know about these numbers (${notices.length})`,
       h("ul", {}, notices.map((notice) => h("li", {}, notice)))) : null,
-    h("details", {}, h("summary", {}, `The API calls behind this page (${calls.length})`),
+    folded("calls", false, `The API calls behind this page (${calls.length})`,
       h("ul", { class: "calls" }, calls.map((call) => h("li", {}, h("a", { href: call }, `/${call}`))))),
     h("p", {}, h("a", { href: "docs" }, "Try the API"), " · ", h("a", { href: "redoc" }, "Reference"), " · times are UTC"));
+}
+
+/** What can be unfolded, and stays as it was left while the view is told anew. */
+function folded(name, usual, title, inside) {
+  const made = h("details", { id: name, open: unfolded.get(name) ?? usual },
+    h("summary", { onclick: () => unfolded.set(name, !made.open) }, title), inside);
+  return made;
 }
 
 function tools() {
@@ -125,4 +92,3 @@ addEventListener("ask-key", askKey);
 tools();
 show();
 sources();
-setInterval(sources, SOURCES_EVERY);

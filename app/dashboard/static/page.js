@@ -8,6 +8,8 @@
 import { Problem, address, follow, get } from "./api.js";
 import { fill, h, sentence } from "./dom.js";
 
+const PAGES = 8;
+
 /** Open a view. `frame`: `heard(meta)` and `footer(notices, calls)`. */
 export function open(name, view, words, frame) {
   const ended = new AbortController();
@@ -35,24 +37,17 @@ export function open(name, view, words, frame) {
   page.again = () => run(null);
   /** The link that shows a view with these words. */
   page.link = (other, wanted) => link(other, { defaults: {} }, wanted);
+  /** The link that shows this view with some words changed. */
+  page.here = (changes) => link(name, view, { ...page.params, ...changes });
   /** Ask the API; null where something newer is asked meanwhile. Its notices and its call are told under the view. */
-  page.get = async (path, query = {}) => {
-    const { signal } = asking;
-    try {
-      const answer = await get(path, query, { signal });
-      if (signal.aborted) return null;
-      frame.heard(answer.meta);
-      told.set(address(path, query), answer.page?.next_cursor ? [...answer.meta.notices, `${path}: only the first ${answer.rows.length} rows are shown`] : answer.meta.notices);
-      report();
-      return answer;
-    } catch (error) {
-      if (error.name === "AbortError" || signal.aborted) return null;
-      throw error;
-    }
-  };
-  /** Hear the stream for as long as the view is open. */
+  page.get = (path, query = {}) => ask(path, query, 1);
+  /** The same, page after page up to a limit of them, as one answer. */
+  page.all = (path, query = {}) => ask(path, query, PAGES);
+  /** Hear the stream for as long as the view is open, or until what this gives is called. */
   page.follow = (topics, hear) => {
-    follow(topics, hear, live, ended.signal);
+    const enough = new AbortController();
+    follow(topics, hear, (state) => { if (!enough.signal.aborted) live(state); }, AbortSignal.any([ended.signal, enough.signal]));
+    return () => { enough.abort(); live(null); };
   };
   /** Do something every so many milliseconds while the view is open and looked at. */
   page.every = (wait, run) => {
@@ -64,6 +59,24 @@ export function open(name, view, words, frame) {
   /** Tell no more of what was asked before under the view: something else is shown. */
   page.forget = () => { told = new Map(); report(); };
 
+  async function ask(path, query, pages) {
+    const { signal } = asking;
+    try {
+      const answer = await get(path, query, { signal });
+      for (let read = 1; read < pages && answer.page?.next_cursor; read += 1) {
+        const next = await get(path, { ...query, cursor: answer.page.next_cursor }, { signal });
+        [answer.rows, answer.page] = [answer.rows.concat(next.rows), next.page];
+      }
+      if (signal.aborted) return null;
+      frame.heard(answer.meta);
+      told.set(address(path, query), answer.page?.next_cursor ? [...answer.meta.notices, `${path}: only the first ${answer.rows.length} rows are shown`] : answer.meta.notices);
+      report();
+      return answer;
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) return null;
+      throw error;
+    }
+  }
   function report() {
     const notices = [...new Set([...told.values()].flat())];
     const now = JSON.stringify([notices, [...told.keys()]]);
@@ -107,7 +120,8 @@ function link(name, view, params) {
 /** What went wrong, and what to do. */
 export function refusal(problem) {
   const unkeyed = problem.status === 401 || problem.status === 403;
-  return h("p", { class: "notice bad" }, sentence(problem.message), problem.candidates.length && !problem.message.includes("Did you mean") ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
+  const near = problem.candidates.length && !problem.message.includes("Did you mean") ? ` Did you mean ${problem.candidates.join(", ")}?` : null;
+  return h("p", { class: "notice bad" }, sentence(problem.message), near,
     unkeyed ? [" ", h("button", { type: "button", onclick: () => dispatchEvent(new CustomEvent("ask-key")) }, "Enter a key")] : null);
 }
 

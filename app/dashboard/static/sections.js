@@ -7,6 +7,7 @@ import { locked } from "./piece.js";
 /**
  * @typedef {Object} Part
  * @property {string} title @property {boolean} [keyed] whether only a key opens it
+ * @property {Object} [words] what its link says where nothing else is chosen
  * @property {(part: {page: Object, root: HTMLElement, every: (wait: number, run: () => void) => void}) => () => Promise<void>} open
  *   fills `root` when the part is first looked at, and gives what asks for its numbers; `every` runs while it is shown
  */
@@ -35,7 +36,7 @@ function opened(page, { title, parts, first, kept }) {
   }
   return async () => {
     const name = shown();
-    links.forEach((each) => point(each, page, kept, name));
+    links.forEach((each) => point(each, page, { ...parts[each.dataset.part].words, ...chosen(page, kept) }, name));
     if (parts[name].keyed && !key()) return void fill(place, locked(parts[name].title));
     if (!made.has(name)) made.set(name, make(name));
     const { root, update } = made.get(name);
@@ -47,10 +48,11 @@ function opened(page, { title, parts, first, kept }) {
   };
 }
 
-function point(anchor, page, kept, shown) {
+const chosen = (page, kept) => Object.fromEntries(kept.filter((word) => page.params[word]).map((word) => [word, page.params[word]]));
+
+function point(anchor, page, words, shown) {
   const { part } = anchor.dataset;
-  const words = kept.filter((word) => page.params[word]).map((word) => [word, page.params[word]]);
-  anchor.href = page.link(page.name, Object.fromEntries([["part", part], ...words]));
+  anchor.href = page.link(page.name, { part, ...words });
   if (part === shown) anchor.setAttribute("aria-current", "page");
   else anchor.removeAttribute("aria-current");
 }

@@ -13,6 +13,5 @@ import { storage } from "./data/storage.js";
 export const view = sections({
   title: "Data",
   parts: { sources, freshness, coverage, gaps, rejects, disagreements, pulls, storage, unmapped },
-  defaults: { asset: "BTC" },
   kept: ["asset", "exchange", "start", "end"],
 });

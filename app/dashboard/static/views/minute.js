@@ -5,7 +5,7 @@ import { nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { instant } from "../span.js";
-import { listed, several } from "./several.js";
+import { listed, several } from "../several.js";
 import { candles } from "./minute/candles.js";
 import { conditions } from "./minute/conditions.js";
 import { rolling } from "./minute/rolling.js";

@@ -5,7 +5,7 @@ import { choose, check, moment, pick, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { day } from "../format.js";
 import { instant } from "../span.js";
-import { listed, several } from "./several.js";
+import { listed, several } from "../several.js";
 import { board } from "./options/board.js";
 import { cards } from "./options/cards.js";
 import { expiries } from "./options/expiries.js";

@@ -56,7 +56,7 @@ export const backfills = {
     const found = table({ caption: `Back-fills, newest first (up to ${MOST})`, columns: columns((row) => actions(row, said, ask)), file: "backfills", key: ({ id }) => id,
       empty: "None was ordered yet. Say above what to fetch, look at the plan, and start it." });
     const place = piece(page, found);
-    const form = order(page, () => ask());
+    const form = order(page, said, () => ask());
     fill(root, form, h("h2", {}, "Ordered"), said, place);
     let asked = 0;
     let live = false;

@@ -10,15 +10,14 @@ import { tried } from "../../piece.js";
  */
 export function done() {
   const trouble = h("div", { role: "alert" });
-  const said = h("p", { class: "notice", hidden: true });
+  const said = h("p", { class: "said" });
   const made = h("div", { class: "done" }, trouble, said);
   made.run = (words, ...asked) => {
-    said.hidden = true;
+    fill(said, "…");
     return tried(trouble, async () => {
-      const { rows, meta } = await act(...asked);
+      const { rows, meta } = await act(...asked).finally(() => fill(said));
       const text = [words(rows), ...meta.notices].join(". ");
-      fill(said, text);
-      said.hidden = false;
+      fill(said, `✓ ${text}`);
       say(text);
     });
   };

@@ -5,7 +5,6 @@ import { choose, moment, numeric, search, toolbar } from "../../controls.js";
 import { fill, h, say } from "../../dom.js";
 import { age, number, time } from "../../format.js";
 import { piece, tried } from "../../piece.js";
-import { done } from "./done.js";
 
 const list = (text) => (text ?? "").split(",").map((word) => word.trim()).filter(Boolean);
 
@@ -25,28 +24,29 @@ function past(source) {
 }
 
 /**
- * The form. `offer()` asks who can be asked for what; `ordered()` is called when one was started.
+ * The form. `offer()` asks who can be asked for what; what was started is told in `said`, and `ordered()` called then.
  * @returns {HTMLElement & {offer: () => Promise<boolean>}}
  */
-export function order(page, ordered) {
+export function order(page, said, ordered) {
   const source = choose(page, "source", "Source", []);
   const datasets = h("fieldset", { class: "datasets" });
-  const [trouble, plan, said] = [h("div", { role: "alert" }), h("div", { id: "plan" }), done()];
+  const [trouble, plan] = [h("div", { role: "alert" }), h("div", { id: "plan" })];
   const ask = h("button", { type: "button", id: "ask-plan", onclick: planned }, "Show the plan");
   const form = toolbar(source, datasets, ...narrowing(page), h("div", { class: "control" }, ask));
   form.setAttribute("aria-label", "A back-fill to order");
   const place = piece(page, form);
-  const made = h("div", { id: "order" }, h("h2", {}, "Order history"), place, trouble, plan, said);
+  const made = h("div", { id: "order" }, h("h2", {}, "Order history"), place, trouble, plan);
   let known = [];
 
   async function planned() {
     const asked = wish(page.params);
-    fill(plan);
-    await tried(trouble, async () => {
+    fill(plan, h("p", { class: "missing" }, "It is planned …"));
+    const done = await tried(trouble, async () => {
       const { rows } = await act("POST", "/admin/backfills?dry_run=true", asked);
       if (JSON.stringify(wish(page.params)) === JSON.stringify(asked)) fill(plan, told(millis(rows[0]), start(asked)));
       say("The plan is shown");
     });
+    if (!done) fill(plan);
   }
   function start(asked) {
     const key = once();
@@ -62,7 +62,8 @@ export function order(page, ordered) {
     const able = known.filter((one) => past(one).length);
     source.offer([["", "choose"], ...able.map((one) => [one.source, one.disabled ? `${one.name} (${one.disabled})` : one.name])]);
     const chosen = able.find((one) => one.source === page.params.source);
-    fill(datasets, h("legend", {}, "Datasets"), chosen ? boxes(page, past(chosen)) : h("span", { class: "missing" }, "choose a source first"));
+    if (datasets.dataset.source !== chosen?.source) fill(datasets, h("legend", {}, "Datasets"), chosen ? boxes(page, past(chosen)) : "choose a source first");
+    datasets.dataset.source = chosen?.source;
     ask.disabled = !chosen;
     fill(plan);
     fill(trouble);
@@ -80,15 +81,12 @@ const narrowing = (page) => [
 
 /** A box a dataset; none ticked is all of them. */
 function boxes(page, feeds) {
-  const chosen = new Set(list(page.params.datasets));
-  const turn = ({ target }) => {
-    if (target.checked) chosen.add(target.value);
-    else chosen.delete(target.value);
-    page.set({ datasets: [...chosen].join(",") });
-  };
-  return [...feeds.map(({ dataset, keeps_s: keeps }) => h("label", { title: keeps ? `the source keeps ${age(keeps)}` : "as far back as the source goes" },
-    h("input", { type: "checkbox", value: dataset, checked: chosen.has(dataset), onchange: turn }), dataset, keeps ? h("small", {}, age(keeps)) : null)),
-  h("small", {}, chosen.size ? null : "none ticked: all")];
+  const chosen = list(page.params.datasets);
+  const inputs = feeds.map(({ dataset }) => h("input", { type: "checkbox", value: dataset, checked: chosen.includes(dataset) }));
+  const turn = () => page.set({ datasets: inputs.filter(({ checked }) => checked).map(({ value }) => value).join(",") });
+  inputs.forEach((input) => input.addEventListener("change", turn));
+  return [feeds.map(({ dataset, keeps_s: keeps }, place) => h("label", { title: keeps ? `the source keeps ${age(keeps)}` : "as far back as the source goes" },
+    inputs[place], dataset, keeps ? h("small", {}, `keeps ${age(keeps)}`) : null)), h("small", {}, "none ticked: all")];
 }
 
 const millis = (row) => ({ ...row, start: Date.parse(row.start), end: Date.parse(row.end) });

@@ -15,13 +15,14 @@ const nameOf = (row) => [row.asset ?? MISSING, row.exchange, row.instrument, row
 
 export const coverage = {
   title: "Coverage",
+  words: { asset: "BTC" },
   open({ page, root }) {
     const calendar = h("div");
     const place = piece(page, calendar);
     fill(root, controls(page), legend(), place);
     return () => {
       const { asset, exchange, dataset, start, end } = page.params;
-      if (!asset && !exchange) return void fill(calendar, h("p", { class: "empty" }, "Choose an asset or an exchange."));
+      if (!asset && !exchange) return void fill(calendar, h("p", { class: "empty" }, "Choose an asset or an exchange, as ", h("a", { href: page.link("data", { part: "coverage", asset: "BTC" }) }, "BTC"), "."));
       return place.ask("/quality/coverage", { asset, exchange, dataset, start, end, limit: 10_000 }, (answer) => show(page, calendar, answer));
     };
   },

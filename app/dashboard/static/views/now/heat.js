@@ -1,8 +1,11 @@
-/** The heat map: a table whose rows and cells are made once, then only changed, moved and hidden. */
+/**
+ * The heat map: a table whose rows and cells are made once, then only changed, moved and hidden. Rows out of sight are not
+ * laid out (see the style), for which they are grids: so each element says its role in the table itself.
+ */
 
-import { fill, h, say } from "../dom.js";
-import { MISSING, PER, countdown, rate, usd } from "../format.js";
-import { mark, ordered } from "../table.js";
+import { fill, h, say } from "../../dom.js";
+import { MISSING, PER, countdown, rate, usd } from "../../format.js";
+import { mark, ordered } from "../../table.js";
 import { walk } from "./grid.js";
 import { isStale, shown, spread } from "./market.js";
 
@@ -27,12 +30,11 @@ const FIXED = [
 export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
   const columns = [...FIXED, ...exchanges.map((name) => ({ name, head: name, about: `The main contract of ${name}`, value: (line) => shown(line.told.get(name)?.[0], words().kind) }))];
   const heads = columns.map((column) => head(column, () => onsort(turned(column))));
-  const body = h("tbody");
+  const body = h("tbody", { role: "rowgroup" });
   const title = h("span");
   const caption = h("caption", {}, title);
-  const grid = h("table", { class: "heat", role: "grid", style: { minWidth: `${31 + 6 * exchanges.length}rem` } }, caption,
-    h("colgroup", {}, columns.map(({ name }) => h("col", { class: FIXED.some((one) => one.name === name) ? `of-${name}` : "of-exchange" }))),
-    h("thead", {}, h("tr", {}, heads)), body);
+  const grid = h("table", { class: "heat", role: "grid" }, caption, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), body);
+  grid.style.setProperty("--columns", columns.length - 1);
   const box = h("div", { class: "scroll", role: "region", "aria-label": "Funding by asset and exchange" }, grid);
   const made = { box, exchanges };
   const all = [...lines.values()];
@@ -40,9 +42,9 @@ export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
   const enterable = walk(body, (cell) => tell(lines.get(cell.parentNode.dataset.asset), columns[cell.cellIndex]?.name, cell));
 
   function add(line) {
-    const name = h("th", { scope: "row" }, h("a", { href: link(line.asset), tabindex: -1 }, line.asset));
-    line.cells = [name, ...columns.slice(1).map(() => h("td", { tabindex: -1 }, MISSING))];
-    line.row = h("tr", { dataset: { asset: line.asset } }, line.cells);
+    const name = h("th", { scope: "row", role: "rowheader" }, h("a", { href: link(line.asset), tabindex: -1 }, line.asset));
+    line.cells = [name, ...columns.slice(1).map(() => h("td", { role: "gridcell" }, ""))];
+    line.row = h("tr", { role: "row", dataset: { asset: line.asset } }, line.cells);
   }
   function turned({ name, text }) {
     const { sort } = words();
@@ -109,7 +111,7 @@ export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
 
 function head(column, press) {
   const unit = column.unit ? h("small", {}, column.unit) : null;
-  return h("th", { scope: "col", class: column.text ? "words" : null }, h("button", { type: "button", title: column.about, onclick: press }, column.head, unit));
+  return h("th", { scope: "col", role: "columnheader", class: column.text ? "words" : null }, h("button", { type: "button", title: column.about, onclick: press }, column.head, unit));
 }
 
 /** Write a text (`why`: where it is missing), and the colour of a rate, where it is another one. */
@@ -117,11 +119,13 @@ function put(cell, text, why, value = null, per = "8h") {
   const [words] = cell.childNodes;
   if (words.data === text) return null;
   words.data = text;
-  cell.classList.toggle("missing", text === MISSING);
-  cell.title = text === MISSING ? why : "";
+  if (text === MISSING || cell.title) {
+    cell.classList.toggle("missing", text === MISSING);
+    cell.title = text === MISSING ? why : "";
+  }
   const sign = value === null ? "" : value > 0 ? "plus" : value < 0 ? "minus" : "";
   if (sign) cell.style.setProperty("--heat", heat(value, per));
-  cell.dataset.sign = sign;
+  if ((cell.dataset.sign ?? "") !== sign) cell.dataset.sign = sign;
   return cell;
 }
 

@@ -1,6 +1,6 @@
 /** Several of some names, bound to a word of the address: those chosen by commas. */
 
-import { fill, h } from "../dom.js";
+import { fill, h } from "./dom.js";
 
 /** The names in a word of the address. */
 export const listed = (text) => (text ?? "").split(",").filter(Boolean);

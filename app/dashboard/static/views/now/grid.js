@@ -24,14 +24,19 @@ export function walk(body, tell) {
     tabbed.tabIndex = 0;
     show(cell);
   };
+  const go = (cell) => {
+    enter(cell);
+    tabbed.focus();
+  };
   body.addEventListener("pointerover", (event) => show(cellOf(event)));
   body.addEventListener("focusin", (event) => enter(cellOf(event)));
   body.addEventListener("keydown", (event) => {
     const [down, right] = KEYS[event.key] ?? [];
     if (down === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    target(beside(cellOf(event), down, right)).focus();
+    go(beside(cellOf(event), down, right));
   });
+  body.addEventListener("click", (event) => { if (cellOf(event)) go(cellOf(event)); });
   return () => {
     const first = body.querySelector("tr:not([hidden])");
     if (!first || (tabbed?.isConnected && !tabbed.closest("tr").hidden)) return;
