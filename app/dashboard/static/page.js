@@ -107,7 +107,7 @@ function link(name, view, params) {
 /** What went wrong, and what to do. */
 export function refusal(problem) {
   const unkeyed = problem.status === 401 || problem.status === 403;
-  return h("p", { class: "notice bad" }, sentence(problem.message), problem.candidates.length ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
+  return h("p", { class: "notice bad" }, sentence(problem.message), problem.candidates.length && !problem.message.includes("Did you mean") ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
     unkeyed ? [" ", h("button", { type: "button", onclick: () => dispatchEvent(new CustomEvent("ask-key")) }, "Enter a key")] : null);
 }
 
