@@ -16,12 +16,11 @@ export function remembering(page) {
   const kept = new Map();
   const ask = async (path, query = {}) => {
     const question = JSON.stringify([path, query]);
-    if (!kept.has(question)) {
-      const answer = await page.get(path, query);
-      if (answer === null) return null;
-      kept.set(question, answer);
-    }
-    return kept.get(question);
+    if (!kept.has(question)) kept.set(question, page.get(path, query));
+    const asked = kept.get(question);
+    const answer = await asked.catch((error) => { kept.delete(question); throw error; });
+    if (answer === null && kept.get(question) === asked) kept.delete(question);
+    return answer;
   };
   ask.forget = () => kept.clear();
   return ask;

@@ -49,7 +49,7 @@ function toolbars(page) {
     at.hidden = page.params.window === "range";
     for (const each of range) each.hidden = !at.hidden;
   });
-  const exchange = choose(page, "exchange", "Candles of", [["", "automatic"]], { note: "Automatic: the first exchange with a candle at the end of the window" });
+  const exchange = choose(page, "exchange", "Candles of", [["", "automatic"]], { note: "Automatic: the exchange with the newest candle in the day before the end" });
   const perpspecs = several(page, "perpspecs", "Perpspecs", { none: "candles of the exchange" });
   const field = choose(page, "field", "Field", [["c", "c"]]);
   const where = conditions(page);
@@ -78,19 +78,22 @@ async function show(open) {
   const { params } = page;
   const span = windowOf(params, open.now);
   const asset = encodeURIComponent(params.asset);
-  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, { at: span.end, interval: params.interval }).catch(unknown)]);
+  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, recent(span)).catch(unknown)]);
   if (!registry || !last) return;
   const there = [...new Set(last.rows.map((row) => row.exchange))];
   const known = [...new Set([...there, ...registry.rows.map((row) => row.exchange).filter(Boolean)])].sort();
-  open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "binance");
+  open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "");
   const exchange = params.exchange || open.usual;
-  controls.exchange.offer([["", `automatic: ${open.usual}`], ...known.map((each) => [each, each])]);
+  controls.exchange.offer([["", open.usual ? `automatic: ${open.usual}` : "automatic"], ...known.map((each) => [each, each])]);
   controls.perpspecs.offer(registry.rows.map((row) => [row.name, `${row.name}: ${row.fields.join(", ")}`]));
   const chosen = listed(params.perpspecs);
-  const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : row.exchange === exchange && row.kind === "ohlcv"));
+  const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : (row.exchange === exchange || !exchange) && row.kind === "ohlcv"));
   const names = chosen.length ? chosen : specs.map(({ name }) => name);
   await parts({ ...open, params, span, asset, exchange, specs, names, latest: params.window === "range" || params.at ? span.end : null });
 }
+
+/** Who has candles, the newest first: of the day before the end, as what told nothing for an hour may be asked for. */
+const recent = ({ start, end }) => ({ start: Math.min(start, end - 24 * 60 * MINUTE), end, interval: "15m", order: "desc", limit: 1000 });
 
 /** An asset nobody knows has no candles: its parts say so, and that of all assets is shown. */
 function unknown(problem) {
@@ -103,6 +106,7 @@ async function parts(open) {
   const goTo = { go: (to) => open.page.set(params.window === "range" ? { window: "1h", at: to } : { at: to }), after: MINUTE };
   const unregistered = `No perpspec of ${exchange} has candles. Choose others above, or register one: `;
   const command = h("code", {}, `perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v`);
+  const changes = () => ask(`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
   await sideBySide([
     [places.candles, async () => {
       const query = { ...span, interval: params.interval, limit: MOST };
@@ -114,7 +118,7 @@ async function parts(open) {
     }],
     [places.rolling, async () => {
       if (!names.length) return places.rolling.empty(unregistered, command);
-      const answer = await ask(`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
+      const answer = await changes();
       if (!answer) return null;
       const fields = changing(answer.meta.units);
       controls.offerFields(fields.map((each) => [each, `${each} (${answer.meta.units[each]})`]));
@@ -124,15 +128,23 @@ async function parts(open) {
     }],
     [places.scan, async () => {
       if (!names.length) return places.scan.empty(unregistered, command.cloneNode(true));
-      const answer = await conditional(controls.where, () => ask("/rolling", { perpspecs: names, at: latest, where: params.where, limit: MOST }));
+      const at = latest ?? await newest(changes);
+      const answer = await conditional(controls.where, () => ask("/rolling", { perpspecs: names, at, where: params.where, limit: MOST }));
       if (answer === undefined) return places.scan.empty("These conditions are refused: see above.");
       if (!answer) return null;
       controls.where.offer([...Object.keys(answer.meta.units), ...specs.flatMap((spec) => spec.fields).filter((field) => !(field in answer.meta.units))]);
-      if (answer.rows.length) return places.scan.show(answer, latest ?? answer.meta.window.at, params.q);
+      if (answer.rows.length) return places.scan.show(answer, at ?? answer.meta.window.at, params.q);
       const held = params.where ? [" Loosen or remove conditions, or look at another minute."] : [];
       return places.scan.empty(nothing(answer.meta, goTo, held, reason(answer.meta) && !params.where ? advice() : []));
     }],
   ]);
+}
+
+/** When the newest minute of this asset closed: of the one that closed last just now nothing may have been told yet. */
+async function newest(changes) {
+  const answer = await changes().catch(unknown);
+  const last = answer?.rows.reduce((latest, { time }) => Math.max(latest, time), 0);
+  return last ? last + MINUTE : null;
 }
 
 /** Fields of which there are changes, as the units of an answer name them. */

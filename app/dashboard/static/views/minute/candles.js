@@ -38,7 +38,7 @@ function said(bars, wicks, { start, end, interval, exchange, asset, minimum }) {
   const partly = bars.filter((bar) => !bar.complete).length;
   const instruments = [...new Set(bars.map((bar) => bar.instrument))].join(", ");
   return `${asset} on ${exchange} (${instruments}), ${interval}, ${time(start)} to ${time(end)} UTC: ${bars.length} candles of ${all} intervals; where one is missing there is a gap.`
-    + `${partly ? ` ${partly} lack some of their minutes.` : ""} Hollow rose, filled fell. ${wicks.length} wicks of ${minimum}% or more.`;
+    + `${partly ? ` ${partly} lack some of their minutes.` : ""} Hollow rose, filled fell. ${wicks.length} ${wicks.length === 1 ? "wick" : "wicks"} of ${minimum}% or more.`;
 }
 
 /** A trace an instrument, and one for the wicks of each side. */

@@ -47,8 +47,9 @@ export function conditions(page) {
   };
   page.sync(() => {
     const where = page.params.where ?? "";
-    if (where !== asked()) state.rows = read(where);
-    if (where !== asked() || !list.childElementCount || list.childElementCount !== state.rows.length + 1) paint();
+    const other = where !== asked();
+    if (other) state.rows = read(where);
+    if (other || !list.childElementCount) paint();
     if (document.activeElement !== text) text.value = where;
   });
   return control;

@@ -23,10 +23,13 @@ export function board() {
   let last = null;
   made.empty = (...text) => { last = null; fill(made, h("p", { class: "empty" }, ...text)); };
   made.show = (rows, expiry, now, greeks) => {
-    const before = last === `${expiry.expiry}` ? made.querySelector(".scroll")?.scrollTop : null;
-    last = `${expiry.expiry}`;
+    const box = made.querySelector(".scroll");
+    const before = last === expiry.expiry ? box?.scrollTop : null;
+    const focused = box !== null && box === document.activeElement;
+    last = expiry.expiry;
     fill(made, boardOf(rows, expiry, now, greeks), legend(rows, expiry));
     place(made, before);
+    if (focused) made.querySelector(".scroll").focus({ preventScroll: true });
   };
   return made;
 }
