@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := $(if $(filter .venv/bin,$(BIN)),.venv/run)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: help setup run test soak lint types imports bench docs lock clean
+.PHONY: help setup run test soak lint types imports scan hooks bench docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -46,6 +46,12 @@ types: .venv/dev ## pyright, strict on app/ and client/
 
 imports: .venv/dev ## which room may see which
 	$(BIN)/lint-imports
+
+scan: .venv/dev ## look for keys in every file: half a minute, so not part of lint
+	$(BIN)/pre-commit run secrets --all-files
+
+hooks: .venv/dev ## have git check what is committed: keys, faults, form
+	$(BIN)/pre-commit install
 
 bench: .venv/dev ## speed and memory, as ratios measured side by side
 	$(BIN)/python -m tests.bench

@@ -8,8 +8,10 @@ import ast
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import textwrap
 import traceback
 from collections.abc import Generator, Mapping
 from contextlib import chdir, contextmanager, redirect_stdout
@@ -23,10 +25,13 @@ from unittest.mock import patch
 
 import asyncpg
 from cogapp import Cog
+
 from perpstore_client import PerpstoreError
 
 ROOT = Path(__file__).parents[1]
 ADDRESS = "127.0.0.1:8000"
+WITHIN_FIELDS = re.compile(r'(?<!,) | (?!["{\[])')
+"""Any space in JSON but those between two fields or items."""
 QUIET = {"PERPSTORE_SCHEDULER": "off", "PERPSTORE_STREAMS": "off", "PERPSTORE_BACKFILLS": "off"}
 
 
@@ -38,16 +43,26 @@ class Terminal:
     environment: Mapping[str, str]
     address: str
 
-    def sh(self, command: str, language: str = "text", *, fails: bool = False) -> None:
-        """A command as it is typed, and what it prints."""
-        told = self._run(["bash", "-c", self._here(command)], fails=fails)
-        print(f"\n```sh\n{command}\n```\n{_block(language, told)}")
+    def sh(self, command: str, language: str = "text", *, before: str = "", fails: bool = False) -> None:
+        """A command as it is typed, and what it prints; without a `language` that is left out.
+
+        `before` is what was typed above it in the same shell, and counts here too.
+        """
+        told = self._run(["bash", "-c", self._here(f"{before}\n{command}")], fails=fails)
+        print(_block("sh", command) + (_block(language, told) if language else ""), end="")
+
+    def rows(self, address: str, count: int = 1) -> None:
+        """A call by curl, and the first rows of its answer; where there are none, what it notes on that."""
+        answer = json.loads(self._run(["curl", "-sS", self._here(address)], fails=False))
+        empty: Any = {"data": [], "meta": {"notices": answer["meta"]["notices"]}}
+        shown: list[Any] = answer["data"][:count] or [empty]
+        print(_block("sh", f"curl '{address}'") + _block("json", "\n".join(map(wrapped, shown))), end="")
 
     def python(self, code: str) -> None:
         """A program, and what it prints."""
         with self._inside() as told:
             exec(self._here(code), {})  # noqa: S102 - of our own pages
-        print(f"{_block('python', code.strip())}{_block('text', self._there(told.getvalue()))}")
+        print(_block("python", code.strip()) + _block("text", self._there(told.getvalue())), end="")
 
     def session(self, code: str, names: dict[str, Any]) -> None:
         """Statements as they are typed at Python's prompt, and what they answer; `names` are those there are by now.
@@ -61,7 +76,7 @@ class Terminal:
                     exec(compile(ast.Interactive([statement]), "page", "single"), names)  # noqa: S102 - of our own pages
                 except PerpstoreError as error:
                     print(*traceback.format_exception_only(error), end="")
-        print(_block("pycon", self._there(told.getvalue())))
+        print(_block("pycon", self._there(told.getvalue())), end="")
 
     @contextmanager
     def _inside(self) -> Generator[io.StringIO]:
@@ -73,7 +88,7 @@ class Terminal:
         return text.replace(ADDRESS, self.address)
 
     def _there(self, text: str) -> str:
-        return "\n".join(line.rstrip() for line in text.replace(self.address, ADDRESS).strip().splitlines())
+        return "\n".join(line.rstrip() for line in text.replace(self.address, ADDRESS).strip("\n").splitlines())
 
     def _run(self, command: list[str], *, fails: bool) -> str:
         done = subprocess.run(  # noqa: S603 - the words of our own pages
@@ -82,6 +97,13 @@ class Terminal:
         if fails is not (done.returncode != 0):
             raise RuntimeError(f"{command[-1]} ended with {done.returncode}: {done.stdout}")
         return self._there(done.stdout)
+
+
+def wrapped(row: Any) -> str:
+    """A row as JSON, in lines that need no scrolling."""
+    held = WITHIN_FIELDS.sub("\0", json.dumps(row, ensure_ascii=False))
+    lines = textwrap.fill(held, 118, subsequent_indent=" ", break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\0", " ")
 
 
 def _block(language: str, text: str) -> str:
@@ -129,7 +151,8 @@ def _other(dsn: str, name: str) -> str:
 
 def filled(page: Path, terminal: Terminal, words: Mapping[str, Any]) -> str:
     """The text of a page with every example in it run anew; `words` are what else its comments may call."""
-    ours = {"sh": terminal.sh, "python": terminal.python, "session": partial(terminal.session, names={})}
+    session = partial(terminal.session, names={})
+    ours = {"sh": terminal.sh, "rows": terminal.rows, "python": terminal.python, "session": session}
     cog = Cog()
     cog.options.print_output = True
     text = io.StringIO()

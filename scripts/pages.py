@@ -3,7 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, cast
+
+from fastapi import FastAPI
 
 from app.ingest.sources import load
 from app.ingest.spec import Source
@@ -13,9 +16,9 @@ from scripts.calls import Answered
 
 SOURCES = """# Sources
 
-None of their data comes with perpstore: it asks for you, with your keys, from your address. What you may do with what they
-send, above all pass it on, is in the terms of each; none of them here is known to license its data for redistribution. An
-embedded copy, a public dashboard or a resold file needs the word of the source.
+None of their data comes with perpstore: it asks for you, with your keys, from your address. What you may do with what
+they send is in the terms of each. Keeping it for yourself is what they are asked for; to pass it on, show it in public
+or sell it, ask them first.
 
 """
 SCOPES = {"market": "all markets", "instrument": "one contract", "batch": "a batch of things"}
@@ -98,9 +101,15 @@ def _history(history: bool, keeps: timedelta | None) -> str:
     return "since listing" if keeps is None else f"{keeps.total_seconds() / 86400:g} days"
 
 
+@cache
+def application() -> FastAPI:
+    """The API, to be asked what it says of itself."""
+    return create_app(Settings(scheduler=False))
+
+
 def api() -> str:
     """Every path with its parameters and what it gives."""
-    document = create_app(Settings(scheduler=False)).openapi()
+    document = application().openapi()
     parts = [_operation(path, verb, op) for path, verbs in document["paths"].items() for verb, op in verbs.items()]
     return NOTE + "# API\n\nThe same, to try out, is at `/docs` of a running server.\n\n" + "\n".join(parts)
 

@@ -10,9 +10,7 @@ from app.api import openapi
 from app.api.schemas import all_rows, fields
 from app.ingest.sources import load
 from app.ingest.spec import Feed, Source
-from app.main import create_app
-from app.settings import Settings
-from scripts.pages import NOTE, table
+from scripts.pages import NOTE, application, table
 
 KINDS = {"Counter": "counter", "CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "Histogram": "histogram"}
 METRICS = """# Metrics
@@ -86,7 +84,7 @@ def _labels(given: ast.expr | None, named: Mapping[str, ast.expr]) -> str:
 def data() -> str:
     """Every kind of row, and its fields."""
     paths: dict[str, list[str]] = {}
-    for told in openapi.datasets(create_app(Settings(scheduler=False))):
+    for told in openapi.datasets(application()):
         paths.setdefault(told["row"], []).append(f"`{told['path']}`")
     rows = sorted((row for row in all_rows() if fields(row)), key=lambda row: row.__name__)
     facts = [_row(row, paths[row.__name__]) for row in rows if row.__name__ in paths]

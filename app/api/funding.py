@@ -13,6 +13,7 @@ from app.api.funding_rows import (
     DetailedFunding,
     LatestFunding,
     MarketFunding,
+    MeanFunding,
     Prediction,
     Settlement,
     WeightedFunding,
@@ -41,7 +42,7 @@ from app.services.funding import Mean, Weight
 
 router = APIRouter(route_class=RememberedRoute)
 
-OTHERS = (Prediction, WeightedFunding, DetailedFunding)
+OTHERS = (MeanFunding, Prediction, WeightedFunding, DetailedFunding)
 NO_SETTLEMENTS = "no rows: {0} tells rates as they stand, not settlements: ask for kind=predicted&source={0}"
 OF_SETTLED = "a mean is of settled rates on one basis: per=1h, 8h or 1y and kind=settled"
 ESTIMATES = ("perp_1h", "perp_snapshot", "predicted_funding")
@@ -57,7 +58,9 @@ Weighted = Annotated[
     Literal["oi", "volume", "equal"] | None, lower, Query(description="Give the mean over exchanges, weighted by this.")
 ]
 Interval = Annotated[
-    Literal["5m", "15m", "30m", "1h", "4h", "8h", "1d"], lower, Query(description="Grid of the weighted mean.")
+    Literal["5m", "15m", "30m", "1h", "4h", "8h", "1d"] | None,
+    lower,
+    Query(description="Grid of the weighted mean (default 1h); without it, give each contract's mean of such buckets."),
 ]
 MaxAge = Annotated[Duration, Query(description="Oldest weight that counts: 90s, 30m, 2h, 1d, or seconds.")]
 MinCoverage = Annotated[float, Query(ge=0, le=1, description="Coverage below which the weighted rate is null.")]
@@ -109,7 +112,7 @@ async def asset_funding(
     per: Per = "8h",
     kind: KindParam = "settled",
     weighted: Weighted = None,
-    interval: Interval = "1h",
+    interval: Interval = None,
     max_age: MaxAge = "2h",
     min_coverage: MinCoverage = 0.0,
     detail: Detail = None,
@@ -120,13 +123,16 @@ async def asset_funding(
     USD, with the exchanges that are present, stale or missing. With `at`: what was in force at that instant, and
     nothing that happened later. `kind=predicted` gives estimates as they were told, each with what that settlement
     paid once it has; of a source that is not the preferred one only where that told none in the hour before.
+    `interval=1d` without `weighted` gives, of each contract, the mean of what settled in each bucket of UTC.
     """
+    if weighted is None and interval is not None:
+        return await _means(db, common, asked, window, per, kind, interval)
     if weighted is None:
         return await _rates(db, common, asked, window, per, kind)
     if kind == "predicted":
         raise bad_value("kind", kind, OF_SETTLED)
     mean = _asked_mean(weighted, per, max_age, min_coverage)
-    mean = replace(mean, step=STEPS[interval], contributors=detail is not None, then=window.at is not None)
+    mean = replace(mean, step=STEPS[interval or "1h"], contributors=detail is not None, then=window.at is not None)
     return await _mean(db, common, asked, window, per, mean)
 
 
@@ -163,6 +169,23 @@ async def _rates(
 
     shown, reason = await kept(db, "predicted_funding", window, why, None) if kind == "predicted" else (window, why)
     return await render(db, query, row, common, meta(shown, per=per, kind=kind, notices=without), why_empty=reason)
+
+
+async def _means(
+    db: DatabaseDep, common: CommonDep, asked: Asked, window: Window, per: str, kind: str, interval: str
+) -> Response:
+    hours = PER_HOURS[per]
+    if hours is None or kind == "predicted":
+        name, value = ("per", per) if hours is None else ("kind", kind)
+        raise bad_value(name, value, OF_SETTLED)
+    if window.at is not None:
+        raise bad_value("interval", interval, "means are of a window: start and end; at an instant a rate is in force")
+    query = funding.means(asked.perps(window), window.start, window.end, hours, STEPS[interval])
+
+    async def why() -> str:
+        return await why_empty(db, "funding", asked, window)
+
+    return await render(db, query, MeanFunding, common, meta(window, per=per, kind="settled"), why_empty=why)
 
 
 def _only_estimates(request: Request, source: str) -> bool:

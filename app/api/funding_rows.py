@@ -43,6 +43,19 @@ class Settlement(Row):
     source: str = column("Who told us.")
 
 
+class MeanFunding(Row):
+    """What one perpetual paid in a bucket of time (`interval` without `weighted`)."""
+
+    time: OutTime = column("When the bucket begins; a settlement stamped exactly then is in it.")
+    exchange: str = column("Where it trades.")
+    instrument: str = column("Native symbol of the contract.")
+    rate: float = column("Mean of what settled: cumulative_rate ÷ interval_hours.", PER)
+    cumulative_rate: float = column("Plain sum of the settled rates, as paid.", "fraction over the bucket")
+    settlements: int = column("How many settlements fell in the bucket.")
+    interval_hours: float = column("Their intervals together.", "hours")
+    source: str = column("Who told them.")
+
+
 class Prediction(Row):
     """An estimate of what one perpetual will pay, sampled at `time`."""
 

@@ -37,6 +37,7 @@ class SourceState(Row):
     )
     reason: str | None = column("Why, in one line: of pulls the last error; null: it is ok.")
     next_step: str | None = column("What to do, or what happens next; null: nothing is to be done.")
+    next_at: OutTime | None = column("When it is asked next; null: it is not, or another process does.")
     last_success_at: OutTime | None = column("When a pull last brought something; null: never in 30 days.")
     last_failure_at: OutTime | None = column("When a pull last failed; null: never in 30 days.")
     failures: int = column("Pulls that failed, each since the last success of its dataset.")
@@ -81,6 +82,7 @@ def _row(
     return {
         **{name: source[name] for name in ("source", "name", "key_setting", "key_present")},
         **{"state": state, "reason": reason, "next_step": next_step},
+        "next_at": None if state in ("disabled", "off") else due,
         **{"last_success_at": told.last_success_at, "last_failure_at": told.last_failure_at},
         "failures": told.failures,
         "datasets": len(_datasets(source)),

@@ -58,6 +58,7 @@ class RankedSpread(Row):
     fees_assumed: bool = column("Whether the fee of either leg is assumed.")
     net_apr: float = column("(hourly spread × horizon_hours − fees) × 8760 ÷ horizon_hours.", YEAR)
     break_even_hours: float | None = column("fees ÷ hourly spread; null where the spread is 0.", "hours")
+    break_even_spread: float = column("The spread at which horizon_hours pay the fees: net_apr is 0.", PER)
     persistence: float | None = column(
         "Share of the last lookback_hours full hours at which the short leg's rate was above the long leg's, of those "
         "at which both had one; null: at none.",

@@ -47,7 +47,7 @@ def add(
     try:
         made, there, database = on_database(work)
     except perpspecs.BadPerpspec as error:
-        raise Failure(str(error), 2) from error
+        raise Failure(f"{error}. See `perpstore perpspec add --help`", 2) from error
     except (perpspecs.PerpspecExists, perpspecs.MinutesBusy) as error:
         raise Failure(str(error)) from error
     if json:

@@ -49,6 +49,7 @@ def pull(
     from app.cli.session import on_database
 
     found = source_named(source)
+    _check_key(found)
     name = _dataset(found, dataset)
     _check_exchanges(found, words(exchange))
     if words(asset) and any(feed.scope == "batch" for feed in found.feeds):
@@ -63,6 +64,13 @@ def pull(
         note(line)
     if any(pulled.status == "failed" for pulled in done):
         raise typer.Exit(1)
+
+
+def _check_key(source: "Source") -> None:
+    from app.ingest.runner import why_disabled
+
+    if reason := why_disabled(source):
+        raise Failure(f"{source.id} is disabled: {reason}. Set it in the environment or in .env", 2)
 
 
 def _dataset(source: "Source", given: str | None) -> str | None:

@@ -126,6 +126,8 @@ async def session(found: Server, *, seed: bool = False, replica: bool = False) -
 
 def _unreachable(found: Server, error: Exception) -> str:
     step = "Check DATABASE_URL, or unset it to use the embedded PostgreSQL" if found.how == "given" else "Try again"
+    if found.settings.read_database_url:
+        step += "; check PERPSTORE_READ_DATABASE_URL too"
     return f"Cannot use the database {found.named}: {_line(error)}. {step}"
 
 

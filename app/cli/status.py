@@ -57,7 +57,8 @@ def status(
 async def _found(session: "Session") -> dict[str, Any]:
     from app.cli import facts, standing
     from app.models import Pull
-    from app.services import gaps
+    from app.services import gaps, generated, log, storage
+
     pulls = await log.pulls(session.db, limit=PULLS)
     scheduler = await _scheduler(session)
     tables = await storage.tables(session.db, session.settings.kept_days, datetime.now(UTC))

@@ -50,6 +50,6 @@ DEFAULTS: Mapping[str, str] = {
 def failure(place: Place, what: str, step: str) -> EmbeddedError:
     try:
         lines = place.log.read_text(errors="replace").splitlines()[-10:]
-    except OSError:
-        lines = ["(none)"]
+    except OSError:  # it never came to a log
+        return EmbeddedError(f"{what}. {step}")
     return EmbeddedError("\n  ".join((f"{what}. {step}. Last lines of {place.log}:", *lines)))

@@ -199,8 +199,8 @@ select e.canonical_id, e.name, e.symbol, $asset as asset, e.type, e.sector,
         ('funding', (select min(f.ts) from funding f where f.series_id = s.id), l.funding_ts),
         ('predicted_funding', (select min(f.ts) from predicted_funding f where f.series_id = s.id), l.predicted_ts),
         ('open_interest', (select min(f.ts) from open_interest f where f.series_id = s.id), l.oi_ts),
-        ('candles_1m', (select min(f.ts) from perp_1m f where f.series_id = s.id and f.close is not null),
-          l.minute_ts),
+        ('candles_1m', (select f.ts from perp_1m f where f.series_id between s.id and s.id and f.close is not null
+          and l.minute_ts is not null order by f.series_id, f.ts limit 1), l.minute_ts),
         ('candles_1h', (select min(f.ts) from perp_1h f where f.series_id = s.id), l.hour_ts),
         ('liquidations', (select min(f.ts) from liquidation f where f.series_id = s.id),
           (select max(f.ts) from liquidation f where f.series_id = s.id))

@@ -38,6 +38,12 @@ def history(perps: Perps, start: datetime, end: datetime, per_hours: float | Non
     return Query(sql("funding", "history"), (perps.entity_id, start, end, per_hours, *_narrow(perps)), start=1, end=2)
 
 
+def means(perps: Perps, start: datetime, end: datetime, per_hours: float, interval: timedelta) -> Query:
+    """The mean of what settled in each bucket that begins in `[start, end)`; an empty one has no row."""
+    arguments = (perps.entity_id, start, end, per_hours, *_narrow(perps), interval)
+    return Query(sql("funding", "means"), arguments, start=1, end=2)
+
+
 def at(perps: Perps, moment: datetime, per_hours: float | None) -> Query:
     """The rate in force at an instant, one row a perpetual."""
     return Query(sql("funding", "at"), (perps.entity_id, moment, moment, per_hours, *_narrow(perps)))

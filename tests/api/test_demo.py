@@ -30,7 +30,6 @@ from tests.db.facts import DAY, hold, series, settle
 
 GENERATED = sorted(EXCHANGES)
 HOUR = timedelta(hours=1)
-UNTIL = datetime.now(UTC)
 NOTICE = f"this store holds generated data ({', '.join(GENERATED)}): `perpstore demo --remove` takes it out"
 Counts = Mapping[str, int]
 
@@ -39,9 +38,10 @@ Counts = Mapping[str, int]
 class Store:
     """A database with real facts and generated ones, and how many rows there were on the way.
 
-    `before` these; after a load that was `killed` and taken out; and when they were `loaded`.
+    `before` these; after a load that was `killed` and taken out; and when they were `loaded`, `until` then.
     """
 
+    until: datetime
     db: Database
     client: httpx.AsyncClient
     before: Counts
@@ -61,18 +61,18 @@ async def counts(db: Database) -> Counts:
         return {t.name: (await connection.execute(select(func.count()).select_from(t))).scalar_one() for t in tables}
 
 
-async def load(db: Database) -> demo.Loaded:
-    return await demo.load(db, UNTIL, lambda dataset, rows: None)
+async def load(db: Database, until: datetime) -> demo.Loaded:
+    return await demo.load(db, until, lambda dataset, rows: None)
 
 
-async def put_real(db: Database) -> None:
+async def put_real(db: Database, until: datetime) -> None:
     """A contract of an exchange that exists, and a metric whose series has a number of demo's too; versions of both."""
     to = await series(db, "okx", "BTC-USDT-SWAP")
-    now = (UNTIL - DAY) // (8 * HOUR) * 8
+    now = (until - DAY) // (8 * HOUR) * 8
     for rate in (1e-4, 2e-4):
         await settle(db, to, {now - 8 * n: rate for n in range(9)}, 8)
         await hold(db, to, {now - n: rate * 1e13 for n in range(72)})
-        value = MetricValue(TVL, "canonical_id", "ethereum", UNTIL - 72 * HOUR, rate)
+        value = MetricValue(TVL, "canonical_id", "ethereum", until - 72 * HOUR, rate)
         entity = await db.reads.fetchval("select id from entity where canonical_id = 'ethereum'")
         await metrics.put_values(db, "defillama", [value], {("canonical_id", "ethereum"): entity})
     await rollup.refresh(db)
@@ -92,9 +92,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def kill_while_loading(dsn: str, seen: str) -> None:
+def kill_while_loading(dsn: str, until: datetime, seen: str) -> None:
     """With signal 9, once rows of a dataset are stored and the next are on their way."""
-    arguments = [sys.executable, "-c", KILLED, dsn, UNTIL.isoformat()]
+    arguments = [sys.executable, "-c", KILLED, dsn, until.isoformat()]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert any(line.strip() == seen for line in process.stdout)
@@ -108,18 +108,19 @@ async def store(server: str) -> AsyncIterator[Store]:
     async with connected(dsn) as db:
         await migrate(db)
         await put_seed(db)
-        await put_real(db)
+        until = datetime.now(UTC)
+        await put_real(db, until)
         app = create_app(Settings(scheduler=False, backfills=False), database=db)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
         ):
             before = await counts(db)
-            kill_while_loading(dsn, "open_interest")
+            kill_while_loading(dsn, until, "open_interest")
             assert await demo.remove(db) == GENERATED
             killed = await counts(db)
-            await load(db)
-            yield Store(db, client, before, killed, await counts(db))
+            await load(db, until)
+            yield Store(until, db, client, before, killed, await counts(db))
 
 
 SHOWN = [
@@ -144,7 +145,7 @@ SHOWN = [
     "/index/ETH",
     "/perp-data/BTC",
     "/rolling/BTC",
-    "/rolling",
+    "/rolling?at={until}",
     "/wicks/BTC",
     "/quality/freshness",
     "/quality/gaps",
@@ -163,7 +164,7 @@ SHOWN = [
 
 @pytest.mark.parametrize("path", SHOWN)
 async def test_there_is_something_to_show(store: Store, path: str) -> None:
-    body = await store.get(path)
+    body = await store.get(path.format(until=store.until.strftime("%Y-%m-%dT%H:%M:00Z")))
     assert body["data"], (path, body["meta"]["notices"])
     assert body["meta"]["generated"] == GENERATED
     assert NOTICE in body["meta"]["notices"]
@@ -180,7 +181,7 @@ async def test_bare_rows_say_it_too(store: Store) -> None:
 
 
 async def test_questions_in_a_body_and_columns_say_it_too(store: Store) -> None:
-    row = {"time": UNTIL.isoformat(), "exchange": "demo-alpha", "asset": "BTC"}
+    row = {"time": store.until.isoformat(), "exchange": "demo-alpha", "asset": "BTC"}
     answer = await store.client.post("/lookup", json={"dataset": "funding", "rows": [row]})
     assert answer.status_code == 200, answer.text
     found = answer.json()
@@ -202,7 +203,7 @@ async def test_what_is_missing_is_missing(store: Store) -> None:
     assert ("UNI", "demo-delta") not in rows
     assert rows["AVAX", "demo-gamma"]["age_s"] > 2 * 86_400 - 1
     assert rows["AVAX", "demo-alpha"]["age_s"] < 9 * 3600
-    gaps = (await store.get("/quality/gaps", start=(UNTIL - 48 * HOUR).isoformat()))["data"]
+    gaps = (await store.get("/quality/gaps", start=(store.until - 48 * HOUR).isoformat()))["data"]
     assert {gap["state"] for gap in gaps} == {"open", "unfillable", "repaired"}
     weighted = (await store.get("/funding/PEPE", weighted="oi"))["data"]
     assert weighted
@@ -224,14 +225,14 @@ async def test_options_are_what_black76_says(store: Store) -> None:
 
 async def test_known_then(store: Store) -> None:
     """What is generated was known when it would have been."""
-    then = UNTIL - 10 * 24 * HOUR
+    then = store.until - 10 * 24 * HOUR
     told = await store.get("/funding/BTC", at=then.isoformat(), known_at=then.isoformat(), exchanges="demo-alpha")
     now = await store.get("/funding/BTC", at=then.isoformat(), exchanges="demo-alpha")
     assert [row["rate"] for row in told["data"]] == [row["rate"] for row in now["data"]] != []
 
 
 async def test_loaded_twice_is_loaded_once(store: Store) -> None:
-    assert (await load(store.db)).new == 0
+    assert (await load(store.db, store.until)).new == 0
     assert await counts(store.db) == store.loaded
 
 
@@ -255,5 +256,5 @@ async def test_a_name_that_is_taken(store: Store) -> None:
     await demo.remove(store.db)
     await store.db.reads.execute("insert into exchange (slug, name) values ('demo-beta', 'mine')")
     with pytest.raises(demo.NameTaken, match="demo-beta"):
-        await load(store.db)
+        await load(store.db, store.until)
     assert (await store.get("/funding"))["meta"]["generated"] == []

@@ -199,15 +199,15 @@ def logged(message: str, *arguments: object, tty: bool = False) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "postgresql://postgres:hunter2secret@db/perpstore",
+        "postgresql://postgres:hunter2secret@db/perpstore",  # pragma: allowlist secret
         "GET /x?api_key=hunter2secret&y=1",
         "Authorization: Bearer hunter2secret",
-        "{'password': 'hunter2secret'}",
+        "{'password': 'hunter2secret'}",  # pragma: allowlist secret
         '{"token": "hunter2secret"}',
         "VELO_API_KEY=hunter2secret",
         "key pst_hunter2secret was used",
         "x-signature: hunter2secret",
-        "https://user:hunter2secret@proxy.example",
+        "https://user:hunter2secret@proxy.example",  # pragma: allowlist secret
     ],
 )
 def test_secrets_are_blacked_out(text: str) -> None:

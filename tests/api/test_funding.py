@@ -226,3 +226,43 @@ async def test_an_unknown_exchange_or_source_is_named(client: httpx.AsyncClient)
         assert (answer.status_code, answer.json()["code"]) == (400, "unknown_exchange")
         assert answer.json()["candidates"] == ["binance"]
     assert (await client.get("/funding/BTC?source=nobody")).json()["code"] == "unknown_source"
+
+
+async def test_means_of_buckets_are_what_carry_sums(client: httpx.AsyncClient, three: Database) -> None:
+    """Each bucket: the plain sum that /carry gives for it, over the hours it is of; an empty one has no row."""
+    asked = {"start": iso(at(0)), "end": iso(at(24))}
+    found = (await read(client, "/funding/BTC", interval="4h", per="1y", limit="2", **asked))["data"]
+    assert [(row["time"], row["exchange"]) for row in found] == [(iso(at(0)), "binance"), (iso(at(0)), "bybit")]  # type: ignore[attr-defined]
+    rows = (await read(client, "/funding/BTC", interval="4h", per="1y", **asked))["data"]
+    assert len(rows) == 3 + 6 + 6  # type: ignore[arg-type]
+    for row in rows:  # type: ignore[attr-defined]
+        start = datetime.fromisoformat(row["time"])
+        window = {"start": iso(start), "end": iso(start + timedelta(hours=4)), "exchanges": row["exchange"]}
+        (carry,) = (await read(client, "/funding/BTC/carry", **window))["data"]  # type: ignore[misc]
+        assert (row["cumulative_rate"], row["settlements"]) == (carry["cumulative_rate"], carry["settlements"])
+        assert (
+            row["interval_hours"]
+            == carry["settlements"] * {"binance": 8, "bybit": 4, "hyperliquid": 1}[row["exchange"]]
+        )
+        assert row["rate"] == pytest.approx(row["cumulative_rate"] / row["interval_hours"] * 8760)
+
+
+async def test_pages_of_means_are_the_whole(client: httpx.AsyncClient, three: Database) -> None:
+    asked = {"interval": "8h", "start": iso(at(1)), "end": iso(at(25))}
+    for order in ("asc", "desc"):
+        whole = (await read(client, "/funding/BTC", order=order, **asked))["data"]
+        assert len(whole) == 9  # type: ignore[arg-type]
+        pages, cursor = [], None
+        while True:
+            page = await read(client, "/funding/BTC", order=order, limit=2, cursor=cursor, **asked)
+            pages += page["data"]  # type: ignore[operator]
+            cursor = page["page"]["next_cursor"]  # type: ignore[index]
+            if cursor is None:
+                break
+        assert pages == whole
+
+
+@pytest.mark.parametrize("words", ["interval=1d&per=native", "interval=1d&kind=predicted", "interval=1d&at=2026-03-02"])
+async def test_what_has_no_mean_of_buckets_is_refused(client: httpx.AsyncClient, three: Database, words: str) -> None:
+    answer = await client.get(f"/funding/BTC?{words}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_value")

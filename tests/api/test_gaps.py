@@ -67,7 +67,13 @@ async def test_the_ledger(client: httpx.AsyncClient, clean_database: Database, m
     ):  # fmt: skip
         assert len(await rows(client, "/quality/gaps", **asked)) == count, asked
     assert [row["minutes"] for row in await rows(client, "/quality/gaps", limit="1", order="desc")] == [2.0]
-    given_up = {"state": "unfillable", "reason": "upstream_keeps_no_more", "gaps": 1, "minutes": 4.0, "next_try_at": None}
+    given_up = {
+        "state": "unfillable",
+        "reason": "upstream_keeps_no_more",
+        "gaps": 1,
+        "minutes": 4.0,
+        "next_try_at": None,
+    }
     still_open = {"state": "open", "reason": "outage", "gaps": 2, "minutes": 3.5, "next_try_at": min(again[1:])}
     assert await rows(client, "/quality/gaps/summary") == [still_open, given_up]
     assert await rows(client, "/quality/gaps/summary", state="unfillable", asset="BTC") == [given_up]

@@ -42,6 +42,7 @@ async def test_ranking_equals_plain_python(
         assert row["break_even_hours"] == (
             pytest.approx(row["fees"] / (pair["spread"] / 8), rel=1e-9) if pair["spread"] else None  # type: ignore[operator]
         )
+        assert row["break_even_spread"] == pytest.approx(row["fees"] / horizon * 8, rel=1e-9)
         assert (row["persistence"], row["persistence_hours"]) == (pytest.approx(higher / both), both)
         realised, hours = plain_spreads.realised(market, pair, moment, lookback)
         assert row["realised_spread"] == pytest.approx(realised, rel=1e-9, abs=1e-18)

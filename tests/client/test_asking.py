@@ -200,6 +200,7 @@ def test_the_key_is_in_a_header_and_nowhere_else(web: respx.MockRouter, client: 
         with pytest.raises(ValueError, match="api_key") as wrong:
             PerpstoreClient(URL, bad)
         assert KEY not in repr(wrong.value)
+    # pragma: allowlist nextline secret
     assert repr(PerpstoreClient("https://me:word@store.test:1")) == "PerpstoreClient('https://store.test:1')"
 
 

@@ -187,6 +187,7 @@ def test_probe_of_an_upstream_out_of_reach_is_one_line(environment: Environment)
 
 
 def test_another_postgresql_that_is_not_there(environment: Environment) -> None:
+    # pragma: allowlist nextline secret
     elsewhere = {**environment, "DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/none"}
     done = run(elsewhere, "keys", "list")
     assert done.returncode == 1

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app import settings
+from app.api.times import utc_now
 from app.ingest.engine import Engine
 from app.main import create_app
 from app.services import log
@@ -97,7 +98,8 @@ async def test_what_nobody_pulls_says_why(asking: httpx.AsyncClient, engine: Eng
     assert (velo["state"], velo["reason"]) == ("disabled", "VELO_API_KEY is not set")
     assert velo["next_step"] == "set VELO_API_KEY in .env and restart"
     assert (velo["key_setting"], velo["key_present"], velo["late"]) == ("VELO_API_KEY", False, None)
-    assert (binance["state"], binance["late"]) == ("off", None)
+    assert (binance["state"], binance["late"], binance["next_at"], velo["next_at"]) == ("off", None, None, None)
+    assert rows["okx"]["next_at"] > utc_now().isoformat()[:19]
     assert "PERPSTORE_SOURCES" in binance["next_step"]
 
 

@@ -1,5 +1,8 @@
 """Words the command line does not understand: one line that names the next step, before any database is started."""
 
+import re
+import shlex
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -183,6 +186,99 @@ def test_help_of_every_command_has_examples_and_json(
     assert "Examples:\n    " in text
     assert f"perpstore {' '.join(words)}" in text.partition("Examples:")[2]
     assert "--json" in text
+
+
+def examples() -> list[str]:
+    """Every line of every command's examples that calls perpstore, without what the shell does with it."""
+    found: list[str] = []
+    for words in _commands():
+        command = get_command(app)
+        for word in words:
+            command = command.commands[word]
+        lines = command.help.partition("Examples:")[2].splitlines()
+        calls = (re.search(r"(?<![/\w])perpstore .*?(?=$|  +| \||\)| [<>])", line) for line in lines)
+        found += [call[0] for call in calls if call]
+    return found
+
+
+@pytest.mark.parametrize("line", examples())
+def test_every_example_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> None:
+    """Its options and arguments, as far as a command line is read before it is run; files it names are there."""
+    monkeypatch.chdir(tmp_path)
+    command, words = get_command(app), shlex.split(line)[1:]
+    for file in (Path(word) for word in words if words[0] == "import" and re.search(r"[./]", word)):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    context = None
+    while commands := getattr(command, "commands", None):
+        command, words = commands[words[0]], words[1:]
+    with command.make_context("perpstore", words, parent=context) as made:
+        assert made.params
+
+
+NOBODY = "postgresql://x@127.0.0.1:1/x"
+ASK_THE_DATABASE = [
+    *("serve --port 0", "collect", "setup", "pull okx", "backfill okx", "status", "status --all", "keys list"),
+    *("export funding --csv .", "keys create", "keys revoke x", "perpspec list", "perpspec add bin-x vwap"),
+]
+
+
+@pytest.mark.parametrize("line", [*ASK_THE_DATABASE, "query -c 'select 1'", "import funding rates.csv"])
+def test_a_database_out_of_reach(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", NOBODY)
+    monkeypatch.chdir(tmp_path)
+    Path("rates.csv").write_text("time\n")
+    code, said = refused(capsys, *shlex.split(line))
+    assert code == 1
+    assert said.startswith(f"Cannot use the database {NOBODY}: [Errno 111] ")
+    assert said.endswith("Check DATABASE_URL, or unset it to use the embedded PostgreSQL")
+
+
+@pytest.mark.parametrize(
+    ("settings", "line", "says", "step"),
+    [
+        ({"DATABASE_URL": "db.example.com"}, "status", "invalid DSN", "Check DATABASE_URL"),
+        ({"PERPSTORE_DATA_DIR": "rates.csv"}, "status", "File exists", "set DATABASE_URL"),
+        ({"PERPSTORE_DATA_DIR": "/proc/nothing"}, "keys list", "No such file", "set DATABASE_URL"),
+        ({"PERPSTORE_SOURCES": "nix"}, "status", "no source nix", "Correct it in the environment or in .env"),
+        ({"VELO_API_KEY": ""}, "pull velo", "VELO_API_KEY is not set", "Set it in the environment or in .env"),
+        ({"OKX_BASE_URL": "http://127.0.0.1:1"}, "probe okx instruments", "ConnectError", "Check the network"),
+        ({}, "serve --port taken", "is taken", "Choose another with --port"),
+        ({}, "serve --host name.invalid", "Name or service not known", "Choose an address of this machine"),
+        ({}, "serve --port abc", "should be a valid integer", "See `perpstore serve --help`"),
+        ({}, "collect --source okx", "okx tells no ticks", "is for deribit"),
+        ({}, "collect --currency XYZ", "not for XYZ", "Name it in PERPSTORE_DERIBIT_CURRENCIES"),
+        ({}, "backfill nowhere", "no source nowhere", "See `perpstore sources`"),
+        ({}, "backfill okx --days 0", "greater than or equal to 0.01", "See `perpstore backfill --help`"),
+        ({}, "keys create --nam x", "No such option: --nam", "perpstore keys create --help"),
+        ({}, "import funding nothing.csv", "does not exist", "See `perpstore import --help`"),
+        ({}, "probe okx", "Missing argument 'dataset'", "See `perpstore probe --help`"),
+        ({}, "status --everything", "No such option: --everything", "See `perpstore status --help`"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_the_next_step(
+    capsys: pytest.CaptureFixture[str],
+    told: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    settings: dict[str, str],
+    line: str,
+    says: str,
+    step: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    Path("rates.csv").write_text("time\n")
+    for name, value in settings.items():
+        told(name, value)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        words = shlex.split(line.replace("taken", str(other.getsockname()[1])))
+        code, said = refused(capsys, *words)
+    assert code in (1, 2)
+    assert says in said
+    assert step in said
 
 
 def test_an_import_loads_nothing_that_serves() -> None:

@@ -54,14 +54,16 @@ export const reason = (meta) => meta.notices.find((notice) => notice.startsWith(
 
 /**
  * Why there is nothing, and what to do next: where what is stored begins or ends, a way there.
- * @param {Object} meta of the answer @param {(moment: string) => void} go shows an instant (as the address has it)
+ * @param {Object} meta of the answer
+ * @param {{go: (moment: string) => void, after?: number}} way shows an instant (as the address has it), so many
+ *   milliseconds after the one that `meta` names
  * @param {...(Node|string)} advice how such numbers come in
  */
-export function nothing(meta, go, ...advice) {
+export function nothing(meta, { go, after = 0 }, ...advice) {
   const why = reason(meta);
   const stamps = [...new Set(why?.match(STAMP) ?? [])];
   const ways = stamps.map((stamp) => {
-    const moment = Math.ceil(Date.parse(stamp) / MINUTE) * MINUTE;
+    const moment = Math.ceil((Date.parse(stamp) + after) / MINUTE) * MINUTE;
     return [" ", h("button", { type: "button", class: "quiet", onclick: () => go(new Date(moment).toISOString().slice(0, 16)) }, `Show ${time(moment)} UTC`)];
   });
   return [why ? `${why[0].toUpperCase()}${why.slice(1)}.` : "No rows.", ways, " ", advice];

@@ -4,7 +4,7 @@ import { download, fill, h } from "./dom.js";
 import { MISSING, csv, time } from "./format.js";
 
 const COLOURS = 10;
-const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "demo-alpha", "demo-beta"];
+const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "demo-alpha", "demo-beta", "demo-gamma", "demo-delta"];
 let library = null;
 
 function plotly() {
@@ -43,6 +43,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
   const buttons = h("span", { class: "buttons" },
     h("button", { type: "button", class: "quiet", onclick: picture }, "PNG"), h("button", { type: "button", class: "quiet", onclick: save }, "CSV"));
   const made = h("figure", { class: "chart" }, h("figcaption", {}, h("span", {}, title, unit ? h("small", {}, unit) : null), buttons), plot, nothing, numbers);
+  numbers.hidden = buttons.hidden = true;
   let last = null;
   let zooming = false;
 
@@ -50,7 +51,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     const Plotly = await plotly();
     if (!last || !plot.isConnected) return;
     const fresh = !plot.data;
-    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, doubleClick: onzoom ? false : "reset" });
+    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, showTips: false, doubleClick: onzoom ? false : "reset+autosize" });
     if (fresh && onzoom) {
       plot.on("plotly_relayout", (event) => { if (!zooming) zoomed(event, onzoom); });
       plot.on("plotly_doubleclick", () => onzoom(null, null));
@@ -68,8 +69,9 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     if (!last) return;
     last.layout.xaxis = { ...last.layout.xaxis, range: [from, to] };
     if (!plot.data || plot.hidden) return;
+    const seen = reach(last.traces(), from, to);
     zooming = true;
-    await (await plotly()).relayout(plot, { "xaxis.range": [from, to] });
+    await (await plotly()).relayout(plot, { "xaxis.range": [from, to], ...(seen ? { "yaxis.range": seen } : {}) });
     zooming = false;
   };
   made.empty = (...text) => {
@@ -102,20 +104,44 @@ function zoomed(event, onzoom) {
   else if (event["xaxis.autorange"]) onzoom(null, null);
 }
 
+/** From the lowest to the highest value between two times, with a little room; null where there are two axes. */
+function reach(traces, from, to) {
+  if (traces.some(({ yaxis }) => yaxis === "y2")) return null;
+  if (traces.some(({ type, stackgroup }) => type === "bar" || stackgroup)) return [0, stacked(traces, from, to) * 1.05 || 1];
+  const values = traces.flatMap(({ x, y, low, high }) => {
+    const first = Math.max(0, x.findLastIndex((at) => at <= from));
+    const after = x.findIndex((at) => at > to);
+    return [y, low, high].flatMap((each) => (each ?? []).slice(first, after < 0 ? x.length : after).filter((value) => value !== null));
+  });
+  if (!values.length) return null;
+  const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  const room = (most - least || Math.abs(most) || 1) * 0.05;
+  return [least - room, most + room];
+}
+
+/** The highest stack between two times. */
+function stacked(traces, from, to) {
+  const sums = new Map();
+  traces.forEach(({ x, y }) => x.forEach((at, n) => { if (at >= from && at <= to) sums.set(at, (sums.get(at) ?? 0) + (y[n] ?? 0)); }));
+  return Math.max(0, ...sums.values());
+}
+
 /** Plotly tells places on a time axis as text without an offset, which is UTC. */
 const instant = (place) => (typeof place === "number" ? place : Date.parse(`${place.replace(" ", "T").slice(0, 23)}Z`));
 
 /** What is drawn, as rows of series, place and value. */
 function figuresOf(traces) {
-  const rows = traces.flatMap((trace) => (trace.z ? grid(trace) : points(trace)));
   const wide = traces.some(({ type }) => type === "candlestick");
-  return [wide ? ["series", "x", "open", "high", "low", "close"] : traces.some(({ z }) => z) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
+  const rows = traces.flatMap((trace) => (trace.z ? grid(trace) : points(trace, wide)));
+  return [wide ? ["series", "x", "open", "high", "low", "close", "value"] : traces.some(({ z, marker }) => z || Array.isArray(marker?.color)) ? ["series", "x", "y", "value"] : ["series", "x", "value"], rows];
 }
 
-function points(trace) {
+function points(trace, wide) {
   const place = (at) => (typeof at === "number" && at > 1e11 ? new Date(at).toISOString() : at);
-  if (trace.type === "candlestick") return trace.x.map((at, n) => [trace.name, place(at), trace.open[n], trace.high[n], trace.low[n], trace.close[n]]);
-  return trace.x.map((at, n) => [trace.name, place(at), trace.y[n]]);
+  if (trace.type === "candlestick") return trace.x.map((at, n) => [trace.name, place(at), trace.open[n], trace.high[n], trace.low[n], trace.close[n], null]);
+  if (Array.isArray(trace.marker?.color)) return trace.x.map((at, n) => [trace.name, place(at), trace.y[n], trace.marker.color[n]]);
+  const beside = wide ? [null, null, null, null] : [];
+  return trace.x.map((at, n) => [trace.name, place(at), ...beside, trace.y[n]]);
 }
 
 const grid = (trace) => trace.z.flatMap((row, n) => row.map((value, m) => [trace.name, trace.x[m], trace.y[n], value]));

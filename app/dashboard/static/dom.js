@@ -48,6 +48,16 @@ export function settled(wait, run) {
   };
 }
 
+/** Run for what was told, so many milliseconds after the first telling: however much is told meanwhile, once. */
+export function paced(wait, run) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => { waiting = false; run(); }, wait);
+  };
+}
+
 /** Give a file to whoever looks at the page. */
 export function download(name, media, body) {
   const url = URL.createObjectURL(new Blob([body], { type: media }));

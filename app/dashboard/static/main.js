@@ -1,15 +1,14 @@
 /** The frame around the views: which is open, what concerns them all, and where their numbers come from. */
 
-import { get, key, keep } from "./api.js";
+import { key, keep } from "./api.js";
+import { banners } from "./banners.js";
 import { fill, h, say } from "./dom.js";
 import { open } from "./page.js";
 
 const VIEWS = { now: "Now", asset: "Asset", spreads: "Spreads", options: "Options", minute: "Minute", data: "Data", admin: "Admin" };
-const SOURCES_EVERY = 60_000;
 
 let page = null;
-let generated = [];
-let troubled = null;
+const { heard, ask: sources } = banners(document.getElementById("banners"));
 
 /** The address behind `#`: the name of a view and its words. */
 function asked() {
@@ -34,47 +33,6 @@ function navigation(name) {
   const links = Object.entries(VIEWS).map(([each, title]) => h("a", { href: `#/${each}`, "aria-current": each === name ? "page" : null }, title));
   fill(document.getElementById("nav"), links);
   links.find((each) => each.hasAttribute("aria-current")).scrollIntoView({ block: "nearest", inline: "nearest" });
-}
-
-/** What an answer's `meta` says that concerns every page. */
-function heard(meta) {
-  const told = meta?.generated ?? [];
-  if (told.join() === generated.join()) return;
-  generated = told;
-  banners();
-}
-
-/** Who cannot be asked, once a minute. */
-async function sources() {
-  try {
-    const { rows, meta } = await get("/quality/sources");
-    heard(meta);
-    const down = rows.filter(({ state }) => state === "unreachable");
-    const tried = rows.filter(({ state }) => !["off", "disabled", "waiting"].includes(state));
-    troubled = down.length ? { down, all: down.length === tried.length } : null;
-  } catch (error) {
-    troubled = { error };
-  }
-  banners();
-}
-
-function banners() {
-  fill(document.getElementById("banners"), generated.length ? generatedNotice() : null, troubled && troubleNotice());
-}
-
-const generatedNotice = () => h("p", { class: "notice generated", id: "generated" },
-  h("strong", {}, "Generated data. "), `${generated.join(", ")}: these numbers were made up by `, h("code", {}, "perpstore demo"),
-  ", nobody traded at them. ", h("code", {}, "perpstore demo --remove"), " takes them out.");
-
-function troubleNotice() {
-  if (troubled.error) return h("p", { class: "notice bad", id: "unreachable" }, troubled.error.message);
-  const { down, all } = troubled;
-  const names = down.map(({ name }) => name).join(", ");
-  const what = all
-    ? "No source can be reached: this machine has no way to the internet, or something blocks it. What is stored is shown."
-    : `Not reachable: ${names}. What is stored of them grows old.`;
-  return h("p", { class: "notice bad", id: "unreachable" }, what, " ", h("a", { href: "#/data" }, "Why, and what to do"),
-    all && !generated.length ? [". To look around without network: ", h("code", {}, "perpstore demo")] : null);
 }
 
 /** Under a view: what has to be known of its numbers, and the very calls that brought them. */
@@ -126,4 +84,3 @@ addEventListener("ask-key", askKey);
 tools();
 show();
 sources();
-setInterval(sources, SOURCES_EVERY);

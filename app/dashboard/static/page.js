@@ -35,6 +35,8 @@ export function open(name, view, words, frame) {
   page.again = () => run(null);
   /** The link that shows a view with these words. */
   page.link = (other, wanted) => link(other, { defaults: {} }, wanted);
+  /** The link that shows this view with some words changed. */
+  page.here = (changes) => link(name, view, { ...page.params, ...changes });
   /** Ask the API; null where something newer is asked meanwhile. Its notices and its call are told under the view. */
   page.get = async (path, query = {}) => {
     const { signal } = asking;
@@ -50,9 +52,11 @@ export function open(name, view, words, frame) {
       throw error;
     }
   };
-  /** Hear the stream for as long as the view is open. */
+  /** Hear the stream for as long as the view is open, or until what this gives is called. */
   page.follow = (topics, hear) => {
-    follow(topics, hear, live, ended.signal);
+    const enough = new AbortController();
+    follow(topics, hear, (state) => { if (!enough.signal.aborted) live(state); }, AbortSignal.any([ended.signal, enough.signal]));
+    return () => { enough.abort(); live(null); };
   };
   /** Do something every so many milliseconds while the view is open and looked at. */
   page.every = (wait, run) => {
@@ -107,7 +111,8 @@ function link(name, view, params) {
 /** What went wrong, and what to do. */
 export function refusal(problem) {
   const unkeyed = problem.status === 401 || problem.status === 403;
-  return h("p", { class: "notice bad" }, sentence(problem.message), problem.candidates.length ? ` Did you mean ${problem.candidates.join(", ")}?` : null,
+  const near = problem.candidates.length && !problem.message.includes("Did you mean") ? ` Did you mean ${problem.candidates.join(", ")}?` : null;
+  return h("p", { class: "notice bad" }, sentence(problem.message), near,
     unkeyed ? [" ", h("button", { type: "button", onclick: () => dispatchEvent(new CustomEvent("ask-key")) }, "Enter a key")] : null);
 }
 

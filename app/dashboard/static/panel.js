@@ -29,6 +29,11 @@ export function panel({ id, ...about }) {
   return made;
 }
 
+/** The layout of charts that stand above one another on one axis of time: as wide on the left, zoomed along it alone. */
+export const aligned = (range, yaxis, more = {}) => ({ margin: { l: 66, r: 12, t: 8, b: 36 }, ...more,
+  legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", font: { size: 11 } },
+  xaxis: { range, ...more.xaxis }, yaxis: { automargin: false, fixedrange: true, ...yaxis } });
+
 /** Why an answer has no rows, in its own words, and what to do: shown instead of a chart or a table. */
 export function nothing(answer, ...next) {
   const why = answer.meta.notices.filter((notice) => notice.startsWith("no rows")).map((notice) => notice.replace("no rows: ", "Nothing to show: "));
@@ -37,5 +42,5 @@ export function nothing(answer, ...next) {
 
 /** The commands that bring data of an asset, as they are typed. */
 export const bring = (dataset, asset) => [
-  "Bring it: ", h("code", {}, `perpstore backfill SOURCE --days 30 --asset ${asset}`), ", or ",
+  "To bring it: ", h("code", {}, `perpstore backfill SOURCE --days 30 --asset ${asset}`), ", or ",
   h("code", {}, `perpstore import ${dataset} FILE`), "; to look around, ", h("code", {}, "perpstore demo"), "."];

@@ -1,49 +1,44 @@
-/** A control of which several can be chosen: a list of boxes that opens under its name. */
+/** Several of some names, bound to a word of the address: those chosen by commas. */
 
 import { fill, h } from "./dom.js";
 
-let made = 0;
-
-/** The words of a list in the address. */
+/** The names in a word of the address. */
 export const listed = (text) => (text ?? "").split(",").filter(Boolean);
 
 /**
- * Several of a list; in the address joined by commas. `usual`: what is meant by none, said in its place.
- * @param {Object} page @param {string} name @param {string} label
- * @param {{usual?: string, note?: string}} more
- * @returns {HTMLElement & {offer: (pairs: [string, string][]) => void}}
+ * Boxes to tick, folded in. `offer(known)` says which there are: names, or [name, text] pairs.
+ * `none`: what is meant where none is chosen. Of "all" those that are all chosen are none, too.
+ * @param {Object} page @param {string} name @param {string} label @param {{none?: string}} more
+ * @returns {HTMLElement & {offer: (known: (string|[string, string])[]) => void}}
  */
-export function several(page, name, label, { usual = "usual", note } = {}) {
-  const id = `several-${name}-${++made}`;
-  const shown = h("span");
-  const boxes = h("div", { class: "boxes" });
-  const opened = h("details", { id, "data-name": name, onkeydown: (event) => { if (event.key === "Escape") close(); } },
-    h("summary", { "aria-labelledby": `${id}-label ${id}-shown` }, shown), boxes);
-  shown.id = `${id}-shown`;
+export function several(page, name, label, { none = "all" } = {}) {
+  const boxes = h("fieldset", {}, h("legend", { class: "unseen" }, label));
+  const summary = h("summary");
+  const made = h("details", { class: "several", onkeydown: (event) => { if (event.key === "Escape") close(); } }, summary, boxes);
+  const chosen = () => listed(page.params[name]);
   let offered = [];
-
-  function close() {
-    opened.open = false;
-    opened.querySelector("summary").focus();
-  }
-  function take() {
-    page.set({ [name]: [...boxes.querySelectorAll(":checked")].map(({ value }) => value).join(",") });
-  }
-  function show() {
-    const chosen = listed(page.params[name]);
-    shown.textContent = chosen.length > 2 ? `${chosen.length} chosen` : chosen.join(", ") || usual;
-    for (const box of boxes.querySelectorAll("input")) box.checked = chosen.includes(box.value);
-  }
-  const control = h("div", { class: "control several" }, h("label", { id: `${id}-label`, title: note }, label), opened);
-  control.offer = (pairs) => {
-    if (JSON.stringify(pairs) === JSON.stringify(offered)) return;
-    offered = pairs;
-    const missing = listed(page.params[name]).filter((value) => !pairs.some(([each]) => each === value));
-    fill(boxes, [...pairs, ...missing.map((value) => [value, value])].map(([value, text]) =>
-      h("label", {}, h("input", { type: "checkbox", value, onchange: take }), ` ${text}`)));
+  const close = () => { made.open = false; summary.focus(); };
+  const choose = () => {
+    const ticked = [...boxes.querySelectorAll("input:checked")].map(({ value }) => value);
+    page.set({ [name]: none === "all" && ticked.length === offered.length ? "" : ticked.join(",") });
+  };
+  const box = ([one, text]) => h("label", {}, h("input", { type: "checkbox", name, value: one, onchange: choose }), ` ${text}`);
+  const show = () => {
+    const wanted = chosen();
+    const said = none === "all" || wanted.length > 2 ? wanted.length : wanted.join(", ");
+    summary.textContent = `${label}: ${said || none}`;
+    for (const input of boxes.querySelectorAll("input")) input.checked = wanted.includes(input.value);
+  };
+  made.offer = (known) => {
+    const pairs = known.map((one) => (Array.isArray(one) ? one : [one, one]));
+    const lost = chosen().filter((one) => !pairs.some(([each]) => each === one)).map((one) => [one, one]);
+    if (JSON.stringify([...pairs, ...lost]) === JSON.stringify(offered) && offered.length) return;
+    offered = [...pairs, ...lost];
+    fill(boxes, h("legend", { class: "unseen" }, label), offered.map(box));
     show();
   };
-  addEventListener("click", (event) => { if (opened.open && !opened.contains(event.target)) opened.open = false; }, { signal: page.signal });
+  addEventListener("click", (event) => { if (made.open && !made.contains(event.target)) made.open = false; }, { signal: page.signal });
+  made.offer([]);
   page.sync(show);
-  return control;
+  return made;
 }

@@ -45,6 +45,16 @@ export function interval({ start, end }, names) {
   return names.find((name) => (end - start) / STEPS[name] <= POINTS) ?? names.at(-1);
 }
 
+/** Follow the stream while `wanted()`; called again whenever that may have changed. */
+export function whileLive(page, topics, wanted, hear) {
+  let stop = null;
+  return () => {
+    if (wanted() === Boolean(stop)) return;
+    stop?.();
+    stop = wanted() ? page.follow(topics, hear) : null;
+  };
+}
+
 /** How long an interval is, in milliseconds. */
 export const stepOf = (name) => STEPS[name];
 

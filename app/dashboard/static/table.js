@@ -14,10 +14,10 @@ import { MISSING, csv } from "./format.js";
 /**
  * A table. `sorted`: name of the column it is sorted by at first, with "-" before it for the largest first.
  * `key`: what names a row (its `data-key`): rows told again then stay, and only the cells that differ are made anew.
- * `rows(rows, why)` shows rows; `why`: what to say where there are none.
+ * `rows(rows, why)` shows rows; `why`: what to say where there are none. `sort(sorted)` orders them anew ("": as they come).
  * @param {{caption: string, columns: Column[], sorted?: string, empty?: Node|string, file?: string, onsort?: (name: string) => void,
  *   key?: (row: Object) => string|number}} about
- * @returns {HTMLElement & {rows: (rows: Object[], why?: Node|string|Array) => void}}
+ * @returns {HTMLElement & {rows: (rows: Object[], why?: Node|string|Array) => void, sort: (sorted: string) => void}}
  */
 export function table({ caption, columns, sorted = "", empty = "Nothing here.", file = null, onsort = null, key = null }) {
   const state = { rows: [], by: sorted.replace(/^-/, ""), down: sorted.startsWith("-") };
@@ -46,6 +46,10 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
     const rows = state.rows.map((row) => columns.map((column) => row[column.name]));
     download(`${file}.csv`, "text/csv", csv(columns.map(({ name }) => name), rows));
   }
+  made.sort = (wanted) => {
+    [state.by, state.down] = [wanted.replace(/^-/, ""), wanted.startsWith("-")];
+    paint();
+  };
   made.rows = (rows, why = empty) => {
     state.rows = rows;
     fill(nothing, why);
@@ -58,6 +62,7 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
 function renew(body, rows) {
   const known = new Map([...body.children].filter(({ dataset }) => dataset.key).map((row) => [row.dataset.key, row]));
   if (!known.size) return fill(body, rows);
+  const focused = focusIn(body);
   let place = body.firstChild;
   for (const row of rows) {
     const wanted = patched(known.get(row.dataset.key), row);
@@ -70,7 +75,21 @@ function renew(body, rows) {
     place = place.nextSibling;
     old.remove();
   }
+  focused();
   return body;
+}
+
+/** Remember what has the focus in rows; what this gives brings it back there, or to what stands for it now. */
+function focusIn(body) {
+  const active = body.contains(document.activeElement) ? document.activeElement : null;
+  const inside = (row) => [...(row?.querySelectorAll("a, button, input") ?? [])];
+  const of = active?.closest("tr");
+  const at = inside(of).indexOf(active);
+  return () => {
+    if (!active || active === document.activeElement) return;
+    const row = [...body.children].find(({ dataset }) => dataset.key === of?.dataset.key);
+    (active.isConnected ? active : inside(row)[at])?.focus({ preventScroll: true });
+  };
 }
 
 function patched(old, fresh) {

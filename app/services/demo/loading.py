@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,6 +40,7 @@ REJECTED: Mapping[str, Sequence[Rejected]] = {
         Rejected("negative", "DOGE-PERP", "generated: volume_base is -12.0"),
     ),
 }
+Column: TypeAlias = "pa.Array[Any]"
 Tell = Callable[[str, int], None]
 """Hears how many rows of a dataset were stored."""
 
@@ -145,17 +146,16 @@ def _columns(part: Part) -> dict[str, pa.RecordBatch]:
     """Facts by table. What was to be known of the past was known then: this can be asked `known_at` too."""
     records = list(part.records)
     of_minutes = [one for one in records if isinstance(one, PerpMinute)]
-    found = (
-        {"perp_1m": batch.minutes(of_minutes, part.series)} if of_minutes else batch.columns(records, part.series)[0]
-    )
+    if of_minutes:
+        return {"perp_1m": _known(batch.minutes(of_minutes, part.series), part)}
+    found, _ = batch.columns(records, part.series)
     return {fact: _known(rows, part) for fact, rows in found.items()}
 
 
 def _known(rows: pa.RecordBatch, part: Part) -> pa.RecordBatch:
     place = rows.schema.get_field_index("known_at")
-    field: pa.Field[Any] = rows.schema.field(place)
-    times: pa.Array[Any] = rows["ts"]
-    return rows.set_column(place, field, pc.add(times, pa.scalar(part.after, pa.duration("us"))))
+    known_at = pc.add(cast(Column, rows["ts"]), pa.scalar(part.after, pa.duration("us")))
+    return rows.set_column(place, cast("pa.Field[Any]", rows.schema.field(place)), known_at)
 
 
 def _counts(written: Written) -> Counts:

@@ -78,7 +78,8 @@ join series s on s.instrument_id = i.id
 cross join lateral (
   select min(ts) as first, max(ts) as last from perp_1h where series_id = s.id
   union all
-  select (select ts from perp_1m where series_id = s.id and close is not null order by ts limit 1), l.minute_ts
+  select (select ts from perp_1m where series_id between s.id and s.id and close is not null order by series_id, ts limit 1),
+    l.minute_ts
   from latest l where l.series_id = s.id and l.minute_ts is not null
 ) f
 where i.entity_id = $1 and i.kind = 'perp'
@@ -92,9 +93,11 @@ from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
 cross join lateral (
-  (select ts, long_short_ratio is not null as told from perp_1m where series_id = s.id order by ts limit 1500)
+  (select ts, long_short_ratio is not null as told from perp_1m where series_id between s.id and s.id
+    order by series_id, ts limit 1500)
   union all
-  (select ts, long_short_ratio is not null from perp_1m where series_id = s.id order by ts desc limit 1500)
+  (select ts, long_short_ratio is not null from perp_1m where series_id between s.id and s.id
+    order by series_id desc, ts desc limit 1500)
 ) m
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
@@ -106,10 +109,11 @@ from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
 cross join lateral (
-  (select ts, buy_volume_base as bought, sell_volume_base as sold from perp_1m where series_id = s.id
-    order by ts limit 1500)
+  (select ts, buy_volume_base as bought, sell_volume_base as sold from perp_1m where series_id between s.id and s.id
+    order by series_id, ts limit 1500)
   union all
-  (select ts, buy_volume_base, sell_volume_base from perp_1m where series_id = s.id order by ts desc limit 1500)
+  (select ts, buy_volume_base, sell_volume_base from perp_1m where series_id between s.id and s.id
+    order by series_id desc, ts desc limit 1500)
   union all
   (select ts, buy_volume_base, sell_volume_base from perp_1h where series_id = s.id order by ts limit 1500)
   union all
@@ -129,14 +133,15 @@ where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
 
 -- name: minutes
--- From when to when minutes of an asset's perpetuals are stored, whatever is told of them.
+-- From when to when minutes of an asset's perpetuals are stored, whatever is told of them. With `between` the key alone
+-- gives their order: by `=` whole days would be read, along the index of time, in which a series has nothing.
 select min(m.first) as first, max(m.last) as last
 from instrument i
 join exchange e on e.id = i.exchange_id
 join series s on s.instrument_id = i.id
 cross join lateral (
-  select (select ts from perp_1m where series_id = s.id order by ts limit 1) as first,
-    (select ts from perp_1m where series_id = s.id order by ts desc limit 1) as last
+  select (select ts from perp_1m where series_id between s.id and s.id order by series_id, ts limit 1) as first,
+    (select ts from perp_1m where series_id between s.id and s.id order by series_id desc, ts desc limit 1) as last
 ) m
 where i.entity_id = $1 and i.kind = 'perp'
   and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)

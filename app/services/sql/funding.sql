@@ -25,6 +25,31 @@ select ts as time, exchange, instrument,
   'settled' as kind, source
 from told where place = 1
 
+-- name: means
+-- One row a bucket of $9 that begins in [$2, $3) and perpetual of an asset: what settled in it, from the preferred
+-- source of each settlement, and its mean per $4 hours.
+with told as (
+  select e.slug as exchange, i.symbol as instrument, i.id as instrument_id, o.slug as source, f.ts, f.rate,
+    f.interval_hours, row_number() over (partition by i.id, f.ts order by s.preference, s.id) as place
+  from instrument i
+  join exchange e on e.id = i.exchange_id
+  join series s on s.instrument_id = i.id
+  join source o on o.id = s.source_id,
+  lateral (
+    select * from funding_known($8) k where k.series_id = s.id and k.ts >= $2
+      and k.ts < date_bin($9::interval, $3::timestamptz - interval '1 microsecond', '2000-01-01Z') + $9 offset 0
+  ) f
+  where i.entity_id = $1 and i.kind = 'perp'
+    and ($5::text[] is null or e.slug = any($5))
+    and ($6::text is null or coalesce(i.margin, 'stable') = $6)
+    and ($7::text is null or o.slug = $7)
+)
+select date_bin($9::interval, ts, '2000-01-01Z') as time, exchange, instrument,
+  sum(rate order by ts) / sum(interval_hours order by ts) * $4::float8 as rate, sum(rate order by ts) as cumulative_rate,
+  count(*) as settlements, sum(interval_hours order by ts) as interval_hours, string_agg(distinct source, ',') as source
+from told where place = 1 and date_bin($9::interval, ts, '2000-01-01Z') >= $2
+group by 1, exchange, instrument, instrument_id
+
 -- name: at
 -- One row a perpetual of an asset: its settled rate in force at $2, which is not older than 1.5 of its intervals.
 with told as (

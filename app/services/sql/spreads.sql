@@ -113,6 +113,7 @@ with member as materialized (
 ), shown as (
   select a.asset, c.*, spread * 8760 / $2 as spread_apr, net * 8760 / $8 as net_apr,
     case when spread > 0 then greatest(fees, 0) / (spread / $2) end as break_even_hours,
+    fees * $2 / $8 as break_even_spread,
     persistence, persistence_hours, realised_spread, realised_hours,
     $13::float8 * case when short_oi_usd is not null and long_oi_usd is not null
       then least(short_oi_usd, long_oi_usd) end as capacity_usd,

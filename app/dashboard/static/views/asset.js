@@ -1,10 +1,10 @@
 /** One asset: funding on every exchange, open interest, price, volume and liquidations over time, and what carry paid. */
 
 import { choose, pick, search, toolbar } from "../controls.js";
-import { fill, h, settled as once } from "../dom.js";
+import { fill, h, paced } from "../dom.js";
 import { time } from "../format.js";
 import { tried } from "../piece.js";
-import { span, spanControls, word, zoomed } from "../span.js";
+import { span, spanControls, stepOf, whileLive, word, zoomed } from "../span.js";
 import { WORDS as CARRY, carry } from "./asset/carry.js";
 import { cards, standing } from "./asset/cards.js";
 import { predicted, settled } from "./asset/funding.js";
@@ -35,14 +35,14 @@ function open(page) {
     h("button", { type: "button", class: "quiet", onclick: () => page.set({ start: page.params.from, end: page.params.to, from: "", to: "" }) }, "Ask for this part alone"),
     " ", h("button", { type: "button", class: "quiet", onclick: () => page.set({ from: "", to: "" }) }, "Show all"),
     " Drag over a chart to zoom all of them; double-click shows all.");
-  fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, parts.past, parts.cards, parts.standing, closer,
-    charts.slice(0, -1), parts.predicted, parts.carry);
-  const state = { parts, charts, asset, exchange, closer, whole: false, found: null, asked: null };
+  const body = h("div", {}, parts.past, parts.cards, parts.standing, closer, charts, parts.carry);
+  fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, body);
+  const state = { parts, body, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null };
   page.every(1000, parts.cards.tick);
   page.every(REFRESH, () => { if (!page.params.end) page.again(); });
-  const refresh = once(LIVE, () => { if (!page.params.end) page.again(); });
-  page.follow(["funding"], (kind, { asset: of }) => { if (of === page.params.asset.toUpperCase()) refresh(); });
-  return (changed) => update(page, state, changed);
+  const refresh = paced(LIVE, () => { if (!page.params.end) page.again(); });
+  const hear = whileLive(page, ["funding"], () => !page.params.end, (kind, { asset: of }) => { if (of === state.name) refresh(); });
+  return (changed) => { hear(); return update(page, state, changed); };
 }
 
 const controls = (page, asset, exchange) => toolbar(asset, spanControls(page),
@@ -84,11 +84,12 @@ async function load(page, state) {
   const done = await tried(parts.trouble, async () => {
     const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
     if (!now) return;
-    state.now = now.rows;
+    [state.now, state.name] = [now.rows, now.rows[0]?.asset ?? null];
     parts.standing.show(now, asked);
     parts.cards.next(now.rows, asked);
     past(page, state, asked);
   });
+  state.body.hidden = !done;
   if (!done) return;
   await Promise.all([
     ...[parts.funding, parts.interest, parts.liquidations, parts.predicted, parts.carry].map((part) => part.update(asked)),
@@ -115,20 +116,27 @@ async function market(page, { parts, found, now, asked, exchange }) {
   if (!found) return;
   const told = [...new Set(found.rows.map((row) => row.exchange))].sort();
   exchange.offer([["", "most open interest"], ["all", "all exchanges"], ...told.map((name) => [name, name])]);
-  const most = now.filter(({ exchange: name }) => told.includes(name)).sort((a, b) => (b.oi_usd ?? -1) - (a.oi_usd ?? -1))[0]?.exchange ?? told[0];
+  const most = leading(found, now);
   const one = page.params.price || most;
   parts.cards.price(found.rows.findLast((row) => row.exchange === (one === "all" ? most : one)), found.step);
   await Promise.all([parts.price.show(asked, found, one), parts.volume.show(asked, found, page.params.volume)]);
 }
 
+/** Of the exchanges whose candles reach the newest one: that with most open interest, else the one with most candles. */
+function leading({ rows, step }, now) {
+  const newest = Math.max(...rows.map(({ time: at }) => at)) - stepOf(step);
+  const count = new Map(rows.filter((row) => row.time >= newest).map((row) => [row.exchange, 0]));
+  for (const row of rows) if (count.has(row.exchange)) count.set(row.exchange, count.get(row.exchange) + 1);
+  const held = (name) => Math.max(-1, ...now.filter((row) => row.exchange === name).map((row) => row.oi_usd ?? -1));
+  return [...count.keys()].sort((a, b) => held(b) - held(a) || count.get(b) - count.get(a))[0];
+}
+
 /** Where all that is stored ended before the window began: the way there. */
 function past(page, { parts, now }, { window }) {
   const last = Math.max(0, ...now.map((row) => row.time));
-  const link = last && last < window.start && page.link("asset", { ...words(page), end: word(last + 60_000).slice(0, 16), start: "", from: "", to: "" });
+  const link = last && last < window.start && page.here({ end: word(last + 60_000).slice(0, 16), start: "", from: "", to: "" });
   fill(parts.past, link ? h("p", { class: "notice", id: "past" }, `The last settlement stored is of ${time(last)} UTC, before this window. `, h("a", { href: link }, "Show the time up to it")) : null);
 }
-
-const words = (page) => Object.fromEntries(Object.entries(page.params).filter(([name, value]) => value !== (view.defaults[name] ?? "")));
 
 /** Offer the assets that have contracts, once. */
 async function offer(page, state) {

@@ -1,8 +1,152 @@
+/** Minutes: candles with their wicks, changes over 1, 5 and 10 minutes, and all assets at one minute. */
+
+import { Problem } from "../api.js";
+import { nothing, reason, remembering, sideBySide } from "../asking.js";
+import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
+import { instant } from "../span.js";
+import { listed, several } from "../several.js";
+import { candles } from "./minute/candles.js";
+import { conditions } from "./minute/conditions.js";
+import { rolling } from "./minute/rolling.js";
+import { scan } from "./minute/scan.js";
+
+const MINUTE = 60_000;
+const HOURS = { "1h": 1, "6h": 6, "24h": 24 };
+const MOST = 10_000;
+const REFUSED = ["bad_where", "unknown_field", "where_missing"];
+const advice = () => ["Minutes come in while ", h("code", {}, "perpstore serve"), " runs with a network, by ", h("code", {}, "perpstore backfill"), " or ",
+  h("code", {}, "perpstore import candles"), "; ", h("code", {}, "perpstore demo"), " makes some up."];
 
 export const view = {
-  defaults: {},
+  defaults: { asset: "BTC", exchange: "", perpspecs: "", window: "1h", at: "", start: "", end: "", interval: "1m", min_pct: "0.3", side: "", field: "c", where: "", q: "", sort: "-c_chg_5m" },
   open(page) {
-    fill(page.root, h("h1", {}, "minute"));
+    const ask = remembering(page);
+    const controls = toolbars(page);
+    const places = { candles: candles(), rolling: rolling(), scan: scan(page) };
+    fill(page.root, h("h1", {}, "Minute"), controls.whose,
+      h("section", {}, controls.wicks, places.candles),
+      h("section", {}, h("h2", {}, "Changes over 1, 5 and 10 minutes"), controls.field, places.rolling),
+      h("section", {}, h("h2", {}, "All assets at one minute"), controls.where, controls.search, places.scan));
+    const open = { page, ask, controls, places, now: Date.now(), usual: null };
+    page.every(MINUTE, () => { if (!page.params.at && page.params.window !== "range") page.again(); });
+    return (changed) => {
+      if (changed?.every((word) => word === "q" || word === "sort")) return places.scan.filter(page.params.q);
+      if (changed === null) {
+        ask.forget();
+        open.now = Math.floor(Date.now() / MINUTE) * MINUTE;
+      }
+      return show(open);
+    };
   },
 };
+
+function toolbars(page) {
+  const window = choose(page, "window", "Window", [...Object.keys(HOURS).map((each) => [each, `last ${each.slice(0, -1)} h`]), ["range", "from – to"]]);
+  const at = moment(page, "at", "Until");
+  const range = [moment(page, "start", "From", { note: "UTC" }), moment(page, "end", "To")];
+  page.sync(() => {
+    at.hidden = page.params.window === "range";
+    for (const each of range) each.hidden = !at.hidden;
+  });
+  const exchange = choose(page, "exchange", "Candles of", [["", "automatic"]], { note: "Automatic: the first exchange with a candle at the end of the window" });
+  const perpspecs = several(page, "perpspecs", "Perpspecs", { none: "candles of the exchange" });
+  const field = choose(page, "field", "Field", [["c", "c"]]);
+  const where = conditions(page);
+  return {
+    exchange, perpspecs, where, field: toolbar(field), offerFields: field.offer,
+    whose: toolbar(pick(page, "asset", "Asset", { offers: ["BTC", "ETH", "SOL"] }), exchange, window, at, ...range, perpspecs),
+    wicks: toolbar(choose(page, "interval", "Candles", ["1m", "5m", "15m", "1h"].map((each) => [each, each])),
+      numeric(page, "min_pct", "Wicks from, %", { min: 0, placeholder: "2" }), choose(page, "side", "Wicks", [["", "both"], ["upper", "upper"], ["lower", "lower"]])),
+    search: toolbar(search(page, "q", "Only assets with", { placeholder: "letters" })),
+  };
+}
+
+/** The window the words mean, as milliseconds: start inclusive, end exclusive. */
+function windowOf({ window, at, start, end }, now) {
+  const range = window === "range";
+  const [word, last] = range ? ["end", end] : ["at", at];
+  const until = last ? instant(last, word) : now;
+  const from = range && start ? instant(start, "start") : until - (HOURS[window] ?? 1) * 60 * MINUTE;
+  if (from >= until) throw new Problem(400, { detail: "The window ends before it begins: From has to lie before To" });
+  return { start: from, end: until };
+}
+
+/** Ask what the words say, and show it. Exchange and perpspecs that are not chosen follow from what there is. */
+async function show(open) {
+  const { page, ask, controls } = open;
+  const { params } = page;
+  const span = windowOf(params, open.now);
+  const asset = encodeURIComponent(params.asset);
+  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, { at: span.end, interval: params.interval }).catch(unknown)]);
+  if (!registry || !last) return;
+  const there = [...new Set(last.rows.map((row) => row.exchange))];
+  const known = [...new Set([...there, ...registry.rows.map((row) => row.exchange).filter(Boolean)])].sort();
+  open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "binance");
+  const exchange = params.exchange || open.usual;
+  controls.exchange.offer([["", `automatic: ${open.usual}`], ...known.map((each) => [each, each])]);
+  controls.perpspecs.offer(registry.rows.map((row) => [row.name, `${row.name}: ${row.fields.join(", ")}`]));
+  const chosen = listed(params.perpspecs);
+  const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : row.exchange === exchange && row.kind === "ohlcv"));
+  const names = chosen.length ? chosen : specs.map(({ name }) => name);
+  await parts({ ...open, params, span, asset, exchange, specs, names, latest: params.window === "range" || params.at ? span.end : null });
+}
+
+/** An asset nobody knows has no candles: its parts say so, and that of all assets is shown. */
+function unknown(problem) {
+  if (problem.status !== 404) throw problem;
+  return { rows: [] };
+}
+
+async function parts(open) {
+  const { ask, controls, places, params, span, asset, exchange, specs, names, latest } = open;
+  const goTo = { go: (to) => open.page.set(params.window === "range" ? { window: "1h", at: to } : { at: to }), after: MINUTE };
+  const unregistered = `No perpspec of ${exchange} has candles. Choose others above, or register one: `;
+  const command = h("code", {}, `perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v`);
+  await sideBySide([
+    [places.candles, async () => {
+      const query = { ...span, interval: params.interval, limit: MOST };
+      const [bars, wicks] = await Promise.all([ask(`/candles/${asset}`, { ...query, exchanges: exchange }),
+        ask(`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
+      if (!bars || !wicks) return;
+      if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
+      else places.candles.empty(nothing(bars.meta, goTo, advice()));
+    }],
+    [places.rolling, async () => {
+      if (!names.length) return places.rolling.empty(unregistered, command);
+      const answer = await ask(`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
+      if (!answer) return null;
+      const fields = changing(answer.meta.units);
+      controls.offerFields(fields.map((each) => [each, `${each} (${answer.meta.units[each]})`]));
+      const field = fields.includes(params.field) ? params.field : fields[0];
+      if (answer.rows.length) return places.rolling.show(answer, specs, field, span);
+      return places.rolling.empty(nothing(answer.meta, goTo, advice()));
+    }],
+    [places.scan, async () => {
+      if (!names.length) return places.scan.empty(unregistered, command.cloneNode(true));
+      const answer = await conditional(controls.where, () => ask("/rolling", { perpspecs: names, at: latest, where: params.where, limit: MOST }));
+      if (answer === undefined) return places.scan.empty("These conditions are refused: see above.");
+      if (!answer) return null;
+      controls.where.offer([...Object.keys(answer.meta.units), ...specs.flatMap((spec) => spec.fields).filter((field) => !(field in answer.meta.units))]);
+      if (answer.rows.length) return places.scan.show(answer, latest ?? answer.meta.window.at, params.q);
+      const held = params.where ? [" Loosen or remove conditions, or look at another minute."] : [];
+      return places.scan.empty(nothing(answer.meta, goTo, held, reason(answer.meta) && !params.where ? advice() : []));
+    }],
+  ]);
+}
+
+/** Fields of which there are changes, as the units of an answer name them. */
+const changing = (units) => Object.keys(units).filter((name) => `${name}_chg_1m` in units);
+
+/** Ask under conditions; what is refused of them is said beside them, and undefined given. */
+async function conditional(where, run) {
+  try {
+    const answer = await run();
+    where.wrong(null);
+    return answer;
+  } catch (error) {
+    if (!REFUSED.includes(error.code)) throw error;
+    where.wrong(error.message);
+    return undefined;
+  }
+}

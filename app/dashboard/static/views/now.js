@@ -4,10 +4,10 @@ import { get } from "../api.js";
 import { choose, numeric, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { time } from "../format.js";
-import { ofAsset, ofExchange } from "./details.js";
-import { several } from "./several.js";
-import { heatmap } from "./heat.js";
-import { exchangesOf, gathered, lines, questions, records } from "./market.js";
+import { several } from "../several.js";
+import { ofAsset, ofExchange } from "./now/details.js";
+import { heatmap } from "./now/heat.js";
+import { exchangesOf, gathered, lines, questions, records } from "./now/market.js";
 
 const ASKED = ["per", "margin", "exchanges"];
 const SECOND = 1000;
@@ -21,16 +21,22 @@ export const view = {
   open(page) {
     const details = h("div", { id: "details", class: "details", role: "region", tabindex: 0, "aria-label": "What a cell is made of" }, h("p", {}, HINT));
     const place = h("div");
-    const offered = several(page, "exchanges", "Exchanges");
+    const none = h("p", { class: "empty", hidden: true }, "No asset is left by the search and the least open interest. ",
+      h("button", { type: "button", onclick: () => page.set({ q: "", min_oi: "" }) }, "Show all"));
+    const offered = several(page, "exchanges", "Exchanges", { none: "all" });
     fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), details, place, legend());
-    let [map, asked, told, at] = [null, null, null, 0];
+    let [map, asked, told, at, empty] = [null, null, null, 0, false];
 
     const words = () => page.params;
     const tell = (line, column, cell) => {
       told = () => fill(details, map.exchanges.includes(column) ? ofExchange(line, column, words()) : ofAsset(line, words()));
       if (cell) told();
     };
-    const painted = () => { map.entitle(map.filter(), time(Math.floor(at / SECOND) * SECOND)); };
+    const painted = () => {
+      const left = map.filter();
+      none.hidden = left > 0;
+      map.entitle(left, time(Math.floor(at / SECOND) * SECOND));
+    };
     async function load() {
       const wanted = ASKED.map((word) => page.params[word]).join(" ");
       const found = await ask(page.get);
@@ -38,14 +44,15 @@ export const view = {
       asked = wanted;
       [map, told] = [null, null];
       fill(details, h("p", {}, HINT));
-      if (!found.rates.length && !found.means.length) return void fill(place, nothing(page));
+      empty = !found.rates.length && !found.means.length;
+      if (empty) return void fill(place, nothing(page));
       const exchanges = exchangesOf(found.rates);
       map = heatmap({ lines: lines(found.rates, found.means), exchanges, words, tell, link: (asset) => page.link("asset", { asset }), onsort: (sort) => page.set({ sort }) });
       at = Date.now();
       map.write();
       map.sort();
       painted();
-      fill(place, map.box);
+      fill(place, map.box, none);
       afterwards(() => { if (!performance.getEntriesByName("heatmap-painted").length) performance.mark("heatmap-painted"); });
     }
     async function ask(by, assets = []) {
@@ -53,7 +60,7 @@ export const view = {
       const [rated, weighted] = await Promise.all([by("/funding", rates), by("/funding", means)]);
       return rated && weighted && { rates: records(rated.rows), means: records(weighted.rows) };
     }
-    /** Newer numbers of some assets, or of all, into the cells there are. */
+    /** Newer numbers of some assets, or of all, into the cells there are. Where none come, the frame says why. */
     async function refresh(assets = []) {
       const [mine, before] = [map, asked];
       const found = await ask((path, query) => get(path, query, { signal: page.signal }), assets.length > MANY ? [] : assets).catch(() => null);
@@ -64,11 +71,11 @@ export const view = {
       told?.();
     }
 
-    const touch = gathered(SOON, (assets) => map && refresh(assets));
+    const touch = gathered(SOON, (assets) => { if (map) return refresh(assets); return empty && page.again(); });
     page.follow(["funding"], (kind, data) => (kind === "funding" ? touch(data.asset) : refresh()));
     page.every(SECOND, () => map?.tick(Date.now()));
     page.every(ALL_AGAIN, () => { if (map) refresh(); else page.again(); });
-    get("/exchanges", {}, { signal: page.signal }).then(({ rows }) => offered.offer(rows.filter(({ instruments }) => instruments).map(({ exchange }) => exchange)), () => {});
+    get("/exchanges", {}, { signal: page.signal }).then(({ rows }) => offered.offer(rows.filter(({ instruments }) => instruments).map(({ exchange }) => [exchange, exchange])), () => {});
 
     return async (changed) => {
       const start = performance.now();

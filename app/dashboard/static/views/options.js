@@ -1,9 +1,10 @@
 /** Options: what an asset's options are together, the chain of one expiry, smiles, surface, term structure and skew. */
 
-import { remembering, nothing, reason, sideBySide } from "../asking.js";
+import { nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, check, moment, pick, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
-import { day, time } from "../format.js";
+import { day } from "../format.js";
+import { instant } from "../span.js";
 import { listed, several } from "../several.js";
 import { board } from "./options/board.js";
 import { cards } from "./options/cards.js";
@@ -16,7 +17,7 @@ import { surface } from "./options/surface.js";
 const DAY = 86_400_000;
 const EVERY = 60_000;
 const SPANS = { 1: "5m", 7: "1h", 30: "4h", 90: "1d" };
-const ADVICE = ["Deribit's options are collected as soon as ", h("code", {}, "perpstore serve"), " runs with a network; your own come in by ",
+const advice = () => ["Deribit's options are collected as soon as ", h("code", {}, "perpstore serve"), " runs with a network; your own come in by ",
   h("code", {}, "perpstore import options"), "; ", h("code", {}, "perpstore demo"), " makes some up."];
 
 export const view = {
@@ -31,18 +32,23 @@ export const view = {
     places.expiries, places.interest, h("section", {}, controls.history, places.history));
     fill(page.root, h("h1", {}, "Options"), controls.whose, places.cards, empty, shown);
     page.every(EVERY, () => { if (!page.params.at) page.again(); });
-    return (changed) => {
+    return async (changed) => {
       if (changed === null) ask.forget();
-      return show({ page, ask, places, controls, empty, shown });
+      try {
+        await show({ page, ask, places, controls, empty, shown });
+      } catch (error) {
+        if (error.code === "unknown_asset" || error.status === 0) places.cards.hidden = shown.hidden = empty.hidden = true;
+        throw error;
+      }
     };
   },
 };
 
 function toolbars(page) {
   const asset = pick(page, "asset", "Asset", { offers: ["BTC", "ETH"] });
-  const market = choose(page, "market", "Exchange, quoted in", [["", "most open interest"]]);
-  const expiry = choose(page, "expiry", "Expiry", [["", "most open interest"]]);
-  const smiles = several(page, "smiles", "Expiries", { usual: "that of the chain and the next" });
+  const market = choose(page, "market", "Exchange, quoted in", [["", "largest OI"]]);
+  const expiry = choose(page, "expiry", "Expiry", [["", "largest OI"]]);
+  const smiles = several(page, "smiles", "Expiries", { none: "of the chain and the next" });
   const days = Object.keys(SPANS).map((each) => [each, each === "1" ? "1 day" : `${each} days`]);
   return {
     asset, market, expiry, smiles,
@@ -57,9 +63,9 @@ function toolbars(page) {
 
 /** Ask what the words say, and show it. The market and the expiry that are meant follow from the first answers. */
 async function show(open) {
-  const { page, ask, controls } = open;
+  const { page, ask, controls, places } = open;
   const { asset, at } = page.params;
-  const when = at && `${at}${at.length === 16 ? ":00" : ""}${at.endsWith("Z") ? "" : "Z"}`;
+  const when = at && instant(at, "at");
   const [totals, living] = await Promise.all([ask("/options", { at: when }), ask(`/options/${encodeURIComponent(asset)}/expiries`, { at: when })]);
   if (!totals || !living) return;
   const now = totals.meta.window.at ?? totals.meta.window.end;
@@ -68,12 +74,13 @@ async function show(open) {
   const ours = (rows) => rows.filter((row) => market && row.exchange === market.exchange && row.quote === market.quote);
   const rows = ours(living.rows);
   controls.asset.offer(offered([...new Set(totals.rows.map((row) => row.asset))]));
-  controls.market.offer([["", "most open interest"], ...markets.map(({ name, exchange, quote }) => [name, `${exchange}, ${quote ?? "unknown"}`])]);
-  controls.expiry.offer([["", "most open interest"], ...rows.map((row) => [day(row.expiry), `${day(row.expiry)} (${row.days.toFixed(1)} d)`])]);
+  controls.market.offer([["", "largest OI"], ...markets.map(({ name, exchange, quote }) => [name, `${exchange}, ${quote ?? "unknown"}`])]);
+  controls.expiry.offer([["", "largest OI"], ...rows.map((row) => [day(row.expiry), `${day(row.expiry)} (${row.days.toFixed(1)} d)`])]);
   controls.smiles.offer(rows.map((row) => [day(row.expiry), day(row.expiry)]));
   open.empty.hidden = rows.length > 0;
   open.shown.hidden = !rows.length;
-  if (!rows.length) fill(open.empty, nothing(living.meta, (moment) => page.set({ at: moment }), ADVICE));
+  places.cards.hidden = false;
+  if (!rows.length) fill(open.empty, nothing(living.meta, { go: (moment) => page.set({ at: moment }) }, advice()));
   const chosen = rows.find((row) => day(row.expiry) === page.params.expiry) ?? (page.params.expiry ? null : most(rows));
   await parts({ ...open, when, now, ours, rows, market, chosen, total: ours(totals.rows.filter((row) => isOf(row, living, asset)))[0] });
 }

@@ -5,6 +5,7 @@ import { MISSING, PER, age, countdown, number, rate, time, usd } from "../../for
 import { piece } from "../../piece.js";
 import { table } from "../../table.js";
 
+const names = (list) => [...new Set(list)].join(", ");
 const missing = (why) => h("span", { class: "missing", title: why }, MISSING);
 const shown = (value, text, why) => (value === null || value === undefined ? missing(why) : text(value));
 
@@ -26,12 +27,12 @@ export function cards() {
   let due = null;
   made.rate = (row, asked) => all.rate.tell(
     shown(row?.rate, (value) => rate(value, asked.per), "no rate in force with open interest known"),
-    row?.rate === null || !row ? "no rate in force whose open interest is known" : `per ${PER[asked.per]}, of ${row.present.join(", ")}`,
-    row?.stale.length ? h("span", { class: "beside" }, `no open interest of ${row.stale.join(", ")}`) : null);
+    row?.rate === null || !row ? "no rate in force whose open interest is known" : `per ${PER[asked.per]}, of ${names(row.present)}`,
+    row?.stale.length ? h("span", { class: "beside" }, `no open interest of ${names(row.stale)}`) : null);
   made.per = () => all.rate.tell(missing("no mean of rates that are of different intervals"), "choose a rate per hour, 8 hours or year");
   made.interest = (row) => all.interest.tell(shown(row?.oi_usd, usd, "no open interest of the last 2 hours"),
-    row ? `USD, one side; of ${row.present.join(", ") || "no exchange"}` : "none of the last 2 hours",
-    row?.missing.length ? h("span", { class: "beside" }, `nothing new of ${row.missing.join(", ")}`) : null);
+    row?.present.length ? `USD, one side; of ${names(row.present)}` : "none known of the last 2 hours",
+    row?.missing.length ? h("span", { class: "beside" }, `nothing new of ${names(row.missing)}`) : null);
   made.price = (candle, step) => all.price.tell(shown(candle?.close, number, "no candle in the window"),
     candle ? `last close of ${candle.exchange}; the ${step} from ${time(candle.time)}` : "no candle in the window");
   made.next = (rows, asked) => {
@@ -45,6 +46,10 @@ export function cards() {
   made.tick = () => { if (due !== null && made.live) document.getElementById("card-next")?.replaceChildren(countdown(due)); };
   return made;
 }
+
+/** How old a rate is; after 1.5 of its intervals it is no longer in force. */
+const aged = (row) => (row.age_s > 1.5 * row.interval_hours * 3600
+  ? h("span", { class: "stale", title: "older than 1.5 intervals: no longer in force" }, `${age(row.age_s)}, lapsed`) : age(row.age_s));
 
 /** The newest rate of each exchange, or what was in force at the end of the window. */
 export function standing(page) {
@@ -62,7 +67,7 @@ export function standing(page) {
       { name: "predicted_rate", head: "Predicted", unit: `per ${PER[per]}`, show: (row) => shown(row.predicted_rate, (value) => rate(value, per), "no estimate is stored") },
       { name: "oi_usd", head: "Open interest", unit: "USD, one side", show: (row) => shown(row.oi_usd, usd, "none known within two hours of the rate") },
       { name: "source", head: "Source", text: true },
-      { name: "age_s", head: "Age", show: (row) => age(row.age_s) },
+      { name: "age_s", head: "Age", about: "Since the settlement", show: aged },
     ],
   });
   let rows = null;

@@ -2,7 +2,7 @@
 
 import { colour, line } from "../../chart.js";
 import { PER } from "../../format.js";
-import { bring, nothing, panel } from "../../panel.js";
+import { aligned, bring, nothing, panel } from "../../panel.js";
 import { interval, stepOf } from "../../span.js";
 import { broken, seriesOf, traced } from "./series.js";
 
@@ -24,11 +24,11 @@ export function settled(page, onzoom) {
     const [each, all] = await Promise.all([page.get(rates.path, rates.query), per === "native" ? null : page.get(mean.path, mean.query)]);
     if (!each) return;
     made.about([`per ${PER[per]}; `, bucket ? `the mean of each ${bucket}, ` : "each settlement, held until the next, ",
-      all ? `the mean weighted by open interest every ${grid}` : "no mean of rates that are of different intervals"],
+      all ? `the mean weighted by open interest as it stood every ${grid}` : "no mean of rates that are of different intervals"],
     [["CSV of the API", rates.path, rates.query], ...(all ? [["CSV of the mean", mean.path, mean.query]] : [])]);
     if (!each.rows.length) return void made.chart.empty(nothing(each, bring("funding", asset)));
     await made.chart.draw(() => [...steps(each.rows, bucket), ...(all ? [weighted(all.rows)] : [])],
-      { xaxis: { range: asked.range() }, yaxis: { ...axis(per), fixedrange: true } });
+      aligned(asked.range(), axis(per)));
   });
   return made;
 }
@@ -42,7 +42,7 @@ function steps(rows, bucket) {
 }
 
 function weighted(rows) {
-  return line("OI-weighted mean", rows.map(({ time }) => time), rows.map(({ rate }) => rate), {
+  return line("OI-weighted", rows.map(({ time }) => time), rows.map(({ rate }) => rate), {
     line: { shape: "hv", color: colour("ink"), width: 3 },
     trace: { customdata: rows.map(({ instruments, coverage }) => [instruments, coverage]),
       hovertemplate: "%{y:.5~%} of %{customdata[0]} contracts, %{customdata[1]:.0%} of the weight" },
@@ -63,7 +63,7 @@ export function predicted(page, onzoom) {
     if (!answer.rows.length) return void made.chart.empty(nothing(answer, "Predictions are sampled while the server runs; they cannot be fetched afterwards."));
     const rows = answer.rows.toReversed();
     await made.chart.draw(() => seriesOf(rows).map((series) => traced(series, "rate", { hover: "%{y:.5~%} of %{customdata} h", extra: (row) => row.interval_hours })),
-      { xaxis: { range: asked.range() }, yaxis: { ...axis(per), fixedrange: true } });
+      aligned(asked.range(), axis(per)));
   });
   return made;
 }

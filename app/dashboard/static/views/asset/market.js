@@ -1,7 +1,7 @@
 /** Open interest, price, volume and liquidations over time. */
 
 import { colour, colourOf } from "../../chart.js";
-import { bring, nothing, panel } from "../../panel.js";
+import { aligned, bring, nothing, panel } from "../../panel.js";
 import { interval, stepOf } from "../../span.js";
 import { seriesOf, traced } from "./series.js";
 
@@ -20,7 +20,7 @@ export function openInterest(page, onzoom) {
     if (!answer.rows.length) return void made.chart.empty(nothing(answer, bring("open-interest", asked.asset)));
     await made.chart.draw(() => seriesOf(answer.rows).map((series) => traced({ ...series, dash: "solid" }, "oi_usd",
       { shape: "linear", stackgroup: "oi", mode: "lines", hover: "$%{y:,.0f}" })),
-    { xaxis: { range: asked.range() }, yaxis: { tickprefix: "$", exponentformat: "B", rangemode: "tozero", fixedrange: true } });
+    aligned(asked.range(), { tickprefix: "$", exponentformat: "B", rangemode: "tozero" }));
   });
   return made;
 }
@@ -55,7 +55,7 @@ export function price(onzoom) {
     [["CSV of the API", path, { ...query, exchanges: one ? exchange : query.exchanges }]]);
     if (one && !own.length) return void made.chart.empty(`No candles of ${exchange} in this window: choose another exchange, or all.`);
     await made.chart.draw(() => (one ? seriesOf(own).map(candlestick) : seriesOf(rows).map((series) => traced(series, "close", { shape: "linear", hover: "%{y:,.8~g}" }))),
-      { xaxis: { range: asked.range(), rangeslider: { visible: false } }, yaxis: { tickformat: ",.8~g", fixedrange: true } });
+      aligned(asked.range(), { tickformat: ",.8~g" }, { xaxis: { rangeslider: { visible: false } } }));
   });
   return made;
 }
@@ -81,7 +81,7 @@ export function volume(onzoom) {
     if (!rows.length) return void empty(made, asked, found);
     if (!known.length) return void made.chart.empty(`No exchange tells its volume in ${unit === "usd" ? "USD" : "coins"} here: choose the other unit.`);
     await made.chart.draw(() => seriesOf(known).map((series) => bars(series, field, step, { hovertemplate: unit === "usd" ? "$%{y:,.0f}" : "%{y:,.6~g}" })),
-      { barmode: "stack", bargap: 0, xaxis: { range: asked.range() }, yaxis: { exponentformat: "B", fixedrange: true } });
+      aligned(asked.range(), { tickprefix: unit === "usd" ? "$" : "", exponentformat: "B" }, { barmode: "stack", bargap: 0 }));
   });
   return made;
 }
@@ -103,12 +103,12 @@ export function liquidations(page, onzoom) {
     if (!answer) return;
     const bound = answer.meta.notices.filter((notice) => notice.includes("lower bound"));
     made.about([`sums of each ${step}; upwards: longs closed, downwards (hatched): shorts closed`, bound.length ? ". " : "", bound], [["CSV of the API", path, query]]);
-    if (!answer.rows.length) return void made.chart.empty(nothing(answer, "They are heard from the exchanges' streams while the server runs, or ", bring("liquidations", asked.asset)));
+    if (!answer.rows.length) return void made.chart.empty(nothing(answer, "Liquidations are heard from the exchanges' streams while the server runs. ", bring("liquidations", asked.asset)));
     const most = Math.max(...["long", "short"].map((side) => highest(answer.rows.filter((row) => row.side === side)))) * 1.05;
-    const scale = (range) => ({ range, tickprefix: "$", exponentformat: "B", fixedrange: true });
-    await made.chart.draw(() => ["long", "short"].flatMap((side) => mirrored(answer.rows, side, step)), { barmode: "stack", bargap: 0,
-      xaxis: { range: asked.range(), anchor: "y2" }, yaxis: { domain: [0.5, 1], title: { text: "longs" }, ...scale([0, most]) },
-      yaxis2: { overlaying: false, side: "left", showgrid: true, domain: [0, 0.5], title: { text: "shorts" }, ...scale([most, 0]) } });
+    const scale = { tickprefix: "$", exponentformat: "B", nticks: 4 };
+    await made.chart.draw(() => ["long", "short"].flatMap((side) => mirrored(answer.rows, side, step)),
+      aligned(asked.range(), { domain: [0.5, 1], range: [0, most], ...scale }, { barmode: "stack", bargap: 0, xaxis: { anchor: "y2" },
+        yaxis2: { overlaying: false, side: "left", showgrid: true, automargin: false, fixedrange: true, domain: [0, 0.5], range: [most, 0], ...scale } }));
   });
   return made;
 }

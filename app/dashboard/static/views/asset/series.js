@@ -34,6 +34,10 @@ export function traced({ name, exchange, dash, rows }, field, { shape = "hv", ho
   });
 }
 
+/** Rows of a grid of `step` milliseconds, with an empty one wherever the next instant has none. */
+export const gapped = (rows, step, fields) => rows.flatMap((row, at) => (rows[at + 1]?.time > row.time + step
+  ? [row, { ...row, time: row.time + step, ...Object.fromEntries(fields.map((field) => [field, null])) }] : [row]));
+
 /** Rows with an empty one wherever a rate ceased to be in force (1.5 intervals) before the next: there the line breaks. */
 export function broken(rows, field) {
   return rows.flatMap((row, at) => {

@@ -4,7 +4,7 @@ import { fill, h, sentence } from "../../dom.js";
 import { MISSING } from "../../format.js";
 import { piece } from "../../piece.js";
 import { table } from "../../table.js";
-import { ago, tick } from "../../ticking.js";
+import { ago, ahead, tick } from "../../ticking.js";
 
 const EVERY = 15_000;
 /** How states look, the worst first; the word always stands beside the sign. */
@@ -13,9 +13,10 @@ const STATES = { unreachable: ["✕", "wrong"], failing: ["✕", "wrong"], disab
 const COLUMNS = [
   { name: "name", head: "Source", text: true, show: ({ name, source }) => h("span", { title: source }, name) },
   { name: "state", head: "State", text: true, value: ({ state }) => Object.keys(STATES).indexOf(state), show: ({ state }) => standing(state) },
-  { name: "reason", head: "Why", text: true, long: true, show: ({ reason }) => (reason ? sentence(reason) : MISSING) },
   { name: "next_step", head: "What to do", text: true, long: true, show: (row) => (row.next_step ? sentence(row.next_step) : MISSING) },
+  { name: "reason", head: "Why", text: true, long: true, show: ({ reason }) => (reason ? sentence(reason) : MISSING) },
   { name: "key_setting", head: "Key", text: true, show: keyed },
+  { name: "next_at", head: "Asked next", show: (row) => ahead(row.next_at) },
   { name: "last_success_at", head: "Last success", unit: "ago", show: (row) => ago(row.last_success_at) },
   { name: "last_failure_at", head: "Last failure", unit: "ago", show: (row) => ago(row.last_failure_at) },
   { name: "failures", head: "Failures", about: "Pulls that failed, each since the last success of its dataset" },
@@ -28,9 +29,10 @@ function standing(state) {
   return h("span", { class: kind }, `${sign} ${state}`);
 }
 
-function keyed({ key_setting: setting, key_present: present }) {
+function keyed({ key_setting: setting, key_present: present, state }) {
   if (!setting) return "none needed";
-  return h("span", { class: present ? "good" : "warning" }, h("code", {}, setting), present ? " ✓ set" : " ○ not set");
+  if (present) return h("span", { class: "good" }, h("code", {}, setting), " ✓ set");
+  return h("span", { class: state === "disabled" ? "warning" : "missing" }, h("code", {}, setting), state === "disabled" ? " ✕ not set" : " not set, not needed");
 }
 
 export const sources = {

@@ -45,13 +45,13 @@ function boardOf(rows, expiry, now, greeks) {
   const caption = `Chain of ${day(expiry.expiry)}, ${expiry.exchange}: prices in ${unit}`;
   const money = nearest(rows, expiry.forward);
   const save = () => download(`chain-${day(expiry.expiry)}.csv`, "text/csv", csv(...figures(rows)));
-  return h("div", { class: "scroll board", tabindex: 0, role: "region", "aria-label": caption }, h("table", {},
-    h("caption", {}, h("span", {}, caption), h("small", {}, whenTold(rows, now)), h("button", { type: "button", class: "quiet", onclick: save }, "CSV")),
+  return [h("div", { class: "above" }, h("h2", {}, caption), h("small", {}, whenTold(rows, now)), h("button", { type: "button", class: "quiet", onclick: save }, "CSV")),
+    h("div", { class: "scroll board", tabindex: 0, role: "region", "aria-label": caption }, h("table", {}, h("caption", { class: "unseen" }, caption),
     h("thead", {},
       h("tr", {}, h("th", { scope: "colgroup", colspan: columns.length }, "Calls"), h("th", { scope: "col", rowspan: 2, class: "strike" }, "Strike", h("small", {}, "USD")),
         h("th", { scope: "colgroup", colspan: columns.length }, "Puts")),
       h("tr", {}, columns.toReversed().map((column) => head(column, unit)), columns.map((column) => head(column, unit)))),
-    h("tbody", {}, rows.map((row) => line(row, columns, row === money, now)))));
+    h("tbody", {}, rows.map((row) => line(row, columns, row === money, now)))))];
 }
 
 const head = (column, unit) => h("th", { scope: "col" }, column.head, h("small", {}, column.price ? unit : column.unit));
@@ -104,7 +104,7 @@ function whenTold(rows, now) {
 
 function legend(rows, expiry) {
   const forward = expiry.forward === null ? "not told" : `${STRIKE.format(expiry.forward)} USD`;
-  return h("p", { class: "legend" }, h("span", { class: "itm swatch" }, "shaded"), " in the money · ", h("strong", {}, "ATM"),
+  return h("p", { class: "told" }, h("span", { class: "itm swatch" }, "shaded"), " in the money · ", h("strong", {}, "ATM"),
     ` nearest to the forward (${forward}) · ${MISSING} not told · ${rows.length} strikes, ${expiry.days.toFixed(2)} days to expiry at 08:00 UTC`.replace("08:00", new Date(expiry.expiry).toISOString().slice(11, 16)));
 }
 

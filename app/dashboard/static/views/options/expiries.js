@@ -18,7 +18,7 @@ export function expiries() {
   const skew = chart({ title: "Skew and butterfly, 25 delta", unit: "points of IV: put less call; mean less at the money", file: "skew", height: 300 });
   term.id = "chart-term";
   skew.id = "chart-skew";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   const place = h("div", { id: "expiries" });
   const made = h("section", {}, h("h2", {}, "Expiries"), h("div", { class: "grid" }, term, skew), about, place);
   const listing = numbers();

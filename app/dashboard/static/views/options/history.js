@@ -13,7 +13,7 @@ const STEPS = { "5m": 300_000, "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_0
 export function history() {
   const drawn = chart({ title: "Constant maturities over time", unit: "a year; between the expiries around each", file: "term-structure-history", height: 300 });
   drawn.id = "chart-history";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   const made = h("div", {}, drawn, about);
   made.empty = drawn.empty;
   made.show = (rows, measure, step, window, why) => {

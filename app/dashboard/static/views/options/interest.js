@@ -10,13 +10,13 @@ export function interest() {
   const byStrike = chart({ title: "Open interest by strike", unit: "coins", file: "open-interest-by-strike", height: 300 });
   byExpiry.id = "chart-oi-expiry";
   byStrike.id = "chart-oi-strike";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   const made = h("section", {}, h("h2", {}, "Open interest"), h("div", { class: "grid" }, byExpiry, byStrike), about);
   made.empty = (...text) => { byStrike.empty(...text); };
   made.show = (expiries, chain, chosen, now) => {
     about.textContent = `As of ${time(now)} UTC${chosen ? `; strikes of ${day(chosen.expiry)}` : ""}. Put/call above 1: more puts than calls.`;
     byExpiry.draw(() => [...bars(expiries, (row) => day(row.expiry), (row) => row.call_open_interest, (row) => row.put_open_interest), ratios(expiries)],
-      layout({ type: "category", tickangle: -45 }, { title: { text: "put ÷ call" }, rangemode: "tozero" }));
+      layout({ type: "category", tickangle: -45 }, { title: { text: "put ÷ call" }, rangemode: "tozero", tickformat: ".1f", tickmode: "linear", dtick: 0.5 }));
     if (!chain.length) return byStrike.empty("No chain of this expiry at this instant.");
     return byStrike.draw(() => bars(chain, (row) => row.strike, (row) => row.call?.open_interest ?? null, (row) => row.put?.open_interest ?? null),
       layout({ type: "category", tickangle: -45, nticks: 24, title: { text: "strike, USD" } }));

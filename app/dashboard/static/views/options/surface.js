@@ -5,21 +5,19 @@ import { h } from "../../dom.js";
 import { day, time } from "../../format.js";
 import { BUCKETS } from "./smile.js";
 
-const SCALE = "Viridis";
-
 /** The surface: `show(points, expiries, by, now)`; points of `/options/{asset}/surface`. */
 export function surface() {
   const made = h("div");
-  const drawn = chart({ title: "Surface", unit: "implied volatility a year", file: "surface", height: 340 });
+  const drawn = chart({ title: "Surface", unit: "implied volatility a year, by expiry", file: "surface", height: 340 });
   drawn.id = "chart-surface";
-  const about = h("p", { class: "legend" });
+  const about = h("p", { class: "told" });
   made.append(drawn, about);
   made.empty = drawn.empty;
   made.show = (points, expiries, by, now) => {
     const days = expiries.map((row) => day(row.expiry));
     const of = (each) => points.filter((point) => day(point.expiry) === each);
     const without = days.filter((each) => !of(each).length);
-    about.textContent = `${without.length ? `Empty rows: ${without.join(", ")} have too few options. ` : ""}As of ${time(now)} UTC.`;
+    about.textContent = `${without.length ? `Empty rows: ${without.join(", ")} have too few options. ` : ""}As of ${time(now)} UTC; – where no options are on both sides.`;
     if (!points.length) return drawn.empty("No volatility is known at this instant.");
     return drawn.draw(() => (by === "delta" ? [byDelta(days, of)] : byMoneyness(days, of)), layout(days, of, by));
   };
@@ -32,11 +30,12 @@ function byDelta(days, of) {
     hoverongaps: false, hovertemplate: "%{y}<br>%{x}<br>IV %{z:.2%}<extra></extra>" };
 }
 
-/** A trace an expiry: each has strikes of its own, and each strike a cell that reaches half-way to the next. */
+/** A trace an expiry: each has strikes of its own, and a mark at each. */
 const byMoneyness = (days, of) => days.map((each) => {
   const points = of(each);
-  return { type: "heatmap", name: each, x: points.map((point) => point.moneyness), y: [each], z: [points.map((point) => point.iv)], coloraxis: "coloraxis", ygap: 1,
-    customdata: [points.map((point) => point.strike)], hovertemplate: "%{y}<br>strike %{customdata:,} (%{x:.3f} × forward)<br>IV %{z:.2%}<extra></extra>" };
+  return { type: "scatter", mode: "markers", name: each, x: points.map((point) => point.moneyness), y: points.map(() => each), customdata: points.map((point) => point.strike),
+    marker: { symbol: "square", size: 13, color: points.map((point) => point.iv), coloraxis: "coloraxis" },
+    hovertemplate: "%{y}<br>strike %{customdata:,} (%{x:.3f} × forward)<br>IV %{marker.color:.2%}<extra></extra>" };
 }).filter(({ x }) => x.length);
 
 function layout(days, of, by) {
@@ -47,7 +46,7 @@ function layout(days, of, by) {
   return {
     hovermode: "closest", showlegend: false, uirevision: by, xaxis: axis,
     yaxis: { type: "category", categoryorder: "array", categoryarray: days, autorange: "reversed" },
-    coloraxis: { colorscale: SCALE, colorbar: { tickformat: ".0%", thickness: 10, tickfont: { color: colour("ink") } } },
+    coloraxis: { colorscale: "Viridis", colorbar: { tickformat: ".0%", thickness: 10, tickfont: { color: colour("ink") } } },
     annotations: missing.map((place) => ({ ...place, text: "–", showarrow: false, font: { color: colour("muted") } })),
   };
 }

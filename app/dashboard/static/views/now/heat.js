@@ -3,9 +3,9 @@
  * laid out (see the style), for which they are grids: so each element says its role in the table itself.
  */
 
-import { fill, h, say } from "../dom.js";
-import { MISSING, PER, countdown, rate, usd } from "../format.js";
-import { mark, ordered } from "../table.js";
+import { fill, h, say } from "../../dom.js";
+import { MISSING, PER, countdown, rate, usd } from "../../format.js";
+import { mark, ordered } from "../../table.js";
 import { walk } from "./grid.js";
 import { isStale, shown, spread } from "./market.js";
 

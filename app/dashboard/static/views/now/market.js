@@ -1,6 +1,6 @@
 /** The market as the heat map shows it: lines of assets, each with what its exchanges tell. */
 
-import { settled } from "../dom.js";
+import { settled } from "../../dom.js";
 
 /** Rows of an answer in columns (`format=columns`: a third of the bytes). */
 export function records(columns) {

@@ -1,7 +1,7 @@
 /** What a cell of the heat map is made of, in words. */
 
-import { h } from "../dom.js";
-import { MISSING, PER, age, countdown, percent, rate, time, usd } from "../format.js";
+import { h } from "../../dom.js";
+import { MISSING, PER, age, countdown, percent, rate, time, usd } from "../../format.js";
 import { isStale } from "./market.js";
 
 const HOW = { declared: "declared by the exchange", inferred: "read off its settlements", assumed: "assumed" };
