@@ -38,9 +38,9 @@ class Desk:
         await self.shown.go(f"#/admin?source=binance&assets=BTC,ETH&days={days}&datasets=candles_1m")
         await page.click("#ask-plan")
         await page.click("#start-backfill")
-        said = page.locator("#order .done .notice")
+        said = page.locator("#part-backfills .said", has_text="is ordered")
         await said.wait_for(timeout=PATIENCE)
-        found = re.match(r"Back-fill (\d+) is ordered", await said.inner_text())
+        found = re.search(r"Back-fill (\d+) is ordered", await said.inner_text())
         assert found
         return int(found[1])
 
