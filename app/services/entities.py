@@ -201,7 +201,7 @@ select e.canonical_id, e.name, e.symbol, $asset as asset, e.type, e.sector,
         ('open_interest', (select min(f.ts) from open_interest f where f.series_id = s.id), l.oi_ts),
         ('candles_1m', (select f.ts from perp_1m f where f.series_id between s.id and s.id and f.close is not null
           and l.minute_ts is not null order by f.series_id, f.ts limit 1), l.minute_ts),
-        ('candles_1h', (select min(f.ts) from perp_1h f where f.series_id = s.id), l.hour_ts),
+        ('candles_1h', (select min(f.ts) from perp_1h f where f.series_id = s.id and l.hour_ts is not null), l.hour_ts),
         ('liquidations', (select min(f.ts) from liquidation f where f.series_id = s.id),
           (select max(f.ts) from liquidation f where f.series_id = s.id))
       ) as h(dataset, first, last)

@@ -66,7 +66,7 @@ def snapshot(
     per_hours: float | None,
 ) -> Query:
     """The newest rate of every perpetual (of these entities), from `latest` alone."""
-    return Query(sql("funding", "snapshot"), (per_hours, entity_ids, exchanges, margin))
+    return Query(sql("market", "snapshot"), (per_hours, entity_ids, exchanges, margin))
 
 
 def snapshot_at(
@@ -78,7 +78,7 @@ def snapshot_at(
     known_at: datetime | None,
 ) -> Query:
     """The rate in force at an instant of every perpetual (of these entities)."""
-    return Query(sql("funding", "snapshot_at"), (per_hours, entity_ids, exchanges, margin, moment, known_at))
+    return Query(sql("market", "snapshot_at"), (per_hours, entity_ids, exchanges, margin, moment, known_at))
 
 
 async def weighted(db: Database, perps: Perps, first: datetime, last: datetime, mean: Mean) -> Query:

@@ -6,7 +6,6 @@ The machine's own `chromium` is taken, or the binary that `PERPSTORE_CHROMIUM` n
 import os
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx

@@ -93,7 +93,9 @@ class Shown:
 
     async def drawn(self, chart: str) -> dict[str, list[list[Any]]]:
         """The points of a chart by the name of their series: place and value."""
-        await self.page.wait_for_function("chart => document.querySelector(`${chart} .plot`)?.data", arg=chart, timeout=PATIENCE)
+        await self.page.wait_for_function(
+            "chart => document.querySelector(`${chart} .plot`)?.data", arg=chart, timeout=PATIENCE
+        )
         traces = await self.page.evaluate(
             "chart => document.querySelector(`${chart} .plot`).data.map(({ name, x, y, close }) => ({ name, x, y: y ?? close }))",
             chart,

@@ -38,9 +38,9 @@ class Desk:
         await self.shown.go(f"#/admin?source=binance&assets=BTC,ETH&days={days}&datasets=candles_1m")
         await page.click("#ask-plan")
         await page.click("#start-backfill")
-        said = page.locator("#order .done .notice")
+        said = page.locator("#part-backfills .said", has_text="is ordered")
         await said.wait_for(timeout=PATIENCE)
-        found = re.match(r"Back-fill (\d+) is ordered", await said.inner_text())
+        found = re.search(r"Back-fill (\d+) is ordered", await said.inner_text())
         assert found
         return int(found[1])
 
@@ -145,7 +145,9 @@ async def test_a_wrong_key_is_refused_and_the_right_one_is_told_to_nobody(browse
         await page.locator("#view").get_by_text(text).first.wait_for(timeout=PATIENCE)
         await shown.settled()
     assert [said for said in shown.wrong if "401" not in said] == []
-    kept = await page.evaluate("JSON.stringify([localStorage, document.cookie, location.href, document.body.innerHTML])")
+    kept = await page.evaluate(
+        "JSON.stringify([localStorage, document.cookie, location.href, document.body.innerHTML])"
+    )
     assert key not in kept
     assert not [path for path, query in shown.asked if key in f"{path}{query}"]
     await page.context.close()

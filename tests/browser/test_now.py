@@ -1,99 +1,230 @@
-"""The heat map: every cell is the API's number, every control does what it says, and a link keeps it."""
+"""The view Now in a real browser: its numbers are the API's, its controls and keys work, what settles shows."""
 
-from typing import Any
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from tests.browser.pages import Shown, opened, told
-from tests.browser.shown import MISSING, rate, usd
+from app.db import Database
+from app.records import Instrument
+from app.services import reference
+from app.services.store import put
+from tests.db.facts import batch, series
+from tests.streaming import serving
 
-FIXED = 5
-"""Columns before those of the exchanges: asset, OI, mean, spread, next settlement."""
-HEAT = "table.heat"
-Cells = dict[str, list[str]]
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
 
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
-async def expected(api: httpx.AsyncClient, exchanges: list[str], per: str, kind: str = "rate") -> Cells:
-    """What each row shows but for the countdown, by the API's answers."""
-    rates = {(row["asset"], row["exchange"]): row for row in await told(api, "/funding", per=per)}
-    means = {row["asset"]: row for row in await told(api, "/funding", per=per, weighted="oi")}
-    assert len(rates) == len(await told(api, "/funding")), "a contract an exchange"
-    found: Cells = {}
-    for asset in {asset for asset, _ in rates}:
-        mean = means[asset]
-        wide = None if mean["max"] is None else mean["max"] - mean["min"]
-        cells = [rates.get((asset, exchange), {}).get(kind) for exchange in exchanges]
-        head = [asset, usd(mean["oi_usd"]), rate(mean["rate"], per), rate(wide, per)]
-        found[asset] = [*head, *(rate(value, per) for value in cells)]
-    return found
+HOUR = timedelta(hours=1)
+COINS = {"BTC": 4e9, "ETH": 2e9, "SOL": 5e8, "DOGE": 1e7}
+EXCHANGES = {"binance": 8, "hyperliquid": 1}
+ROWS = "table.heat tbody tr:not([hidden])"
 
 
-async def heads(shown: Shown) -> list[str]:
-    return await shown.page.eval_on_selector_all(f"{HEAT} thead th button", "all => all.map((one) => one.childNodes[0].data)")
+@pytest.fixture
+async def market(clean_database: Database) -> Database:
+    """Four coins on two exchanges; of BTC two contracts on one, of DOGE one rate that is no longer in force."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for n, (exchange, step) in enumerate(EXCHANGES.items()):
+        symbols = {f"{coin}-{exchange}": coin for coin in COINS} | ({"BTC-second": "BTC"} if n == 0 else {})
+        await reference.put_instruments(clean_database, exchange, [Instrument(*one, "USDT") for one in symbols.items()])
+        found = await reference.series_of(clean_database, exchange, exchange)
+        for k, (symbol, coin) in enumerate(symbols.items()):
+            if (coin, exchange) == ("SOL", "hyperliquid"):
+                continue
+            old = 30 * HOUR if (coin, exchange) == ("DOGE", "hyperliquid") else now - now
+            facts = {"series_id": found[symbol].id, "ts": now - old}
+            rate = {**facts, "rate": (-1) ** k * 1e-5 * (n + k + 1) * step, "interval_hours": float(step)}
+            await put(clean_database, "funding", [batch("funding", [rate])])
+            held = {**facts, "oi_usd": 1.0 if symbol == "BTC-second" else COINS[coin] / (n + 1)}
+            await put(clean_database, "open_interest", [batch("open_interest", [held])])
+    return clean_database
 
 
-async def cells(shown: Shown) -> Cells:
-    return {asset: [*row[:4], *row[FIXED:]] for asset, row in (await shown.rows(HEAT)).items()}
+@pytest.fixture
+async def address(clean_database: Database) -> AsyncIterator[str]:
+    async with serving(clean_database) as (url, _):
+        yield url
 
 
-@pytest.mark.parametrize("per", ["1h", "8h", "1y"])
-async def test_every_cell_is_the_apis(shown: Shown, api: httpx.AsyncClient, per: str) -> None:
-    await shown.go(f"#/now?per={per}")
-    exchanges = (await heads(shown))[FIXED:]
-    found = await cells(shown)
-    assert found == await expected(api, exchanges, per)
-    assert set(found) == {"BTC", "ETH", "SOL"}
-    assert len(exchanges) == 7
-    numbers = [cell for row in found.values() for cell in row]
-    assert numbers.count(MISSING) < len(numbers) / 4
+@pytest.fixture(scope="module")
+async def browser() -> "AsyncIterator[Browser]":
+    async with playwright.async_playwright() as tools:
+        binary = os.environ.get("PERPSTORE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+        try:
+            opened = await tools.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
+        yield opened
+        await opened.close()
 
 
-async def test_missing_is_a_dash_with_its_reason(shown: Shown) -> None:
-    await shown.go("#/now?kind=predicted")
-    found = await cells(shown)
-    assert {cell for row in found.values() for cell in row[4:]} == {MISSING}
-    titles = await shown.page.eval_on_selector_all(f"{HEAT} td.missing", "all => all.map((cell) => cell.title)")
-    assert "No estimate is known" in titles
-    assert all(titles)
+@pytest.fixture
+async def page(browser: "Browser") -> "AsyncIterator[Page]":
+    """A tab in which nothing may complain."""
+    complaints: list[str] = []
+    async with await browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        made = await context.new_page()
+        made.set_default_timeout(15_000)
+        made.on("pageerror", lambda error: complaints.append(str(error)))
+        made.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        yield made
+    assert complaints == []
 
 
-async def test_controls_ask_and_the_link_keeps(shown: Shown, browser: Any, home: str) -> None:
-    page = shown.page
-    await shown.go("#/now")
-    asked = await shown.change(page.select_option("[name=per]", "1y"))
-    assert [query["per"] for path, query in asked if path == "/funding"] == ["1y", "1y"]
-    asked = await shown.change(page.select_option("[name=margin]", "stable"))
-    assert {query["margin"] for path, query in asked if path == "/funding"} == {"stable"}
-    await shown.change(page.select_option("[name=margin]", "all"))
-    assert await shown.change(page.fill("[name=q]", "b"), 100) == [], "what is here already is not asked again"
-    assert [*await cells(shown)] == ["BTC"]
-    await shown.change(page.fill("[name=q]", ""), 100)
-    await shown.change(page.get_by_role("button", name="Asset").first.press("Enter"))
-    assert [*await cells(shown)] == ["BTC", "ETH", "SOL"]
-    await shown.change(page.get_by_role("button", name="Asset").first.press("Enter"))
-    assert [*await cells(shown)] == ["SOL", "ETH", "BTC"]
-    assert await page.get_attribute(f"{HEAT} th[aria-sort]", "aria-sort") == "descending"
-    assert await shown.words() == {"per": "1y", "sort": "-asset"}
-    other = await opened(browser, home)
-    await other.go(await page.evaluate("location.hash"))
-    assert [*(await cells(other)).items()] == [*(await cells(shown)).items()]
-    assert await other.page.input_value("[name=per]") == "1y"
-    await other.page.context.close()
+async def names(page: "Page") -> list[str]:
+    return await page.locator(f"{ROWS} th").all_inner_texts()
 
 
-async def test_a_cell_says_what_it_is_made_of(shown: Shown, api: httpx.AsyncClient) -> None:
-    """Also by keys: a tab comes into the table, arrows go from cell to cell."""
-    page = shown.page
-    await shown.go("#/now?sort=asset")
-    (contract,) = await told(api, "/funding", assets="BTC", exchanges=(await heads(shown))[FIXED])
-    await page.locator(f'{HEAT} tr[data-asset="BTC"] a').focus()
-    for _ in range(FIXED):
-        await page.keyboard.press("ArrowRight")
-    text = await page.inner_text("#details")
-    for part in (f"BTC at {contract['exchange']}", contract["instrument"], contract["source"], rate(contract["rate"], "8h")):
-        assert part in text
-    assert "settled" in text
-    await page.locator(f'{HEAT} tr[data-asset="ETH"] a').press("Enter")
-    await shown.settled()
-    assert (await shown.words())["asset"] == "ETH"
+async def cells(page: "Page", asset: str) -> list[str]:
+    return await page.locator(f'tr[data-asset="{asset}"] > *').all_inner_texts()
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.4f}%"
+
+
+async def test_its_numbers_are_those_of_the_api(market: Database, address: str, page: "Page") -> None:
+    await page.goto(address)
+    await page.locator(ROWS).first.wait_for()
+    async with httpx.AsyncClient(base_url=address) as client:
+        means = (await client.get("/funding", params={"weighted": "oi"})).json()["data"]
+        rates = (await client.get("/funding")).json()["data"]
+    heads = [text.split("\n")[0].strip() for text in await page.locator("table.heat thead th").all_inner_texts()]
+    assert heads == ["Asset", "OI", "OI-weighted", "Spread", "Next", "binance", "hyperliquid"]
+    assert await names(page) == ["BTC", "ETH", "SOL", "DOGE"]
+    for mean in means:
+        asset, shown = mean["asset"], await cells(page, mean["asset"])
+        main = {
+            row["exchange"]: row["rate"] for row in rates if row["asset"] == asset and row["instrument"] != "BTC-second"
+        }
+        assert shown[2:4] == [percent(mean["rate"]), percent(mean["max"] - mean["min"])]
+        assert shown[5:] == [percent(main[name]) if name in main else "–" for name in heads[5:]]
+        assert re.fullmatch(r"\d+:\d\d:\d\d|due", shown[4])
+    sol = page.locator('tr[data-asset="SOL"] td').nth(5)
+    assert (await sol.inner_text(), await sol.get_attribute("title")) == ("–", "No settlement is stored")
+    assert await page.locator("td.stale").count() == 1
+    assert await page.locator('tr[data-asset="DOGE"] td.stale').count() == 1
+
+
+async def test_heads_sort_controls_filter_and_the_link_keeps_it(market: Database, address: str, page: "Page") -> None:
+    await page.goto(f"{address}/#/now?kind=settled")
+    await page.locator(ROWS).first.wait_for()
+    head = page.locator("table.heat thead th", has_text="binance")
+    await head.get_by_role("button").click()
+    assert await head.get_attribute("aria-sort") == "descending"
+    assert await names(page) == ["SOL", "BTC", "ETH", "DOGE"]
+    await head.get_by_role("button").press("Enter")
+    assert await head.get_attribute("aria-sort") == "ascending"
+    assert await names(page) == ["DOGE", "ETH", "BTC", "SOL"]
+    await page.get_by_label("Min. OI").fill("100000000")
+    await page.locator('tr[data-asset="DOGE"]').wait_for(state="hidden")
+    assert await names(page) == ["ETH", "BTC", "SOL"]
+    before = await cells(page, "BTC")
+    async with page.expect_response(lambda answer: "per=1y" in answer.url and "weighted" in answer.url):
+        await page.get_by_label("Per", exact=True).select_option("1y")
+    await page.locator("caption", has_text="per year").wait_for()
+    assert (await cells(page, "BTC"))[5] != before[5]
+    await page.get_by_label("Rate", exact=True).select_option("predicted")
+    await page.locator("caption", has_text="Predicted").wait_for()
+    assert (await cells(page, "BTC"))[5:] == ["–", "–"]
+    link = page.url
+    assert {"kind=predicted", "per=1y", "sort=binance", "min_oi=100000000"} <= set(link.partition("?")[2].split("&"))
+    await page.goto("about:blank")
+    await page.goto(link)
+    await page.locator(ROWS).first.wait_for()
+    assert await names(page) == ["BTC", "ETH", "SOL"]  # nothing is predicted: by name
+
+
+async def test_exchanges_chosen_are_those_asked_for(market: Database, address: str, page: "Page") -> None:
+    await page.goto(f"{address}/#/now?exchanges=hyperliquid")
+    await page.locator(ROWS).first.wait_for()
+    assert await names(page) == ["BTC", "ETH", "DOGE"]
+    assert (await cells(page, "DOGE"))[2] == "–"
+    assert len(await cells(page, "BTC")) == 6
+    await page.locator("summary", has_text="hyperliquid").click()
+    await page.get_by_role("checkbox", name="binance").check()
+    await page.locator('tr[data-asset="SOL"]').wait_for()
+    assert len(await cells(page, "BTC")) == 7
+
+
+async def test_by_keys_a_cell_tells_what_it_is_made_of(market: Database, address: str, page: "Page") -> None:
+    await page.goto(address)
+    await page.locator(ROWS).first.wait_for()
+    await page.locator("table.heat thead button").last.focus()
+    await page.keyboard.press("Tab")
+    for key in ("ArrowDown", "ArrowUp", *["ArrowRight"] * 5):
+        await page.keyboard.press(key)
+    details = page.locator("#details")
+    assert await page.locator("td:focus").get_attribute("aria-describedby") == "details"
+    told = await details.inner_text()
+    for words in (
+        "BTC at binance",
+        "2 contracts",
+        "BTC-second",
+        "declared by the exchange",
+        "for 8 h",
+        "told by\nbinance",
+    ):
+        assert words in told
+    await page.keyboard.press("End")
+    assert "BTC at hyperliquid" in await details.inner_text()
+    await page.locator('tr[data-asset="SOL"] td').nth(5).click()
+    assert "hyperliquid has no perpetual of SOL, or it was not pulled yet" in await details.inner_text()
+    await page.locator('tr[data-asset="DOGE"] td').nth(5).hover()
+    assert "no longer in force" in await details.inner_text()
+    assert "weight unknown or old" in await _hovered(page, 1)
+
+
+async def _hovered(page: "Page", place: int) -> str:
+    await page.locator('tr[data-asset="DOGE"] td').nth(place).hover()
+    return await page.locator("#details").inner_text()
+
+
+async def test_what_settles_comes_into_its_cell(market: Database, address: str, page: "Page") -> None:
+    await page.goto(address)
+    await page.locator("#live[data-state=live]").wait_for()
+    await page.locator(ROWS).first.wait_for()
+    row = await page.locator('tr[data-asset="ETH"]').element_handle()
+    to = (await reference.series_of(market, "hyperliquid", "hyperliquid"))["ETH-hyperliquid"].id
+    told = {"series_id": to, "ts": datetime.now(UTC) - timedelta(seconds=1), "rate": 7.7e-5, "interval_hours": 1.0}
+    await put(market, "funding", [batch("funding", [told])])
+    await page.locator('tr[data-asset="ETH"] td.fresh', has_text="0.0616%").wait_for()
+    assert await page.evaluate("row => row.isConnected", row)
+
+
+async def test_an_empty_store_says_what_to_do_and_fills(clean_database: Database, address: str, page: "Page") -> None:
+    await page.goto(address)
+    await page.locator("#live[data-state=live]").wait_for()
+    empty = page.locator(".empty", has_text="No funding is stored yet")
+    await empty.wait_for()
+    told = await empty.inner_text()
+    for command in ("make run", "perpstore demo", "perpstore import"):
+        assert command in told
+    to = await series(clean_database, "okx", "ETH-USDT-SWAP", "ETH")
+    told_now = {"series_id": to, "ts": datetime.now(UTC) - HOUR, "rate": 1e-4, "interval_hours": 8.0}
+    await put(clean_database, "funding", [batch("funding", [told_now])])
+    await page.locator(ROWS).wait_for()
+    oi, weighted, spread, due, rate = (await cells(page, "ETH"))[1:]
+    assert (oi, weighted, spread, rate) == ("–", "–", "–", "0.0100%")
+    assert due.startswith(("6:", "7:"))
+
+
+async def test_it_is_accessible(market: Database, address: str, page: "Page") -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe is not installed")
+    await page.goto(address)
+    await page.locator(ROWS).first.wait_for()
+    await page.locator('tr[data-asset="DOGE"] td').nth(5).hover()
+    for theme in ("light", "dark"):
+        await page.emulate_media(color_scheme=theme)
+        found = (await axe.Axe().run(page)).response["violations"]
+        grave = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert grave == [], json.dumps([(one["id"], [n["html"] for n in one["nodes"]][:3]) for one in grave], indent=1)

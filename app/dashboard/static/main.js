@@ -2,7 +2,7 @@
 
 import { key, keep } from "./api.js";
 import { banners } from "./banners.js";
-import { fill, h, say } from "./dom.js";
+import { fill, h, say, sentence } from "./dom.js";
 import { open } from "./page.js";
 
 const VIEWS = { now: "Now", asset: "Asset", spreads: "Spreads", options: "Options", minute: "Minute", data: "Data", admin: "Admin" };
@@ -40,7 +40,7 @@ function navigation(name) {
 function footer(notices, calls) {
   fill(document.getElementById("footer"),
     notices.length ? folded("notices", notices.length < 4, `What to know about these numbers (${notices.length})`,
-      h("ul", {}, notices.map((notice) => h("li", {}, notice)))) : null,
+      h("ul", {}, notices.map((notice) => h("li", {}, sentence(notice))))) : null,
     folded("calls", false, `The API calls behind this page (${calls.length})`,
       h("ul", { class: "calls" }, calls.map((call) => h("li", {}, h("a", { href: call }, `/${call}`))))),
     h("p", {}, h("a", { href: "docs" }, "Try the API"), " · ", h("a", { href: "redoc" }, "Reference"), " · times are UTC"));

@@ -14,7 +14,7 @@ const SECOND = 1000;
 const SOON = 400;
 const ALL_AGAIN = 60 * SECOND;
 const MANY = 60;
-const HINT = "Point at a cell, tap it, or walk to it by the arrow keys: what it is made of stands here.";
+const HINT = "Point at a cell, tap it, or walk to it by the arrow keys: what it is made of is told here.";
 
 export const view = {
   defaults: { per: "8h", kind: "settled", sort: "-oi", exchanges: "", margin: "all", min_oi: "", q: "" },
@@ -24,7 +24,7 @@ export const view = {
     const none = h("p", { class: "empty", hidden: true }, "No asset is left by the search and the least open interest. ",
       h("button", { type: "button", onclick: () => page.set({ q: "", min_oi: "" }) }, "Show all"));
     const offered = several(page, "exchanges", "Exchanges", { none: "all" });
-    fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), details, place, legend());
+    fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), place, details, legend());
     let [map, asked, told, at, empty] = [null, null, null, 0, false];
 
     const words = () => page.params;

@@ -1,5 +1,6 @@
 /** The live collectors, and what went wrong. */
 
+import { reason } from "../../asking.js";
 import { choose, moment, search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { MISSING, number, time } from "../../format.js";
@@ -37,7 +38,7 @@ export const collectors = {
     fill(root, toolbar(search(page, "source", "Source", { wait: 300, placeholder: "all" }), choose(page, "state", "State", pairs(Object.keys(CONNECTIONS)))), place);
     const ask = () => place.ask("/admin/collectors", { source: page.params.source, state: page.params.state, limit: 5000 }, ({ rows, meta }) => {
       came = Date.now();
-      found.rows(rows, meta.notices.join(". "));
+      found.rows(rows, reason(meta) ?? "No collector is there.");
     });
     every(5000, ask);
     tick(root, every);

@@ -96,5 +96,5 @@ function told(row, start) {
   return [h("h3", {}, `The plan: ${row.source}, ${row.datasets.join(", ")}`),
     h("dl", { class: "cards" }, card("From (UTC)", time(row.start)), card("Until (UTC)", time(row.end)), card("Windows", number(row.windows)),
       card("Requests, at the least", number(row.requests)), card("Rows, at the most", number(row.rows)),
-      card("Takes, as the source's budget allows", age(row.time_s), `${row.time_s} s`)), h("p", {}, start, " Nothing is started yet.")];
+      card("Takes, as the source's budget allows", row.time_s < 1 ? "under 1s" : age(row.time_s), `${row.time_s} s`)), h("p", {}, start, " Nothing is started yet.")];
 }

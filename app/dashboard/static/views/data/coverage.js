@@ -1,5 +1,6 @@
 /** A calendar of what is stored: a row a series, a column a day, in each cell how much of what is expected is there. */
 
+import { reason } from "../../asking.js";
 import { choose, moment, pick, toolbar } from "../../controls.js";
 import { download, fill, h } from "../../dom.js";
 import { MISSING, csv, day, number, percent } from "../../format.js";
@@ -42,8 +43,12 @@ const legend = () => h("p", { class: "legend" },
   h("a", { href: "#/data?part=gaps" }, "gaps"), ".");
 
 async function show(page, calendar, { rows, meta }) {
-  if (rows.length) return fill(calendar, grid(rows, meta));
-  fill(calendar, h("div", { class: "empty" }, h("p", {}, meta.notices.join(". ") || "Nothing is stored here.")));
+  if (rows.length) {
+    fill(calendar, grid(rows, meta));
+    if (!page.params.end) calendar.firstChild.scrollLeft = calendar.firstChild.scrollWidth;
+    return calendar;
+  }
+  fill(calendar, h("div", { class: "empty" }, h("p", {}, reason(meta) ?? "Nothing is stored here.")));
   const way = await elsewhere(page, DAYS);
   calendar.firstChild.append(way ?? h("p", {}, "Have it fetched by a back-fill (", h("a", { href: "#/admin" }, "Admin"), "), or bring files: ", h("code", {}, "perpstore import")));
   return calendar;

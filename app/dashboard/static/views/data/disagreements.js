@@ -37,7 +37,7 @@ export const disagreements = {
       const { asset, exchange, dataset, source, tolerance, start, end } = page.params;
       const asked = { asset, exchange, dataset, source, tolerance, start, end, order: "desc", limit: MOST };
       return place.ask("/quality/disagreements", asked, async ({ rows, meta }) => {
-        fill(of, spanned(meta), ": ", meta.notices.join("; "));
+        fill(of, [spanned(meta), ...meta.notices.filter((notice) => notice.startsWith("listed"))].join(": "));
         found.rows(rows, "No two sources of one fact differ by more than that in this window.");
         if (rows.length) return;
         const way = await elsewhere(page, 7);

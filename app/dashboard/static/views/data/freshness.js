@@ -1,5 +1,6 @@
 /** How old the newest fact of each dataset of each source is; those that are late first. */
 
+import { reason } from "../../asking.js";
 import { search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { MISSING, age, time } from "../../format.js";
@@ -39,7 +40,7 @@ export const freshness = {
       search(page, "dataset", "Dataset", { wait: 300, placeholder: "all", note: "one or several, by commas" })), place);
     const ask = () => place.ask("/quality/freshness", { source: page.params.source, dataset: page.params.dataset, limit: 5000 }, ({ rows, meta }) => {
       came = Date.now();
-      found.rows(rows, meta.notices.length ? meta.notices.join(" ") : "Nothing is stored of this, and nothing of it is scheduled.");
+      found.rows(rows, reason(meta) ?? "Nothing is stored of this, and nothing of it is scheduled.");
     });
     every(EVERY, ask);
     tick(root, every);

@@ -1,8 +1,9 @@
 /** The ledger of gaps: what is missing, why, and when it is asked for again. */
 
+import { reason } from "../../asking.js";
 import { choose, moment, pick, search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
-import { MISSING, age, number, time } from "../../format.js";
+import { age, number, time } from "../../format.js";
 import { piece } from "../../piece.js";
 import { table } from "../../table.js";
 import { ago, ahead, tick } from "../../ticking.js";
@@ -54,7 +55,7 @@ export const gaps = {
     const ask = () => {
       const asked = words(page.params);
       return Promise.all([
-        above.ask("/quality/gaps/summary", asked, ({ rows, meta }) => sums.rows(rows, meta.notices.join(". "))),
+        above.ask("/quality/gaps/summary", asked, ({ rows, meta }) => sums.rows(rows, reason(meta) ?? "None.")),
         below.ask("/quality/gaps", { ...asked, order: "desc", limit: MOST }, ({ rows, meta }) => found.rows(rows, why(meta))),
       ]);
     };
@@ -66,7 +67,7 @@ export const gaps = {
 
 const words = ({ asset, exchange, dataset, source, state, reason, start, end }) => ({ asset, exchange, dataset, source, state, reason, start, end });
 
-const why = (meta) => [meta.notices.join(". ") || MISSING, ". The ledger is of minutes and ticks of contracts; ",
+const why = (meta) => [reason(meta) ?? "No gap", ". The ledger is of minutes and ticks of contracts; ",
   h("a", { href: "#/data?part=coverage" }, "coverage"), " counts hours and settlements too."];
 
 function controls(page) {

@@ -50,7 +50,7 @@ function forecast(row, notices) {
       card("Settles at", bytes(row.settles_at_bytes)), card("Disk free", bytes(free)), card("Disk is full in", full(days))),
     total === null ? null : h("p", {}, h("label", { for: "disk" }, `Disk: ${size(used)} of ${size(total)} used, ${size(free)} free`),
       h("progress", { id: "disk", max: total, value: used })),
-    notices.map((notice) => h("p", { class: "missing" }, notice)),
+    notices.filter((notice) => /disk|a day/.test(notice)).map((notice) => h("p", { class: "missing" }, notice)),
   ];
 }
 
