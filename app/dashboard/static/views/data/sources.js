@@ -2,7 +2,7 @@
 
 import { fill, h, sentence } from "../../dom.js";
 import { MISSING } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ago, ahead, tick } from "../../ticking.js";
 
@@ -20,7 +20,7 @@ const COLUMNS = [
   { name: "last_success_at", head: "Last success", unit: "ago", show: (row) => ago(row.last_success_at) },
   { name: "last_failure_at", head: "Last failure", unit: "ago", show: (row) => ago(row.last_failure_at) },
   { name: "failures", head: "Failures", about: "Pulls that failed, each since the last success of its dataset" },
-  { name: "late", head: "Late", unit: "datasets", about: "How many of what it tells are overdue; a dash: it is not pulled" },
+  { name: "late", head: "Late", unit: "datasets", about: "How many of what it tells are overdue; a dash: it is not pulled here", value: due, show: late },
   { name: "datasets", head: "Datasets", about: "How many it is asked for" },
 ];
 
@@ -29,10 +29,19 @@ function standing(state) {
   return h("span", { class: kind }, `${sign} ${state}`);
 }
 
+/** How many datasets are overdue, of a source that is pulled. */
+function due({ state, late: overdue }) {
+  return state === "off" ? null : overdue;
+}
+
+function late(row) {
+  return due(row) ?? h("span", { class: "missing", title: "It is not pulled here: nothing is due" }, MISSING);
+}
+
 function keyed({ key_setting: setting, key_present: present, state }) {
   if (!setting) return "none needed";
   if (present) return h("span", { class: "good" }, h("code", {}, setting), " ✓ set");
-  return h("span", { class: state === "disabled" ? "warning" : "missing" }, h("code", {}, setting), state === "disabled" ? " ✕ not set" : " not set, not needed");
+  return h("span", { class: state === "disabled" ? "warning" : "missing" }, h("code", {}, setting), state === "disabled" ? " ✕ not set" : " optional, not set");
 }
 
 export const sources = {
