@@ -1,15 +1,18 @@
 /** Now: funding of every asset at every exchange, as it stands. */
 
-import { get } from "../api.js";
-import { choose, numeric, search, toolbar } from "../controls.js";
+import { Problem, get } from "../api.js";
+import { choose, moment, numeric, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
+import { reason } from "../empty.js";
 import { time } from "../format.js";
 import { several } from "../several.js";
+import { whileLive } from "../span.js";
 import { ofAsset, ofExchange } from "./now/details.js";
 import { heatmap } from "./now/heat.js";
-import { exchangesOf, gathered, lines, questions, records } from "./now/market.js";
+import { clock, exchangesOf, gathered, lines, questions, records } from "./now/market.js";
 
-const ASKED = ["per", "margin", "exchanges"];
+const ASKED = ["at", "per", "margin", "exchanges"];
+const ALL = null;
 const SECOND = 1000;
 const SOON = 400;
 const ALL_AGAIN = 60 * SECOND;
@@ -17,7 +20,7 @@ const MANY = 60;
 const HINT = "Point at a cell, tap it, or walk to it by the arrow keys: what it is made of is told here.";
 
 export const view = {
-  defaults: { per: "8h", kind: "settled", sort: "-oi", exchanges: "", margin: "all", min_oi: "", q: "" },
+  defaults: { at: "", per: "8h", kind: "settled", sort: "-oi", exchanges: "", margin: "all", min_oi: "", q: "" },
   open(page) {
     const details = h("div", { id: "details", class: "details", role: "region", tabindex: 0, "aria-label": "What a cell is made of" }, h("p", {}, HINT));
     const place = h("div");
@@ -26,6 +29,7 @@ export const view = {
     const offered = several(page, "exchanges", "Exchanges", { none: "all" });
     fill(page.root, h("h1", {}, "Funding now"), controls(page, offered), place, details, legend());
     let [map, asked, told, at, empty] = [null, null, null, 0, false];
+    const live = () => !page.params.at;
 
     const words = () => page.params;
     const tell = (line, column, cell) => {
@@ -45,10 +49,10 @@ export const view = {
       [map, told] = [null, null];
       fill(details, h("p", {}, HINT));
       empty = !found.rates.length && !found.means.length;
-      if (empty) return void fill(place, nothing(page));
+      if (empty) return void fill(place, nothing(page, found.meta));
       const exchanges = exchangesOf(found.rates);
-      map = heatmap({ lines: lines(found.rates, found.means), exchanges, words, tell, link: (asset) => page.link("asset", { asset }), onsort: (sort) => page.set({ sort }) });
-      at = Date.now();
+      map = heatmap({ lines: lines(found.rates, found.means), exchanges, words, tell, link: (asset) => page.link("asset", { asset, ...(live() ? {} : { end: page.params.at }) }), onsort: (sort) => page.set({ sort }) });
+      at = clock(page.params);
       map.write();
       map.sort();
       painted();
@@ -58,12 +62,13 @@ export const view = {
     async function ask(by, assets = []) {
       const { rates, means } = questions(page.params, assets);
       const [rated, weighted] = await Promise.all([by("/funding", rates), by("/funding", means)]);
-      return rated && weighted && { rates: records(rated.rows), means: records(weighted.rows) };
+      return rated && weighted && { rates: records(rated.rows), means: records(weighted.rows), meta: rated.meta };
     }
     /** Newer numbers of some assets, or of all, into the cells there are. Where none come, the frame says why. */
-    async function refresh(assets = []) {
+    async function refresh(assets) {
       const [mine, before] = [map, asked];
-      const found = await ask((path, query) => get(path, query, { signal: page.signal }), assets.length > MANY ? [] : assets).catch(() => null);
+      const all = assets.length > MANY || assets.includes(ALL);
+      const found = await ask((path, query) => get(path, query, { signal: page.signal }), all ? [] : assets).catch(unheard);
       if (!found || mine !== map || before !== asked) return;
       at = Date.now();
       if (!map.patch(lines(found.rates, found.means))) return void page.again();
@@ -71,14 +76,18 @@ export const view = {
       told?.();
     }
 
-    const touch = gathered(SOON, (assets) => { if (map) return refresh(assets); return empty && page.again(); });
-    page.follow(["funding"], (kind, data) => (kind === "funding" ? touch(data.asset) : refresh()));
-    page.every(SECOND, () => map?.tick(Date.now()));
-    page.every(ALL_AGAIN, () => { if (map) refresh(); else page.again(); });
-    get("/exchanges", {}, { signal: page.signal }).then(({ rows }) => offered.offer(rows.filter(({ instruments }) => instruments).map(({ exchange }) => [exchange, exchange])), () => {});
+    const touch = gathered(SOON, (assets) => {
+      if (!live()) return null;
+      return map ? refresh(assets) : empty && page.again();
+    });
+    const hear = whileLive(page, ["funding"], live, (kind, data) => touch(kind === "funding" ? data.asset : ALL));
+    page.every(SECOND, () => { if (live()) map?.tick(); });
+    page.every(ALL_AGAIN, () => { if (live()) { if (map) touch(ALL); else page.again(); } });
+    get("/exchanges", {}, { signal: page.signal }).then(({ rows }) => offered.offer(rows.filter(({ instruments }) => instruments).map(({ exchange }) => exchange)), unheard);
 
     return async (changed) => {
       const start = performance.now();
+      hear();
       if (changed === null || ASKED.map((word) => page.params[word]).join(" ") !== asked) return load();
       if (!map) return null;
       if (changed.includes("kind")) map.write();
@@ -92,6 +101,7 @@ export const view = {
 
 const controls = (page, offered) => toolbar(
   search(page, "q", "Asset", { placeholder: "BTC" }),
+  moment(page, "at", "As of"),
   choose(page, "kind", "Rate", [["settled", "settled"], ["predicted", "predicted next"]]),
   choose(page, "per", "Per", [["1h", "hour"], ["8h", "8 hours"], ["1y", "year"]]),
   choose(page, "margin", "Margin", [["all", "all"], ["stable", "stable"], ["coin", "coin"]], { note: "What the contracts are margined in" }),
@@ -102,8 +112,15 @@ const controls = (page, offered) => toolbar(
 const legend = () => h("p", { class: "legend" }, h("span", { dataset: { sign: "plus" } }, "+ longs pay shorts"), " ",
   h("span", { dataset: { sign: "minus" } }, "− shorts pay longs"), " ", h("span", { class: "stale" }, "old: no longer in force"), " – missing");
 
+/** What is not told now is asked again before long; and why nothing is told, the frame says. */
+function unheard(error) {
+  if (error instanceof Problem || error.name === "AbortError") return null;
+  throw error;
+}
+
 /** What to do where there is nothing. */
-function nothing(page) {
+function nothing(page, meta) {
+  if (page.params.at) return h("p", { class: "empty" }, reason(meta) ?? `No funding up to ${time(clock(page.params))} UTC is stored with these filters.`, " ", h("button", { type: "button", onclick: () => page.set({ at: "" }) }, "Show what is stored now"));
   const filtered = page.params.exchanges || page.params.margin !== "all";
   if (filtered) return h("p", { class: "empty" }, "No funding is stored with these filters. ", h("button", { type: "button", onclick: () => page.set({ exchanges: "", margin: "all" }) }, "Take all"));
   return h("div", { class: "empty" }, h("p", {}, "No funding is stored yet."), h("ul", {},

@@ -2,14 +2,15 @@
 
 import { h } from "../../dom.js";
 import { MISSING, PER, age, countdown, percent, rate, time, usd } from "../../format.js";
-import { isStale } from "./market.js";
+import { clock, isStale } from "./market.js";
 
 const HOW = { declared: "declared by the exchange", inferred: "read off its settlements", assumed: "assumed" };
 
 const item = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
 /** Every contract of one asset at one exchange; the first is the one in the cell. */
-export function ofExchange(line, exchange, words, now = Date.now()) {
+export function ofExchange(line, exchange, words) {
+  const now = clock(words);
   const contracts = line.told.get(exchange);
   const name = h("strong", {}, `${line.asset} at ${exchange}`);
   if (!contracts) return [name, h("p", {}, `${MISSING} No settlement is stored: ${exchange} has no perpetual of ${line.asset}, or it was not pulled yet (see Data).`)];
@@ -25,7 +26,7 @@ function ofContract(one, per, now) {
     item(`rate per ${PER[per]}`, rate(one.rate, per), old),
     item("as paid", `${percent(one.rate_native)} for ${one.interval_hours} h`),
     item("interval", HOW[one.interval_known] ?? MISSING),
-    item("settled", `${time(one.time)}, ${age((now - one.time) / 1000)} ago`),
+    item("settled", `${time(one.time)}, ${age((now - one.time) / 1000)} old`),
     item("next", one.next_time ? `${time(one.next_time)}, in ${countdown(one.next_time, now)}` : `${MISSING} not known`),
     item(`predicted per ${PER[per]}`, one.predicted_rate === null ? `${MISSING} not known` : rate(one.predicted_rate, per)),
     item("open interest", one.oi_usd === null ? `${MISSING} none known within 2 h` : usd(one.oi_usd)),
@@ -33,7 +34,8 @@ function ofContract(one, per, now) {
 }
 
 /** The mean over all exchanges, and who is in it. */
-export function ofAsset(line, words, now = Date.now()) {
+export function ofAsset(line, words) {
+  const now = clock(words);
   const { mean } = line;
   if (!mean) return [h("strong", {}, line.asset), h("p", {}, `${MISSING} No rate of it was in force in the last 30 days.`)];
   const named = (names) => names.join(", ") || MISSING;

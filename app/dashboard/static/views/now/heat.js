@@ -7,7 +7,7 @@ import { fill, h, say } from "../../dom.js";
 import { MISSING, PER, countdown, rate, usd } from "../../format.js";
 import { mark, ordered } from "../../table.js";
 import { walk } from "./grid.js";
-import { isStale, shown, spread } from "./market.js";
+import { clock, isStale, shown, spread } from "./market.js";
 
 const HOTTEST = { "1h": 0.00005, "8h": 0.0004, "1y": 0.45 };
 const FRESH = 1800;
@@ -52,8 +52,9 @@ export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
     return sort.startsWith("-") ? name : `-${name}`;
   }
   /** Write what a line tells into its cells; gives those that changed. */
-  function write(line, now = Date.now()) {
+  function write(line) {
     const { kind, per } = words();
+    const now = clock(words());
     const [, oi, weighted, wide, next] = line.cells;
     const { oi_usd: held, rate: mean = null } = line.mean ?? {};
     const changed = [put(oi, usd(held), NONE.held), put(weighted, rate(mean, per), NONE.held, mean, per), put(wide, rate(spread(line.mean), per), NONE.held)];
@@ -105,7 +106,10 @@ export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
     }
     return true;
   };
-  made.tick = (now) => { for (const line of all) if (!line.row.hidden) put(line.cells[4], due(line.mean, now), NONE.next); };
+  made.tick = () => {
+    const now = clock(words());
+    for (const line of all) if (!line.row.hidden) put(line.cells[4], due(line.mean, now), NONE.next);
+  };
   return made;
 }
 

@@ -1,6 +1,7 @@
 /** The market as the heat map shows it: lines of assets, each with what its exchanges tell. */
 
 import { settled } from "../../dom.js";
+import { instant } from "../../span.js";
 
 /** Rows of an answer in columns (`format=columns`: a third of the bytes). */
 export function records(columns) {
@@ -8,9 +9,12 @@ export function records(columns) {
   return Array.from(columns[names[0]] ?? [], (_, n) => Object.fromEntries(names.map((name) => [name, columns[name][n]])));
 }
 
+/** When it is, for these words of the address: an instant of the past, or now. */
+export const clock = ({ at }) => (at ? instant(at, "at") : Date.now());
+
 /** The questions of the heat map, for these words of the address; of all assets, or of these. */
-export function questions({ per, margin, exchanges }, assets = []) {
-  const words = { per, margin: margin === "all" ? "" : margin, exchanges, assets, limit: 10000, format: "columns" };
+export function questions({ at, per, margin, exchanges }, assets = []) {
+  const words = { at: at ? instant(at, "at") : null, per, margin: margin === "all" ? "" : margin, exchanges, assets, limit: 10000, format: "columns" };
   return { rates: words, means: { ...words, weighted: "oi" } };
 }
 
@@ -40,7 +44,7 @@ export function exchangesOf(rates) {
 export const shown = (contract, kind) => (kind === "predicted" ? contract?.predicted_rate : contract?.rate) ?? null;
 
 /** Whether a rate is no longer in force: older than one and a half of its intervals. */
-export const isStale = (contract, now = Date.now()) => now - contract.time > 1.5 * contract.interval_hours * 3_600_000;
+export const isStale = (contract, now) => now - contract.time > 1.5 * contract.interval_hours * 3_600_000;
 
 /** Highest less lowest of the rates in the mean. */
 export const spread = (mean) => (mean?.max === null || mean?.max === undefined ? null : mean.max - mean.min);
