@@ -3,9 +3,9 @@
 import { address } from "../../api.js";
 import { choose, numeric, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
+import { bring, nothing } from "../../empty.js";
 import { MISSING, number, percent, time } from "../../format.js";
-import { bring, nothing } from "../../panel.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 
 const DAY = 86_400_000;
@@ -18,9 +18,11 @@ const COLUMNS = [
   { name: "settlements", head: "Settlements", unit: "in the period" },
   { name: "cumulative_rate", head: "Cumulative rate", unit: "% of the notional", about: "Plain sum of the settled rates", show: (row) => percent(row.cumulative_rate, 4) },
   { name: "apr", head: "APR", unit: "% a year, simple", about: "cumulative rate × 8760 ÷ hours of the period", show: (row) => percent(row.apr, 2) },
-  { name: "paid_usd", head: "Paid", unit: "USD; below 0: received", about: "On the notional, for this side", show: (row) =>
-    (row.paid_usd === null ? h("span", { class: "missing", title: "no notional given" }, MISSING) : `${number(+row.paid_usd.toFixed(2))} ${row.paid_usd > 0 ? "paid" : row.paid_usd < 0 ? "received" : ""}`) },
+  { name: "paid_usd", head: "Paid", unit: "USD; below 0: received", about: "On the notional, by this side: below 0 it was received", show: (row) => signed(row.paid_usd) },
 ];
+
+const signed = (paid) => (paid === null ? h("span", { class: "missing", title: "no notional given" }, MISSING)
+  : h("span", { title: paid < 0 ? "received" : "paid" }, number(+paid.toFixed(2))));
 
 /** The controls and the table of carry. */
 export function carry(page) {
@@ -41,7 +43,7 @@ export function carry(page) {
     await place.ask(path, query, (answer) => {
       fill(about, `${page.params.side} from ${time(start)} to ${time(end)} UTC; a ${page.params.side} ${page.params.side === "long" ? "pays" : "receives"} where the rate is above 0`,
         " · ", h("a", { href: address(path, { ...query, format: "csv" }), download: "" }, "CSV of the API"));
-      rows.rows(answer.rows, nothing(answer, bring("funding", asked.asset)));
+      rows.rows(answer.rows, nothing(answer.meta, bring("funding", asked.asset)));
     });
   };
   return made;
