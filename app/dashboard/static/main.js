@@ -8,7 +8,9 @@ import { open } from "./page.js";
 const VIEWS = { now: "Now", asset: "Asset", spreads: "Spreads", options: "Options", minute: "Minute", data: "Data", admin: "Admin" };
 
 const unfolded = new Map();
+const sheets = new Map();
 let page = null;
+let turn = 0;
 const { heard, ask: sources } = banners(document.getElementById("banners"));
 
 /** The address behind `#`: the name of a view and its words. */
@@ -19,15 +21,43 @@ function asked() {
 
 async function show() {
   const { name, words } = asked();
+  const mine = ++turn;
   if (page?.name === name) return page.told(words);
   page?.leave();
+  page = null;
   navigation(name);
   document.title = `${VIEWS[name]} · perpstore`;
-  const { view } = await import(`./views/${name}.js`);
-  if (asked().name !== name) return null;
-  page = open(name, view, words, { heard, footer });
+  const found = await fetched(name);
+  if (mine !== turn) return null;
+  if (!found) return fill(document.getElementById("view"), h("p", { class: "notice bad", role: "alert" }, "The server does not answer, so this view cannot be opened. ",
+    h("button", { type: "button", onclick: () => location.reload() }, "Try again")));
+  page = open(name, found.view, words, { heard, footer });
   await page.ready;
-  return say(`${VIEWS[name]} is shown`);
+  return mine === turn && say(`${VIEWS[name]} is shown`);
+}
+
+/** The module of a view, once its style is there too; null where the server does not give them. */
+async function fetched(name) {
+  try {
+    const [found] = await Promise.all([import(`./views/${name}.js`), styled(`dashboard/views/${name}.css`)]);
+    return found;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return null;
+  }
+}
+
+/** Have a style sheet: settles when it holds. */
+function styled(href) {
+  if (document.querySelector(`link[rel="stylesheet"][href="${href}"]`)?.sheet) return null;
+  if (!sheets.has(href)) {
+    sheets.set(href, new Promise((good, bad) => {
+      const gone = () => { link.remove(); sheets.delete(href); bad(new TypeError(`${href} was not fetched`)); };
+      const link = h("link", { rel: "stylesheet", href, onload: good, onerror: gone });
+      document.head.append(link);
+    }));
+  }
+  return sheets.get(href);
 }
 
 function navigation(name) {

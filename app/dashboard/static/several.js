@@ -14,10 +14,11 @@ export const listed = (text) => (text ?? "").split(",").filter(Boolean);
 export function several(page, name, label, { none = "all" } = {}) {
   const boxes = h("fieldset", {}, h("legend", { class: "unseen" }, label));
   const summary = h("summary");
-  const made = h("details", { class: "several", onkeydown: (event) => { if (event.key === "Escape") close(); } }, summary, boxes);
+  const list = h("details", { class: "several", onkeydown: (event) => { if (event.key === "Escape") close(); } }, summary, boxes);
+  const made = h("div", { class: "control" }, h("span", { class: "label" }, label), list);
   const chosen = () => listed(page.params[name]);
   let offered = [];
-  const close = () => { made.open = false; summary.focus(); };
+  const close = () => { list.open = false; summary.focus(); };
   const choose = () => {
     const ticked = [...boxes.querySelectorAll("input:checked")].map(({ value }) => value);
     page.set({ [name]: none === "all" && ticked.length === offered.length ? "" : ticked.join(",") });
@@ -25,8 +26,8 @@ export function several(page, name, label, { none = "all" } = {}) {
   const box = ([one, text]) => h("label", {}, h("input", { type: "checkbox", name, value: one, onchange: choose }), ` ${text}`);
   const show = () => {
     const wanted = chosen();
-    const said = none === "all" || wanted.length > 2 ? wanted.length : wanted.join(", ");
-    summary.textContent = `${label}: ${said || none}`;
+    summary.textContent = wanted.length > 2 ? `${wanted.length} chosen` : wanted.join(", ") || none;
+    summary.setAttribute("aria-label", `${label}: ${summary.textContent}`);
     for (const input of boxes.querySelectorAll("input")) input.checked = wanted.includes(input.value);
   };
   made.offer = (known) => {
@@ -37,7 +38,7 @@ export function several(page, name, label, { none = "all" } = {}) {
     fill(boxes, h("legend", { class: "unseen" }, label), offered.map(box));
     show();
   };
-  addEventListener("click", (event) => { if (made.open && !made.contains(event.target)) made.open = false; }, { signal: page.signal });
+  addEventListener("click", (event) => { if (!list.contains(event.target)) list.open = false; }, { signal: page.signal });
   made.offer([]);
   page.sync(show);
   return made;

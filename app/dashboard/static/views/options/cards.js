@@ -43,5 +43,5 @@ function card(key, title, value, small, why = null) {
   const missing = value === null || value === undefined;
   return h("div", { class: "card", "data-key": key }, h("dt", {}, title),
     h("dd", { class: missing ? "missing" : null, title: missing ? why : null }, missing ? MISSING : value),
-    h("dd", { class: "small" }, missing ? why : small));
+    h("dd", { class: "about" }, missing ? why : small));
 }
