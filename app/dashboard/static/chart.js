@@ -3,13 +3,16 @@
 import { download, fill, h } from "./dom.js";
 import { MISSING, csv, time } from "./format.js";
 
-const COLOURS = 10;
-const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "demo-alpha", "demo-beta", "demo-gamma", "demo-delta"];
+/** Colours of the page for series; those of the exchanges that are collected, and of the generated ones, are always the same. */
+const COLOURS = 14;
+const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "dydx", "demo-options", "demo-alpha", "demo-beta", "demo-gamma", "demo-delta"];
 let library = null;
 
+/** The library; null where it cannot be fetched: then it is tried again by the next chart. */
 function plotly() {
-  library ??= new Promise((good, bad) => {
-    document.head.append(h("script", { src: "dashboard/plotly.js", onload: () => good(window.Plotly), onerror: bad }));
+  library ??= new Promise((tell) => {
+    const gone = () => { library = null; tell(null); };
+    document.head.append(h("script", { src: "dashboard/plotly.js", onload: () => tell(window.Plotly), onerror: gone }));
   });
   return library;
 }
@@ -17,25 +20,41 @@ function plotly() {
 /** A colour of the page, by the name of its CSS property. */
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** The colour of an exchange (or whatever has a name): always the same one. */
-export function colourOf(name) {
+/**
+ * Colours of the exchanges of one chart, by the name of their CSS property: an exchange has its usual one, and no two
+ * share one as long as there are enough.
+ * @returns {Map<string, string>}
+ */
+export function hues(exchanges) {
+  const names = [...new Set(exchanges)].sort((a, b) => KNOWN.includes(b) - KNOWN.includes(a) || a.localeCompare(b));
+  const taken = new Map();
+  for (const name of names) taken.set(name, free(usual(name), new Set(taken.values())));
+  return new Map([...taken].map(([name, place]) => [name, `series-${place}`]));
+}
+
+function usual(name) {
   const known = KNOWN.indexOf(name);
-  const hash = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7);
-  return colour(`series-${(known >= 0 ? known : hash) % COLOURS}`);
+  return known >= 0 ? known : [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % COLOURS;
+}
+
+/** The first place from this one on that nobody has; this one where all are taken. */
+function free(from, taken) {
+  for (let step = 0; step < COLOURS; step += 1) if (!taken.has((from + step) % COLOURS)) return (from + step) % COLOURS;
+  return from;
 }
 
 /** A line over time. `values` may have nulls: there the line breaks. */
 export const line = (name, times, values, more = {}) => ({
-  type: "scatter", mode: "lines", name, x: times, y: values, line: { color: colourOf(name), width: 1.5, ...more.line }, connectgaps: false, ...more.trace,
+  type: "scatter", mode: "lines", name, x: times, y: values, line: { width: 1.5, ...more.line }, connectgaps: false, ...more.trace,
 });
 
 /**
- * A chart. `draw(traces, layout)` draws Plotly traces (made anew by a function, so that they take the colours of the
+ * A chart of a view, for as long as that is open. `draw(traces, layout)` draws Plotly traces (made anew by a function, so that they take the colours of the
  * theme); `empty(text)` says instead what there is not, and what to do. With `onzoom` it is the caller who zooms, by
  * `zoom(from, to)`: charts of one axis of time then move together; a double click asks for (null, null).
- * @param {{title: string, unit?: string, file: string, height?: number, onzoom?: (from: number|null, to: number|null) => void}} about
+ * @param {Object} page @param {{title: string, unit?: string, file: string, height?: number, onzoom?: (from: number|null, to: number|null) => void}} about
  */
-export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
+export function chart(page, { title, unit = "", file, height = 300, onzoom = null }) {
   const plot = h("div", { class: "plot", style: { height: `${height}px` }, role: "img", "aria-label": title });
   const nothing = h("p", { class: "empty", hidden: true });
   const figures = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: numbers` });
@@ -50,6 +69,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
   async function paint() {
     const Plotly = await plotly();
     if (!last || !plot.isConnected) return;
+    if (!Plotly) return void unpainted();
     const fresh = !plot.data;
     await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, showTips: false, doubleClick: onzoom ? false : "reset+autosize" });
     if (fresh && onzoom) {
@@ -57,6 +77,11 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
       plot.on("plotly_doubleclick", () => onzoom(null, null));
     }
     if (numbers.open) tabulate();
+  }
+  function unpainted() {
+    plot.hidden = true;
+    nothing.hidden = false;
+    fill(nothing, "The drawing library could not be fetched; the numbers are here. ", h("button", { type: "button", onclick: () => made.draw(last.traces, last.layout) }, "Try again"));
   }
   made.draw = (traces, layout = {}) => {
     last = { traces, layout };
@@ -71,7 +96,7 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
     if (!plot.data || plot.hidden) return;
     const seen = reach(last.traces(), from, to);
     zooming = true;
-    await (await plotly()).relayout(plot, { "xaxis.range": [from, to], ...(seen ? { "yaxis.range": seen } : {}) });
+    await window.Plotly.relayout(plot, { "xaxis.range": [from, to], ...(seen ? { "yaxis.range": seen } : {}) });
     zooming = false;
   };
   made.empty = (...text) => {
@@ -94,7 +119,8 @@ export function chart({ title, unit = "", file, height = 300, onzoom = null }) {
       h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, rows.slice(0, 200).map((row) => h("tr", {}, row.map((value) => h("td", {}, value ?? MISSING)))))));
   }
-  addEventListener("theme", paint);
+  addEventListener("theme", paint, { signal: page.signal });
+  page.signal.addEventListener("abort", () => { if (plot.data) window.Plotly.purge(plot); });
   return made;
 }
 

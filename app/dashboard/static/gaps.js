@@ -1,20 +1,11 @@
 /** Times without data are gaps: a line ends before one and begins anew behind it. */
 
 /**
- * Rows in order of `time` as places and values of a line, with a null where more than a step is missing between two.
- * @param {Object[]} rows @param {number} step milliseconds from one row to the next @param {string} field what is drawn
+ * Rows in order of `time`, with an empty one wherever what a row tells is over before the next begins.
+ * @param {Object[]} rows @param {(row: Object) => number} lasts milliseconds for which a row holds
+ * @param {string[]} fields those that are null in the empty ones
  */
-export function broken(rows, step, field) {
-  const times = [];
-  const values = [];
-  rows.forEach((row, place) => {
-    const before = rows[place - 1]?.time;
-    if (before !== undefined && row.time - before > step) {
-      times.push(before + step);
-      values.push(null);
-    }
-    times.push(row.time);
-    values.push(row[field]);
-  });
-  return { times, values };
-}
+export const broken = (rows, lasts, fields) => rows.flatMap((row, place) => {
+  const over = row.time + lasts(row);
+  return rows[place + 1]?.time > over ? [row, { ...row, time: over, ...Object.fromEntries(fields.map((field) => [field, null])) }] : [row];
+});

@@ -6,14 +6,15 @@
  */
 
 import { Problem, address, follow, get } from "./api.js";
-import { fill, h, sentence } from "./dom.js";
+import { fill, h } from "./dom.js";
+import { refusal } from "./places.js";
 
 const PAGES = 8;
 
 /** Open a view. `frame`: `heard(meta)` and `footer(notices, calls)`. */
 export function open(name, view, words, frame) {
   const ended = new AbortController();
-  const page = { name, root: document.getElementById("view"), params: { ...view.defaults, ...words }, signal: ended.signal };
+  const page = { name, root: document.getElementById("view"), params: { ...view.defaults, ...words }, signal: ended.signal, turn: 0 };
   const bound = [];
   let asking = new AbortController();
   let told = new Map();
@@ -23,7 +24,7 @@ export function open(name, view, words, frame) {
   page.sync = (show) => { bound.push(show); show(); };
   page.set = (changes) => {
     const changed = Object.keys(changes).filter((word) => (page.params[word] ?? "") !== changes[word]);
-    if (!changed.length) return;
+    if (!changed.length || ended.signal.aborted) return;
     Object.assign(page.params, changes);
     history.replaceState(null, "", link(name, view, page.params));
     run(changed);
@@ -54,6 +55,7 @@ export function open(name, view, words, frame) {
     const timer = setInterval(() => { if (!document.hidden) run(); }, wait);
     ended.signal.addEventListener("abort", () => clearInterval(timer));
   };
+  /** Nothing is asked, shown or written into the address any more. */
   page.leave = () => { asking.abort(); ended.abort(); live(null); };
 
   /** Tell no more of what was asked before under the view: something else is shown. */
@@ -61,6 +63,7 @@ export function open(name, view, words, frame) {
 
   async function ask(path, query, pages) {
     const { signal } = asking;
+    if (signal.aborted) return null;
     try {
       const answer = await get(path, query, { signal });
       for (let read = 1; read < pages && answer.page?.next_cursor; read += 1) {
@@ -84,8 +87,10 @@ export function open(name, view, words, frame) {
     reported = now;
   }
   async function run(changed) {
+    if (ended.signal.aborted) return;
     asking.abort();
     asking = new AbortController();
+    page.turn += 1;
     if (changed === null) told = new Map();
     bound.forEach((show) => show());
     page.root.setAttribute("aria-busy", "true");
@@ -115,14 +120,6 @@ function link(name, view, params) {
   const told = Object.entries(params).filter(([word, value]) => value !== (view.defaults[word] ?? ""));
   const words = new URLSearchParams(told).toString();
   return `#/${name}${words ? `?${words}` : ""}`;
-}
-
-/** What went wrong, and what to do. */
-export function refusal(problem) {
-  const unkeyed = problem.status === 401 || problem.status === 403;
-  const near = problem.candidates.length && !problem.message.includes("Did you mean") ? ` Did you mean ${problem.candidates.join(", ")}?` : null;
-  return h("p", { class: "notice bad" }, sentence(problem.message), near,
-    unkeyed ? [" ", h("button", { type: "button", onclick: () => dispatchEvent(new CustomEvent("ask-key")) }, "Enter a key")] : null);
 }
 
 function live(state) {

@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { chart } from "./chart.js";
 import { fill, h } from "./dom.js";
-import { tried } from "./piece.js";
+import { place } from "./places.js";
 
 /**
  * A chart in a place of its own. `load(run)` says here what goes wrong in `run`; `about(notes, calls)` writes the line
@@ -11,19 +11,14 @@ import { tried } from "./piece.js";
  * @returns {HTMLElement & {chart: HTMLElement, load: (run: () => Promise<void>) => Promise<boolean>,
  *   about: (notes: Array, calls?: Array) => void}}
  */
-export function panel({ id, ...about }) {
-  const drawn = chart(about);
+export function panel(page, { id, ...about }) {
+  const drawn = chart(page, about);
   drawn.id = id;
-  const trouble = h("div", { role: "alert" });
   const notes = h("p", { class: "about" });
   drawn.querySelector("figcaption").after(notes);
-  const made = h("div", { class: "panel" }, trouble, drawn);
+  const made = place(drawn);
+  made.classList.add("panel");
   made.chart = drawn;
-  made.load = async (run) => {
-    const done = await tried(trouble, run);
-    drawn.hidden = !done;
-    return done;
-  };
   made.about = (words, calls = []) => fill(notes, words, calls.map(([text, path, query]) =>
     [" · ", h("a", { href: address(path, { ...query, limit: null, format: "csv" }), download: "" }, text)]));
   return made;
@@ -33,14 +28,3 @@ export function panel({ id, ...about }) {
 export const aligned = (range, yaxis, more = {}) => ({ margin: { l: 66, r: 12, t: 8, b: 36 }, ...more,
   legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", font: { size: 11 } },
   xaxis: { range, ...more.xaxis }, yaxis: { automargin: false, fixedrange: true, ...yaxis } });
-
-/** Why an answer has no rows, in its own words, and what to do: shown instead of a chart or a table. */
-export function nothing(answer, ...next) {
-  const why = answer.meta.notices.filter((notice) => notice.startsWith("no rows")).map((notice) => notice.replace("no rows: ", "Nothing to show: "));
-  return [...(why.length ? why : ["Nothing to show here"]), ". ", next];
-}
-
-/** The commands that bring data of an asset, as they are typed. */
-export const bring = (dataset, asset) => [
-  "To bring it: ", h("code", {}, `perpstore backfill SOURCE --days 30 --asset ${asset}`), ", or ",
-  h("code", {}, `perpstore import ${dataset} FILE`), "; to look around, ", h("code", {}, "perpstore demo"), "."];

@@ -2,7 +2,7 @@
 
 import { key } from "./api.js";
 import { fill, h } from "./dom.js";
-import { locked } from "./piece.js";
+import { locked } from "./places.js";
 
 /**
  * @typedef {Object} Part

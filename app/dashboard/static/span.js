@@ -3,6 +3,7 @@
 import { Problem } from "./api.js";
 import { moment } from "./controls.js";
 import { h } from "./dom.js";
+import { time } from "./format.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -32,6 +33,11 @@ export function span({ window, start, end }) {
   if (from >= to) throw new Problem(400, { detail: "The window ends before it begins: start has to lie before end" });
   return { start: from, end: to, live: !end };
 }
+
+/** The window an answer is of, in words. */
+export const spanned = ({ window }) => (window?.start ? `${typed(window.start)} to ${typed(window.end)} UTC` : "");
+
+const typed = (at) => time(typeof at === "number" ? at : Date.parse(at));
 
 /** The part of a stretch that is looked at, [from, to]; all of it where no zoom is in the address, or one beside it. */
 export function zoomed({ from, to }, { start, end }) {

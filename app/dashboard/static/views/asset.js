@@ -3,7 +3,7 @@
 import { choose, pick, search, toolbar } from "../controls.js";
 import { fill, h, paced } from "../dom.js";
 import { time } from "../format.js";
-import { tried } from "../piece.js";
+import { tried } from "../places.js";
 import { span, spanControls, stepOf, whileLive, word, zoomed } from "../span.js";
 import { WORDS as CARRY, carry } from "./asset/carry.js";
 import { cards, standing } from "./asset/cards.js";
@@ -24,8 +24,8 @@ export const view = {
 function open(page) {
   const zoom = (from, to) => page.set({ from: from === null ? "" : word(from), to: to === null ? "" : word(to) });
   const parts = {
-    head: h("h1", {}, "Asset"), trouble: h("div", { role: "alert" }), past: h("div"), cards: cards(), standing: standing(page), carry: carry(page),
-    funding: settled(page, zoom), predicted: predicted(page, zoom), interest: openInterest(page, zoom), price: price(zoom), volume: volume(zoom),
+    head: h("h1", {}, "Asset"), trouble: h("div", { role: "alert" }), past: h("div"), cards: cards(), standing: standing(), carry: carry(page),
+    funding: settled(page, zoom), predicted: predicted(page, zoom), interest: openInterest(page, zoom), price: price(page, zoom), volume: volume(page, zoom),
     liquidations: liquidations(page, zoom),
   };
   const charts = [parts.funding, parts.interest, parts.price, parts.volume, parts.liquidations, parts.predicted];
@@ -93,10 +93,17 @@ async function load(page, state) {
   if (!done) return;
   await Promise.all([
     ...[parts.funding, parts.interest, parts.liquidations, parts.predicted, parts.carry].map((part) => part.update(asked)),
-    tops(page, state, asked), tried(parts.trouble, async () => { state.found = await candles(page, asked); await market(page, state); }),
+    tops(page, state, asked), tried(parts.trouble, () => priced(page, state, asked)),
   ]);
   look(page, state);
   state.whole = state.asked === asked;
+}
+
+async function priced(page, state, asked) {
+  const found = await candles(page, asked);
+  if (!found) return;
+  state.found = found;
+  await market(page, state);
 }
 
 /** The cards that are of the end of the window. */

@@ -1,11 +1,13 @@
 /** Minutes: candles with their wicks, changes over 1, 5 and 10 minutes, and all assets at one minute. */
 
 import { Problem } from "../api.js";
-import { nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
-import { fill, h } from "../dom.js";
-import { instant } from "../span.js";
+import { fill, h, sentence } from "../dom.js";
+import { nothing } from "../empty.js";
+import { sideBySide } from "../places.js";
+import { remembering } from "../remembering.js";
 import { listed, several } from "../several.js";
+import { instant } from "../span.js";
 import { candles } from "./minute/candles.js";
 import { conditions } from "./minute/conditions.js";
 import { rolling } from "./minute/rolling.js";
@@ -15,15 +17,15 @@ const MINUTE = 60_000;
 const HOURS = { "1h": 1, "6h": 6, "24h": 24 };
 const MOST = 10_000;
 const REFUSED = ["bad_where", "unknown_field", "where_missing"];
-const advice = () => ["Minutes come in while ", h("code", {}, "perpstore serve"), " runs with a network, by ", h("code", {}, "perpstore backfill"), " or ",
-  h("code", {}, "perpstore import candles"), "; ", h("code", {}, "perpstore demo"), " makes some up."];
+const advice = () => sentence("Minutes come in while `perpstore serve` runs with a network, by `perpstore backfill` or "
+  + "`perpstore import candles`; `perpstore demo` makes some up.");
 
 export const view = {
   defaults: { asset: "BTC", exchange: "", perpspecs: "", window: "1h", at: "", start: "", end: "", interval: "1m", min_pct: "0.3", side: "", field: "c", where: "", q: "", sort: "-c_chg_5m" },
   open(page) {
     const ask = remembering(page);
     const controls = toolbars(page);
-    const places = { candles: candles(), rolling: rolling(), scan: scan(page) };
+    const places = { candles: candles(page), rolling: rolling(page), scan: scan(page) };
     fill(page.root, h("h1", {}, "Minute"), controls.whose,
       h("section", {}, controls.wicks, places.candles),
       h("section", {}, h("h2", {}, "Changes over 1, 5 and 10 minutes"), controls.field, places.rolling),
@@ -104,8 +106,8 @@ function unknown(problem) {
 async function parts(open) {
   const { ask, controls, places, params, span, asset, exchange, specs, names, latest } = open;
   const goTo = { go: (to) => open.page.set(params.window === "range" ? { window: "1h", at: to } : { at: to }), after: MINUTE };
-  const unregistered = `No perpspec of ${exchange} has candles. Choose others above, or register one: `;
-  const command = h("code", {}, `perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v`);
+  const unregistered = () => sentence(`No perpspec of ${exchange} has candles. Choose others above, or register one: `
+    + `\`perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v\``);
   const changes = () => ask(`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
   await sideBySide([
     [places.candles, async () => {
@@ -114,28 +116,28 @@ async function parts(open) {
         ask(`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
       if (!bars || !wicks) return;
       if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
-      else places.candles.empty(nothing(bars.meta, goTo, advice()));
+      else places.candles.empty(nothing(bars.meta, advice(), goTo));
     }],
     [places.rolling, async () => {
-      if (!names.length) return places.rolling.empty(unregistered, command);
+      if (!names.length) return places.rolling.empty(unregistered());
       const answer = await changes();
       if (!answer) return null;
       const fields = changing(answer.meta.units);
       controls.offerFields(fields.map((each) => [each, `${each} (${answer.meta.units[each]})`]));
       const field = fields.includes(params.field) ? params.field : fields[0];
       if (answer.rows.length) return places.rolling.show(answer, specs, field, span);
-      return places.rolling.empty(nothing(answer.meta, goTo, advice()));
+      return places.rolling.empty(nothing(answer.meta, advice(), goTo));
     }],
     [places.scan, async () => {
-      if (!names.length) return places.scan.empty(unregistered, command.cloneNode(true));
+      if (!names.length) return places.scan.empty(unregistered());
       const at = latest ?? await newest(changes);
       const answer = await conditional(controls.where, () => ask("/rolling", { perpspecs: names, at, where: params.where, limit: MOST }));
       if (answer === undefined) return places.scan.empty("These conditions are refused: see above.");
       if (!answer) return null;
       controls.where.offer([...Object.keys(answer.meta.units), ...specs.flatMap((spec) => spec.fields).filter((field) => !(field in answer.meta.units))]);
       if (answer.rows.length) return places.scan.show(answer, at ?? answer.meta.window.at, params.q);
-      const held = params.where ? [" Loosen or remove conditions, or look at another minute."] : [];
-      return places.scan.empty(nothing(answer.meta, goTo, held, reason(answer.meta) && !params.where ? advice() : []));
+      const loosen = "Loosen or remove conditions, or look at another minute.";
+      return places.scan.empty(nothing(answer.meta, params.where ? loosen : advice(), goTo));
     }],
   ]);
 }

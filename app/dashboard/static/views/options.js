@@ -1,11 +1,13 @@
 /** Options: what an asset's options are together, the chain of one expiry, smiles, surface, term structure and skew. */
 
-import { nothing, reason, remembering, sideBySide } from "../asking.js";
 import { choose, check, moment, pick, toolbar } from "../controls.js";
-import { fill, h } from "../dom.js";
+import { fill, h, sentence } from "../dom.js";
+import { nothing, reason } from "../empty.js";
 import { day } from "../format.js";
-import { instant } from "../span.js";
+import { sideBySide } from "../places.js";
+import { remembering } from "../remembering.js";
 import { listed, several } from "../several.js";
+import { instant } from "../span.js";
 import { board } from "./options/board.js";
 import { cards } from "./options/cards.js";
 import { expiries } from "./options/expiries.js";
@@ -17,14 +19,15 @@ import { surface } from "./options/surface.js";
 const DAY = 86_400_000;
 const EVERY = 60_000;
 const SPANS = { 1: "5m", 7: "1h", 30: "4h", 90: "1d" };
-const advice = () => ["Deribit's options are collected as soon as ", h("code", {}, "perpstore serve"), " runs with a network; your own come in by ",
-  h("code", {}, "perpstore import options"), "; ", h("code", {}, "perpstore demo"), " makes some up."];
+const advice = () => sentence("Deribit's options are collected as soon as `perpstore serve` runs with a network; your own come in by "
+  + "`perpstore import options`; `perpstore demo` makes some up.");
 
 export const view = {
   defaults: { asset: "BTC", at: "", market: "", expiry: "", greeks: "", smiles: "", x: "strike", surface: "delta", measure: "atm_iv", days: "7" },
   open(page) {
     const ask = remembering(page);
-    const places = { cards: cards(), board: board(), smile: smile(), surface: surface(), interest: interest(), expiries: expiries(), history: history() };
+    const places = { cards: cards(), board: board(), smile: smile(page), surface: surface(page), interest: interest(page),
+      expiries: expiries(page), history: history(page) };
     const controls = toolbars(page);
     const empty = h("p", { class: "empty", id: "options-empty", hidden: true });
     const shown = h("div", {}, controls.top, places.board, h("div", { class: "grid" },
@@ -80,7 +83,7 @@ async function show(open) {
   open.empty.hidden = rows.length > 0;
   open.shown.hidden = !rows.length;
   places.cards.hidden = false;
-  if (!rows.length) fill(open.empty, nothing(living.meta, { go: (moment) => page.set({ at: moment }) }, advice()));
+  if (!rows.length) fill(open.empty, nothing(living.meta, advice(), { go: (there) => page.set({ at: there }) }));
   const chosen = rows.find((row) => day(row.expiry) === page.params.expiry) ?? (page.params.expiry ? null : most(rows));
   await parts({ ...open, when, now, ours, rows, market, chosen, total: ours(totals.rows.filter((row) => isOf(row, living, asset)))[0] });
 }

@@ -2,9 +2,9 @@
 
 import { choose, moment, numeric, search, toolbar } from "../controls.js";
 import { fill, h, paced, say } from "../dom.js";
+import { bring, nothing } from "../empty.js";
 import { PER, time } from "../format.js";
-import { bring, nothing } from "../panel.js";
-import { piece } from "../piece.js";
+import { piece } from "../places.js";
 import { instant, whileLive, word } from "../span.js";
 import { WORDS as PAIR, pair } from "./spreads/pair.js";
 import { RANKED, marked, ranking } from "./spreads/ranking.js";
@@ -65,7 +65,7 @@ async function ask(page, state, place) {
       fill(place.lastChild, state.table);
     }
     state.table.told(answer, terms(page.params), PER[per]);
-    state.table.rows(answer.rows, nothing(answer, bring("funding", "BTC")));
+    state.table.rows(answer.rows, nothing(answer.meta, bring("funding", "BTC")));
     mark(page, state);
     state.rows = answer.rows.length;
   });

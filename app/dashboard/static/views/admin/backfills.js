@@ -3,7 +3,7 @@
 import { confirmed } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
 import { MISSING, day, number, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ahead, tick } from "../../ticking.js";
 import { button, done } from "./done.js";

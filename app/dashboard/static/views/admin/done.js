@@ -1,8 +1,8 @@
 /** What a button did, said beside it and to those who do not see it. */
 
 import { act } from "../../api.js";
-import { fill, h, say } from "../../dom.js";
-import { tried } from "../../piece.js";
+import { fill, h, say, sentence } from "../../dom.js";
+import { tried } from "../../places.js";
 
 /**
  * A place for what was done. `run(words, method, path, body, headers)` asks the API for it; `words(rows)` says what it did.
@@ -17,7 +17,7 @@ export function done() {
     return tried(trouble, async () => {
       const { rows, meta } = await act(...asked).finally(() => fill(said));
       const text = [words(rows), ...meta.notices].join(". ");
-      fill(said, `✓ ${text}`);
+      fill(said, "✓ ", sentence(text));
       say(text);
     });
   };

@@ -1,10 +1,10 @@
 /** The live collectors, and what went wrong. */
 
-import { reason } from "../../asking.js";
 import { choose, moment, search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
+import { reason } from "../../empty.js";
 import { MISSING, number, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ago, growing, tick } from "../../ticking.js";
 

@@ -4,7 +4,7 @@ import { search, toolbar } from "../../controls.js";
 import { confirmed } from "../../dialog.js";
 import { fill, h } from "../../dom.js";
 import { MISSING, number, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { button, done } from "./done.js";
 

@@ -4,7 +4,7 @@ import { act } from "../../api.js";
 import { choose, moment, numeric, search, toolbar } from "../../controls.js";
 import { fill, h, say } from "../../dom.js";
 import { age, number, time } from "../../format.js";
-import { piece, tried } from "../../piece.js";
+import { piece, tried } from "../../places.js";
 
 const list = (text) => (text ?? "").split(",").map((word) => word.trim()).filter(Boolean);
 

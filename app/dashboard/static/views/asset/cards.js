@@ -2,7 +2,6 @@
 
 import { fill, h } from "../../dom.js";
 import { MISSING, PER, age, countdown, number, rate, time, usd } from "../../format.js";
-import { piece } from "../../piece.js";
 import { table } from "../../table.js";
 
 const names = (list) => [...new Set(list)].join(", ");
@@ -52,8 +51,7 @@ const aged = (row) => (row.age_s > 1.5 * row.interval_hours * 3600
   ? h("span", { class: "stale", title: "older than 1.5 intervals: no longer in force" }, `${age(row.age_s)}, lapsed`) : age(row.age_s));
 
 /** The newest rate of each exchange, or what was in force at the end of the window. */
-export function standing(page) {
-  const place = piece(page);
+export function standing() {
   let basis = null;
   const build = (per) => table({
     caption: "By exchange", sorted: "-oi_usd", file: "by-exchange", key: (row) => `${row.exchange} ${row.instrument}`,
@@ -71,7 +69,7 @@ export function standing(page) {
     ],
   });
   let rows = null;
-  const made = h("section", { id: "standing", "aria-label": "By exchange" }, place);
+  const made = h("section", { id: "standing", "aria-label": "By exchange" });
   made.show = (answer, asked) => {
     if (basis !== asked.per) {
       [basis, rows] = [asked.per, build(asked.per)];

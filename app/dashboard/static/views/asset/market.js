@@ -1,23 +1,29 @@
 /** Open interest, price, volume and liquidations over time. */
 
-import { colour, colourOf } from "../../chart.js";
-import { aligned, bring, nothing, panel } from "../../panel.js";
+import { colour } from "../../chart.js";
+import { sentence } from "../../dom.js";
+import { bring, nothing } from "../../empty.js";
+import { aligned, panel } from "../../panel.js";
 import { interval, stepOf } from "../../span.js";
 import { seriesOf, traced } from "./series.js";
 
 const GRID = ["5m", "15m", "1h", "4h", "1d"];
 const HOURLY = ["1h", "4h", "1d"];
+const MINUTES_UP_TO = 2 * 86_400_000;
+
+/** Of candles and liquidations: minutes may not be kept as long as hours are. */
+const stepped = (window) => interval(window, window.end - window.start > MINUTES_UP_TO ? HOURLY : GRID);
 
 /** Open interest in USD, stacked. */
 export function openInterest(page, onzoom) {
-  const made = panel({ id: "chart-oi", title: "Open interest", unit: "USD, one side", file: "open-interest", onzoom });
+  const made = panel(page, { id: "chart-oi", title: "Open interest", unit: "USD, one side", file: "open-interest", onzoom });
   made.update = (asked) => made.load(async () => {
     const [path, step] = [`/open-interest/${asked.asset}`, interval(asked.window, GRID)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
     if (!answer) return;
     made.about([`every ${step}, stacked; an exchange that tells none then is not in the stack`], [["CSV of the API", path, query]]);
-    if (!answer.rows.length) return void made.chart.empty(nothing(answer, bring("open-interest", asked.asset)));
+    if (!answer.rows.length) return void made.chart.empty(nothing(answer.meta, bring("open-interest", asked.asset)));
     await made.chart.draw(() => seriesOf(answer.rows).map((series) => traced({ ...series, dash: "solid" }, "oi_usd",
       { shape: "linear", stackgroup: "oi", mode: "lines", hover: "$%{y:,.0f}" })),
     aligned(asked.range(), { tickprefix: "$", exponentformat: "B", rangemode: "tozero" }));
@@ -36,7 +42,7 @@ export async function candles(page, asked) {
     const answer = await page.all(path, query);
     return answer && { ...answer, step, path, query };
   };
-  const step = interval(asked.window, GRID);
+  const step = stepped(asked.window);
   const found = await ask(step);
   if (!found || HOURLY.includes(step) || found.rows[0]?.time <= asked.window.start + stepOf("1h")) return found;
   const hours = await ask(interval(asked.window, HOURLY));
@@ -44,8 +50,8 @@ export async function candles(page, asked) {
 }
 
 /** Price: candles of one exchange, or the close on each. */
-export function price(onzoom) {
-  const made = panel({ id: "chart-price", title: "Price", unit: "quote currency a coin", file: "price", onzoom });
+export function price(page, onzoom) {
+  const made = panel(page, { id: "chart-price", title: "Price", unit: "quote currency a coin", file: "price", onzoom });
   made.show = (asked, found, exchange) => made.load(async () => {
     const { rows, step, path, query } = found;
     if (!rows.length) return void empty(made, asked, found);
@@ -71,8 +77,8 @@ function candlestick({ name, rows }) {
 }
 
 /** Volume, stacked by exchange, in coins or USD. */
-export function volume(onzoom) {
-  const made = panel({ id: "chart-volume", title: "Volume", file: "volume", height: 220, onzoom });
+export function volume(page, onzoom) {
+  const made = panel(page, { id: "chart-volume", title: "Volume", file: "volume", height: 220, onzoom });
   made.show = (asked, found, unit) => made.load(async () => {
     const { rows, step, path, query } = found;
     const field = unit === "usd" ? "volume_usd" : "volume_base";
@@ -88,24 +94,24 @@ export function volume(onzoom) {
   return made;
 }
 
-const empty = (made, asked, found) => made.chart.empty(nothing(found, bring("candles", asked.asset)));
+const empty = (made, asked, found) => made.chart.empty(nothing(found.meta, bring("candles", asked.asset)));
 
-function bars({ name, exchange, rows }, field, step, more) {
+function bars({ name, hue, rows }, field, step, more) {
   return { type: "bar", name, x: rows.map(({ time }) => time), y: rows.map((row) => row[field]), offset: 0, width: stepOf(step),
-    marker: { color: colourOf(exchange), line: { width: 0 } }, ...more };
+    marker: { color: colour(hue), line: { width: 0 } }, ...more };
 }
 
 /** Liquidations: longs upwards, shorts downwards, each stacked by exchange, on one scale. */
 export function liquidations(page, onzoom) {
-  const made = panel({ id: "chart-liquidations", title: "Liquidations", unit: "USD", file: "liquidations", height: 260, onzoom });
+  const made = panel(page, { id: "chart-liquidations", title: "Liquidations", unit: "USD", file: "liquidations", height: 260, onzoom });
   made.update = (asked) => made.load(async () => {
-    const [path, step] = [`/liquidations/${asked.asset}`, interval(asked.window, GRID)];
+    const [path, step] = [`/liquidations/${asked.asset}`, stepped(asked.window)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
     if (!answer) return;
     const bound = answer.meta.notices.filter((notice) => notice.includes("lower bound"));
-    made.about([`sums of each ${step}; upwards: longs closed, downwards (hatched): shorts closed`, bound.length ? ". " : "", bound], [["CSV of the API", path, query]]);
-    if (!answer.rows.length) return void made.chart.empty(nothing(answer, "Liquidations are heard from the exchanges' streams while the server runs. ", bring("liquidations", asked.asset)));
+    made.about([`sums of each ${step}; upwards: longs closed, downwards (hatched): shorts closed`, bound.map((notice) => [". ", sentence(notice)])], [["CSV of the API", path, query]]);
+    if (!answer.rows.length) return void made.chart.empty(nothing(answer.meta, ["Liquidations are heard from the exchanges' streams while the server runs. ", bring("liquidations", asked.asset)]));
     const most = Math.max(...["long", "short"].map((side) => highest(answer.rows.filter((row) => row.side === side)))) * 1.05;
     const scale = { tickprefix: "$", exponentformat: "B", nticks: 4 };
     await made.chart.draw(() => ["long", "short"].flatMap((side) => mirrored(answer.rows, side, step)),

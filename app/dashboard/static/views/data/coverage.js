@@ -1,11 +1,11 @@
 /** A calendar of what is stored: a row a series, a column a day, in each cell how much of what is expected is there. */
 
-import { reason } from "../../asking.js";
 import { choose, moment, pick, toolbar } from "../../controls.js";
 import { download, fill, h } from "../../dom.js";
+import { elsewhere, reason } from "../../empty.js";
 import { MISSING, csv, day, number, percent } from "../../format.js";
-import { piece } from "../../piece.js";
-import { elsewhere, spanned } from "./windows.js";
+import { piece } from "../../places.js";
+import { spanned } from "../../span.js";
 
 const DAYS = 30;
 const DAY = 86_400_000;

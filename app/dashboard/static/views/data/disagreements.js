@@ -1,11 +1,12 @@
 /** Where two sources tell one fact differently. */
 
 import { choose, moment, numeric, pick, search, toolbar } from "../../controls.js";
-import { fill, h } from "../../dom.js";
+import { fill, h, sentence } from "../../dom.js";
+import { elsewhere } from "../../empty.js";
 import { number, percent, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
+import { spanned } from "../../span.js";
 import { table } from "../../table.js";
-import { elsewhere, spanned } from "./windows.js";
 
 const MOST = 2000;
 const COLUMNS = [
@@ -37,7 +38,7 @@ export const disagreements = {
       const { asset, exchange, dataset, source, tolerance, start, end } = page.params;
       const asked = { asset, exchange, dataset, source, tolerance, start, end, order: "desc", limit: MOST };
       return place.ask("/quality/disagreements", asked, async ({ rows, meta }) => {
-        fill(of, [spanned(meta), ...meta.notices.filter((notice) => notice.startsWith("listed"))].join(": "));
+        fill(of, spanned(meta), meta.notices.filter((notice) => notice.startsWith("listed")).map((notice) => [": ", sentence(notice)]));
         found.rows(rows, "No two sources of one fact differ by more than that in this window.");
         if (rows.length) return;
         const way = await elsewhere(page, 7);

@@ -1,10 +1,10 @@
 /** How old the newest fact of each dataset of each source is; those that are late first. */
 
-import { reason } from "../../asking.js";
 import { search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
+import { reason } from "../../empty.js";
 import { MISSING, age, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ago, growing, tick } from "../../ticking.js";
 

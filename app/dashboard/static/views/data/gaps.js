@@ -1,10 +1,10 @@
 /** The ledger of gaps: what is missing, why, and when it is asked for again. */
 
-import { reason } from "../../asking.js";
 import { choose, moment, pick, search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
+import { reason } from "../../empty.js";
 import { age, number, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ago, ahead, tick } from "../../ticking.js";
 
@@ -67,7 +67,7 @@ export const gaps = {
 
 const words = ({ asset, exchange, dataset, source, state, reason, start, end }) => ({ asset, exchange, dataset, source, state, reason, start, end });
 
-const why = (meta) => [reason(meta) ?? "No gap", ". The ledger is of minutes and ticks of contracts; ",
+const why = (meta) => [reason(meta) ?? "No gap.", " The ledger is of minutes and ticks of contracts; ",
   h("a", { href: "#/data?part=coverage" }, "coverage"), " counts hours and settlements too."];
 
 function controls(page) {

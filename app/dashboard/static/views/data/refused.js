@@ -3,7 +3,7 @@
 import { search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { MISSING, number, time } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ago, tick } from "../../ticking.js";
 

@@ -1,8 +1,8 @@
 /** What is stored takes how much, grows how fast, is kept how long; and when the disk is full. */
 
-import { fill, h } from "../../dom.js";
+import { fill, h, sentence } from "../../dom.js";
 import { MISSING, age, compact, day, number, size } from "../../format.js";
-import { piece } from "../../piece.js";
+import { piece } from "../../places.js";
 import { table } from "../../table.js";
 
 const EVERY = 60_000;
@@ -50,7 +50,7 @@ function forecast(row, notices) {
       card("Settles at", bytes(row.settles_at_bytes)), card("Disk free", bytes(free)), card("Disk is full in", full(days))),
     total === null ? null : h("p", {}, h("label", { for: "disk" }, `Disk: ${size(used)} of ${size(total)} used, ${size(free)} free`),
       h("progress", { id: "disk", max: total, value: used })),
-    notices.filter((notice) => /disk|a day/.test(notice)).map((notice) => h("p", { class: "missing" }, notice)),
+    notices.filter((notice) => /disk|a day/.test(notice)).map((notice) => h("p", { class: "missing" }, sentence(notice))),
   ];
 }
 

@@ -9,8 +9,8 @@ const STEPS = { "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000 };
 const SIDES = { upper: { symbol: "triangle-down", shade: "series-0", price: "high" }, lower: { symbol: "triangle-up", shade: "series-1", price: "low" } };
 
 /** Chart and table: `show(bars, wicks, about)` of `/candles/{asset}` and `/wicks/{asset}`. */
-export function candles() {
-  const drawn = chart({ title: "Candles and wicks", unit: "quote currency a coin", file: "candles", height: 380 });
+export function candles(page) {
+  const drawn = chart(page, { title: "Candles and wicks", unit: "quote currency a coin", file: "candles", height: 380 });
   drawn.id = "chart-candles";
   const about = h("p", { class: "told" });
   const list = table({ caption: "Wicks", file: "wicks", sorted: "-time", empty: "No wick in this window is so long. Lower the percentage.", columns: [

@@ -1,6 +1,6 @@
 /** Conditions of a scan: built by controls, shown as the text that is asked, which can be edited too. */
 
-import { fill, h } from "../../dom.js";
+import { fill, h, sentence } from "../../dom.js";
 
 const OPERATORS = [">", ">=", "<", "<=", "=", "!="];
 const CONDITION = /^\s*(\w+)\s*(>=|<=|!=|>|<|=)\s*([^\s<>=!]+)\s*$/;
@@ -39,7 +39,7 @@ export function conditions(page) {
   };
   control.wrong = (why) => {
     refused.hidden = !why;
-    refused.textContent = why ?? "";
+    fill(refused, sentence(why ?? ""));
     if (why) text.setAttribute("aria-invalid", "true");
     else text.removeAttribute("aria-invalid");
     if (why) text.setAttribute("aria-describedby", refused.id);

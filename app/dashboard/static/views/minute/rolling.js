@@ -10,8 +10,8 @@ const MINUTE = 60_000;
 const BACK = { "1m": "dot", "5m": "solid", "10m": "dash" };
 
 /** Chart and table: `show(answer, specs, field, span)` of `/rolling/{asset}` and the rows of its perpspecs. */
-export function rolling() {
-  const drawn = chart({ title: "Change", unit: "% of the value so many minutes before", file: "changes", height: 300 });
+export function rolling(page) {
+  const drawn = chart(page, { title: "Change", unit: "% of the value so many minutes before", file: "changes", height: 300 });
   drawn.id = "chart-rolling";
   const about = h("p", { class: "told" });
   const list = newestTable();
@@ -43,9 +43,10 @@ function grouped(rows) {
 }
 
 const lines = (name, rows, field, place, all) => Object.keys(BACK).map((back, number) => {
-  const { times, values } = broken(rows, MINUTE, `${field}_chg_${back}`);
+  const which = `${field}_chg_${back}`;
+  const told = broken(rows, () => MINUTE, [which]);
   const shade = colour(`series-${(all > 1 ? place : number) % 10}`);
-  return { type: "scatter", mode: "lines", name: `${all > 1 ? `${name.split(" ")[0]} ` : ""}${field}_chg_${back}`, x: times, y: values, connectgaps: false, line: { color: shade, dash: BACK[back], width: 1.5 } };
+  return { type: "scatter", mode: "lines", name: `${all > 1 ? `${name.split(" ")[0]} ` : ""}${which}`, x: told.map(({ time: at }) => at), y: told.map((row) => row[which]), connectgaps: false, line: { color: shade, dash: BACK[back], width: 1.5 } };
 });
 
 /** Of each perpspec the newest minute: a row a field, with its changes. */

@@ -13,9 +13,9 @@ const ratio = (value) => (value === null ? MISSING : value.toFixed(3));
 const TICKS = [1, 2, 7, 14, 30, 60, 90, 180, 365];
 
 /** Term structure, skew and the table: `show(rows, now)` of `/options/{asset}/expiries`. */
-export function expiries() {
-  const term = chart({ title: "Term structure", unit: "IV at the money a year", file: "term-structure", height: 300 });
-  const skew = chart({ title: "Skew and butterfly, 25 delta", unit: "points of IV: put less call; mean less at the money", file: "skew", height: 300 });
+export function expiries(page) {
+  const term = chart(page, { title: "Term structure", unit: "IV at the money a year", file: "term-structure", height: 300 });
+  const skew = chart(page, { title: "Skew and butterfly, 25 delta", unit: "points of IV: put less call; mean less at the money", file: "skew", height: 300 });
   term.id = "chart-term";
   skew.id = "chart-skew";
   const about = h("p", { class: "told" });

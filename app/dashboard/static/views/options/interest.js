@@ -5,9 +5,9 @@ import { h } from "../../dom.js";
 import { day, time } from "../../format.js";
 
 /** Both charts: `show(expiries, chain, chosen, now)` of `/expiries` and of `/chain`. */
-export function interest() {
-  const byExpiry = chart({ title: "Open interest by expiry", unit: "coins", file: "open-interest-by-expiry", height: 300 });
-  const byStrike = chart({ title: "Open interest by strike", unit: "coins", file: "open-interest-by-strike", height: 300 });
+export function interest(page) {
+  const byExpiry = chart(page, { title: "Open interest by expiry", unit: "coins", file: "open-interest-by-expiry", height: 300 });
+  const byStrike = chart(page, { title: "Open interest by strike", unit: "coins", file: "open-interest-by-strike", height: 300 });
   byExpiry.id = "chart-oi-expiry";
   byStrike.id = "chart-oi-strike";
   const about = h("p", { class: "told" });

@@ -10,9 +10,9 @@ const NEAR = [0.5, 1.6];
 const SIGNS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon"];
 
 /** The smiles: `show(points, expiries, days, by, now)`; points of `/options/{asset}/surface` by strike or by delta. */
-export function smile() {
+export function smile(page) {
   const made = h("div");
-  const drawn = chart({ title: "Smile", unit: "implied volatility a year", file: "smile", height: 340 });
+  const drawn = chart(page, { title: "Smile", unit: "implied volatility a year", file: "smile", height: 340 });
   drawn.id = "chart-smile";
   const about = h("p", { class: "told" });
   made.append(drawn, about);

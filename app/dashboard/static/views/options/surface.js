@@ -6,9 +6,9 @@ import { day, time } from "../../format.js";
 import { BUCKETS } from "./smile.js";
 
 /** The surface: `show(points, expiries, by, now)`; points of `/options/{asset}/surface`. */
-export function surface() {
+export function surface(page) {
   const made = h("div");
-  const drawn = chart({ title: "Surface", unit: "implied volatility a year, by expiry", file: "surface", height: 340 });
+  const drawn = chart(page, { title: "Surface", unit: "implied volatility a year, by expiry", file: "surface", height: 340 });
   drawn.id = "chart-surface";
   const about = h("p", { class: "told" });
   made.append(drawn, about);

@@ -1,12 +1,13 @@
 /** One pair over time: its spread, both rates, and the spread that would pay the fees. */
 
-import { colour, colourOf, line } from "../../chart.js";
+import { colour, hues, line } from "../../chart.js";
 import { toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
+import { bring, nothing } from "../../empty.js";
 import { MISSING, PER, age, percent, rate, usd } from "../../format.js";
-import { aligned, bring, nothing, panel } from "../../panel.js";
+import { broken } from "../../gaps.js";
+import { aligned, panel } from "../../panel.js";
 import { interval, span, spanControls, stepOf, word, zoomed } from "../../span.js";
-import { gapped } from "../asset/series.js";
 
 const GRID = ["1h", "4h", "1d"];
 const ZOOM = ["from", "to"];
@@ -19,7 +20,7 @@ export function pair(page) {
   const zoom = (from, to) => page.set({ from: from === null ? "" : word(from), to: to === null ? "" : word(to) });
   const title = h("h2", { id: "pair-title" }, "History of a pair");
   const facts = h("dl", { class: "cards" });
-  const chart = panel({ id: "chart-pair", title: "Spread", unit: "settled rates in force", file: "spread", height: 360, onzoom: zoom });
+  const chart = panel(page, { id: "chart-pair", title: "Spread", unit: "settled rates in force", file: "spread", height: 360, onzoom: zoom });
   const inside = h("div", { hidden: true }, toolbar(spanControls(page, { ends: null })), facts, chart);
   const hint = h("p", { class: "empty" }, "Choose a pair in the ranking to see its history here.");
   const made = h("section", { id: "pair", "aria-labelledby": "pair-title" }, title, hint, inside);
@@ -57,8 +58,8 @@ async function draw(page, { chart, facts }) {
   const needed = standing?.break_even_spread ?? null;
   chart.about([`per ${PER[per]}, every ${step}`, needed === null ? "" : `; break-even: ${rate(needed, per)} pays the ${fees} fees in ${horizon} hours`],
     [["CSV of the API", path, query]]);
-  if (!answer.rows.length) return void chart.chart.empty(nothing(answer, bring("funding", asset)));
-  await chart.chart.draw(() => traces(gapped(answer.rows, stepOf(step), ["short_rate", "long_rate", "spread"]), needed, over), aligned(range(page), { tickformat: per === "1y" ? ",.1~%" : ".4~%" }));
+  if (!answer.rows.length) return void chart.chart.empty(nothing(answer.meta, bring("funding", asset)));
+  await chart.chart.draw(() => traces(broken(answer.rows, () => stepOf(step), ["short_rate", "long_rate", "spread"]), needed, over), aligned(range(page), { tickformat: per === "1y" ? ",.1~%" : ".4~%" }));
   await chart.chart.zoom(...range(page));
 }
 
@@ -67,11 +68,12 @@ const same = (row, short, long) => [`${row.short_exchange}:${row.short_instrumen
 
 function traces(rows, needed, over) {
   const first = rows[0];
+  const hue = hues([first.short_exchange, first.long_exchange]);
   const times = rows.map(({ time: at }) => at);
   const stepped = (name, field, paint, width, dash) => line(name, times, rows.map((row) => row[field]),
     { line: { shape: "hv", color: paint, width, dash }, trace: { hovertemplate: "%{y:.5~%}" } });
-  return [stepped(`short ${first.short_exchange}`, "short_rate", colourOf(first.short_exchange), 1.2, "dot"),
-    stepped(`long ${first.long_exchange}`, "long_rate", colourOf(first.long_exchange), 1.2, "dash"),
+  return [stepped(`short ${first.short_exchange}`, "short_rate", colour(hue.get(first.short_exchange)), 1.2, "dot"),
+    stepped(`long ${first.long_exchange}`, "long_rate", colour(hue.get(first.long_exchange)), 1.2, "dash"),
     stepped("spread", "spread", colour("ink"), 2.2, "solid"),
     ...(needed === null ? [] : [line("break-even", [over.start, over.end], [needed, needed],
       { line: { color: colour("bad"), dash: "longdashdot" }, trace: { hovertemplate: "%{y:.5~%}" } })])];
