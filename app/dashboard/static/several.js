@@ -25,7 +25,7 @@ export function several(page, name, label, { none = "all" } = {}) {
   const box = ([one, text]) => h("label", {}, h("input", { type: "checkbox", name, value: one, onchange: choose }), ` ${text}`);
   const show = () => {
     const wanted = chosen();
-    const said = none === "all" || wanted.length > 2 ? wanted.length : wanted.join(", ");
+    const said = wanted.length > 2 ? `${wanted.length} chosen` : wanted.join(", ");
     summary.textContent = `${label}: ${said || none}`;
     for (const input of boxes.querySelectorAll("input")) input.checked = wanted.includes(input.value);
   };
