@@ -14,13 +14,15 @@ import { MISSING, csv } from "./format.js";
 /**
  * A table. `sorted`: name of the column it is sorted by at first, with "-" before it for the largest first.
  * `key`: what names a row (its `data-key`): rows told again then stay, and only the cells that differ are made anew.
- * `rows(rows, why)` shows rows; `why`: what to say where there are none. `sort(sorted)` orders them anew ("": as they come).
+ * `rows(rows, why)` shows rows; `why`: what to say where there are none. `sort(sorted)` orders them anew ("": as they come),
+ * `narrow(wanted)` shows those of them that are wanted (null: all): neither makes what was there anew.
  * @param {{caption: string, columns: Column[], sorted?: string, empty?: Node|string, file?: string, onsort?: (name: string) => void,
  *   key?: (row: Object) => string|number}} about
- * @returns {HTMLElement & {rows: (rows: Object[], why?: Node|string|Array) => void, sort: (sorted: string) => void}}
+ * @returns {HTMLElement & {rows: (rows: Object[], why?: Node|string|Array) => void, sort: (sorted: string) => void,
+ *   narrow: (wanted: ((row: Object) => boolean)|null) => void}}
  */
 export function table({ caption, columns, sorted = "", empty = "Nothing here.", file = null, onsort = null, key = null }) {
-  const state = { rows: [], by: sorted.replace(/^-/, ""), down: sorted.startsWith("-") };
+  const state = { rows: [], lines: new Map(), wanted: null, by: sorted.replace(/^-/, ""), down: sorted.startsWith("-") };
   const body = h("tbody");
   const heads = columns.map((column) => head(column, () => {
     state.down = state.by === column.name ? !state.down : !column.text;
@@ -35,38 +37,53 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
     h("table", {}, h("caption", {}, h("span", {}, caption), take), h("thead", {}, h("tr", {}, heads)), body));
   const made = h("div", { class: "table" }, box, nothing);
 
+  const wanted = () => (state.wanted ? state.rows.filter(state.wanted) : state.rows);
+  const line = (row) => h("tr", { "data-key": key?.(row) }, columns.map((each, place) => cell(each, row, place)));
   function paint() {
     const column = columns.find(({ name }) => name === state.by);
-    const rows = column ? ordered(state.rows, column, state.down) : state.rows;
-    renew(body, rows.map((row) => h("tr", { "data-key": key?.(row) }, columns.map((each, place) => cell(each, row, place)))));
+    const rows = column ? ordered(wanted(), column, state.down) : wanted();
+    const lines = renew(body, rows.map((row) => state.lines.get(row) ?? line(row)));
+    rows.forEach((row, place) => state.lines.set(row, lines[place]));
     heads.forEach((th, place) => mark(th, columns[place].name === state.by, state.down));
     nothing.hidden = rows.length > 0;
   }
   function save() {
-    const rows = state.rows.map((row) => columns.map((column) => row[column.name]));
+    const rows = wanted().map((row) => columns.map((column) => row[column.name]));
     download(`${file}.csv`, "text/csv", csv(columns.map(({ name }) => name), rows));
   }
   made.sort = (wanted) => {
     [state.by, state.down] = [wanted.replace(/^-/, ""), wanted.startsWith("-")];
     paint();
   };
+  made.narrow = (those) => {
+    if (those === state.wanted) return;
+    state.wanted = those;
+    paint();
+  };
   made.rows = (rows, why = empty) => {
     state.rows = rows;
+    state.lines = new Map();
     fill(nothing, why);
     paint();
   };
   return made;
 }
 
-/** Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. */
+/** Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. Gives those that are there. */
 function renew(body, rows) {
   const known = new Map([...body.children].filter(({ dataset }) => dataset.key).map((row) => [row.dataset.key, row]));
-  if (!known.size) return fill(body, rows);
+  if (!known.size) {
+    fill(body, rows);
+    return rows;
+  }
   const focused = focusIn(body);
   let place = body.firstChild;
-  for (const row of rows) {
-    const wanted = patched(known.get(row.dataset.key), row);
+  const shown = rows.map((row) => {
+    const old = known.get(row.dataset.key);
     known.delete(row.dataset.key);
+    return patched(old, row);
+  });
+  for (const wanted of shown) {
     if (wanted === place) place = place.nextSibling;
     else body.insertBefore(wanted, place);
   }
@@ -76,7 +93,7 @@ function renew(body, rows) {
     old.remove();
   }
   focused();
-  return body;
+  return shown;
 }
 
 /** Remember what has the focus in rows; what this gives brings it back there, or to what stands for it now. */
@@ -93,7 +110,7 @@ function focusIn(body) {
 }
 
 function patched(old, fresh) {
-  if (!old) return fresh;
+  if (!old || old === fresh) return fresh;
   [...fresh.children].forEach((cell, at) => { if (!cell.isEqualNode(old.children[at])) old.children[at].replaceWith(cell); });
   return old;
 }

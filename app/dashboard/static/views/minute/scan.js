@@ -5,6 +5,7 @@ import { compact, number, percent, time, usd } from "../../format.js";
 import { table } from "../../table.js";
 import { change } from "./rolling.js";
 
+const COLUMN = 6.6;
 const WHAT = new Set(["time", "asset", "perpspec", "exchange", "instrument"]);
 
 /** The table: `show(answer, at, q)` of `/rolling`, `filter(q)` without asking anew. */
@@ -16,9 +17,9 @@ export function scan(page) {
 
   made.filter = (q) => {
     const wanted = (q ?? "").toLowerCase();
-    const left = wanted ? rows.filter((row) => row.asset.toLowerCase().includes(wanted)) : rows;
-    about.textContent = left.length === rows.length ? about.dataset.all : `${about.dataset.all} ${left.length} of them have “${q}” in their name.`;
-    list?.rows(left);
+    const has = (row) => row.asset.toLowerCase().includes(wanted);
+    about.textContent = wanted ? `${about.dataset.all} ${rows.filter(has).length} of them have “${q}” in their name.` : about.dataset.all;
+    list?.narrow(wanted ? has : null);
   };
   made.empty = (...text) => {
     [list, columns, rows] = [null, "", []];
@@ -30,11 +31,13 @@ export function scan(page) {
     const names = Object.keys(rows[0]);
     if (names.join() !== columns) {
       list = build(page, names, answer.meta.units);
+      list.querySelector("table").style.width = `${names.length * COLUMN}rem`;
       fill(place, list);
       columns = names.join();
     }
     const assets = new Set(rows.map((row) => row.asset)).size;
     about.dataset.all = `The minute that began ${time(rows[0].time)} UTC, as of ${time(at)}: ${counted(rows.length, "row")} of ${counted(assets, "asset")}.`;
+    list.rows(rows);
     made.filter(q);
   };
   return made;
@@ -44,8 +47,9 @@ const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 const build = (page, names, units) => table({
   caption: "All assets", file: "minute", sorted: page.params.sort, empty: "No asset has these letters.", onsort: (sort) => page.set({ sort }),
+  key: (row) => `${row.asset}.${row.perpspec}.${row.exchange}`,
   columns: [
-    { name: "asset", head: "Asset", text: true, show: (row) => h("a", { href: page.link("minute", { ...page.params, asset: row.asset, exchange: row.exchange }), "data-key": `${row.asset}.${row.perpspec}` }, row.asset) },
+    { name: "asset", head: "Asset", text: true, show: (row) => h("a", { href: page.link("minute", { ...page.params, asset: row.asset, exchange: row.exchange }) }, row.asset) },
     ...names.filter((name) => !WHAT.has(name)).map((name) => ({ name, head: name, unit: units[name], text: false, show: (row) => cell(name, units[name], row[name]) })),
     { name: "perpspec", head: "Perpspec", text: true }, { name: "instrument", head: "Contract", text: true, show: (row) => `${row.exchange} ${row.instrument}` },
   ],
