@@ -41,7 +41,9 @@ def moved(rows: Iterator[Row], ends: int, days: float = DAYS, lasts: int = 60_00
     return [{**row, "ts": str(int(row["ts"]) + by)} for row in rows if since <= int(row["ts"]) <= now - by - lasts]
 
 
-async def bring(db: Database, folder: Path, dataset: str, rows: list[Row], names: Mapping[str, str], **values: str) -> None:
+async def bring(
+    db: Database, folder: Path, dataset: str, rows: list[Row], names: Mapping[str, str], **values: str
+) -> None:
     """Import rows as a file; every one is taken."""
     path = folder / f"{dataset}-{len(rows)}.csv"
     with path.open("w", newline="") as file:

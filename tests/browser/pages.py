@@ -86,16 +86,20 @@ class Shown:
     async def rows(self, table: str) -> dict[str, list[str]]:
         """The cells of a table by the key of their row."""
         return await self.page.evaluate(
-            """table => Object.fromEntries([...document.querySelectorAll(`${table} tbody tr`)].filter((row) => !row.hidden)
-               .map((row) => [row.dataset.key ?? row.dataset.asset, [...row.cells].map((cell) => cell.innerText.trim())]))""",
+            """table => Object.fromEntries([...document.querySelectorAll(`${table} tbody tr`)]
+               .filter((row) => !row.hidden).map((row) =>
+                 [row.dataset.key ?? row.dataset.asset, [...row.cells].map((cell) => cell.innerText.trim())]))""",
             table,
         )
 
     async def drawn(self, chart: str) -> dict[str, list[list[Any]]]:
         """The points of a chart by the name of their series: place and value."""
-        await self.page.wait_for_function("chart => document.querySelector(`${chart} .plot`)?.data", arg=chart, timeout=PATIENCE)
+        await self.page.wait_for_function(
+            "chart => document.querySelector(`${chart} .plot`)?.data", arg=chart, timeout=PATIENCE
+        )
         traces = await self.page.evaluate(
-            "chart => document.querySelector(`${chart} .plot`).data.map(({ name, x, y, close }) => ({ name, x, y: y ?? close }))",
+            """chart => document.querySelector(`${chart} .plot`).data
+               .map(({ name, x, y, close }) => ({ name, x, y: y ?? close }))""",
             chart,
         )
         return {trace["name"]: [list(pair) for pair in zip(trace["x"], trace["y"], strict=True)] for trace in traces}

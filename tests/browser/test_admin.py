@@ -145,7 +145,9 @@ async def test_a_wrong_key_is_refused_and_the_right_one_is_told_to_nobody(browse
         await page.locator("#view").get_by_text(text).first.wait_for(timeout=PATIENCE)
         await shown.settled()
     assert [said for said in shown.wrong if "401" not in said] == []
-    kept = await page.evaluate("JSON.stringify([localStorage, document.cookie, location.href, document.body.innerHTML])")
+    kept = await page.evaluate(
+        "JSON.stringify([localStorage, document.cookie, location.href, document.body.innerHTML])"
+    )
     assert key not in kept
     assert not [path for path, query in shown.asked if key in f"{path}{query}"]
     await page.context.close()

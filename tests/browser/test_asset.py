@@ -1,4 +1,4 @@
-"""The view Asset: its charts, cards and tables are the API's numbers; its controls are in the question and in the link."""
+"""The view Asset: charts, cards and tables are the API's numbers; controls are in the question and in the link."""
 
 from typing import Any
 
@@ -35,7 +35,9 @@ async def test_charts_are_the_apis(shown: Shown, api: httpx.AsyncClient) -> None
     settled = next(q for p, q in shown.asked if p == "/funding/BTC" and not {"weighted", "kind"} & set(q))
     assert drawn == by_exchange(await told(api, "/funding/BTC", **settled), "rate")
     assert len(drawn) == 7
-    weighted = await told(api, "/funding/BTC", **next(q for p, q in shown.asked if p == "/funding/BTC" and "interval" in q))
+    weighted = await told(
+        api, "/funding/BTC", **next(q for p, q in shown.asked if p == "/funding/BTC" and "interval" in q)
+    )
     assert mean == [[row["time"], row["rate"]] for row in weighted if row["rate"] is not None]
     assert mean
     for chart, path, field in (("oi", "/open-interest/BTC", "oi_usd"), ("price", "/candles/BTC", "close")):
@@ -52,7 +54,9 @@ async def test_liquidations_and_volume(shown: Shown, api: httpx.AsyncClient) -> 
         {f"{side}s": total for side, total in sides.items() if total}
     )
     rows = await told(api, "/candles/BTC", **question(shown, "/candles/BTC"))
-    assert await shown.drawn("#chart-volume") == by_exchange([r for r in rows if r["volume_base"] is not None], "volume_base")
+    assert await shown.drawn("#chart-volume") == by_exchange(
+        [r for r in rows if r["volume_base"] is not None], "volume_base"
+    )
 
 
 async def test_who_stands_how(shown: Shown, api: httpx.AsyncClient) -> None:
@@ -61,16 +65,21 @@ async def test_who_stands_how(shown: Shown, api: httpx.AsyncClient) -> None:
     found = {row.pop(0): row for row in (await shown.rows("#standing")).values()}
     assert found == {
         row["exchange"]: [
-            row["instrument"], rate(row["rate"], "8h"), number(row["interval_hours"]), time(row["time"]), time(row["next_time"]),
+            row["instrument"], rate(row["rate"], "8h"), number(row["interval_hours"]), time(row["time"]),
+            time(row["next_time"]),
             rate(row["predicted_rate"], "8h"), usd(row["oi_usd"]), row["source"], found[row["exchange"]][-1],
         ]
         for row in rows
     }  # fmt: skip
     for row in rows:
         assert found[row["exchange"]][-1] in {age(row["age_s"] - late) for late in range(30)}, "as old as it was then"
-    (sum_,) = await told(api, "/open-interest/BTC", aggregate="sum", at=question(shown, "/open-interest/BTC", aggregate="sum")["at"])
+    (sum_,) = await told(
+        api, "/open-interest/BTC", aggregate="sum", at=question(shown, "/open-interest/BTC", aggregate="sum")["at"]
+    )
     assert await shown.page.inner_text("#card-oi") == usd(sum_["oi_usd"])
-    (mean,) = await told(api, "/funding/BTC", weighted="oi", per="8h", at=question(shown, "/funding/BTC", weighted="oi")["at"])
+    (mean,) = await told(
+        api, "/funding/BTC", weighted="oi", per="8h", at=question(shown, "/funding/BTC", weighted="oi")["at"]
+    )
     assert await shown.page.inner_text("#card-rate") == rate(mean["rate"], "8h")
 
 

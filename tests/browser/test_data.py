@@ -19,7 +19,9 @@ async def test_sources(shown: Shown, api: httpx.AsyncClient) -> None:
         row = rows[source]
         assert cells[0] == row["name"]
         assert cells[1].split()[-1] == row["state"]
-        assert cells[-3:] == [str(row[name]) if row[name] is not None else "–" for name in ("failures", "late", "datasets")]
+        assert cells[-3:] == [
+            str(row[name]) if row[name] is not None else "–" for name in ("failures", "late", "datasets")
+        ]
         assert (row["key_setting"] or "none needed") in cells[4]
 
 
@@ -27,13 +29,20 @@ async def test_freshness(shown: Shown, api: httpx.AsyncClient) -> None:
     await shown.go("#/data?part=freshness")
     asked = await shown.change(shown.page.fill("[name=dataset]", "funding,open_interest"), 400)
     assert [query["dataset"] for path, query in asked if path == "/quality/freshness"] == ["funding,open_interest"]
-    rows = {f"{row['source']}:{row['dataset']}": row for row in await told(api, "/quality/freshness", dataset="funding,open_interest")}
+    rows = {
+        f"{row['source']}:{row['dataset']}": row
+        for row in await told(api, "/quality/freshness", dataset="funding,open_interest")
+    }
     found = await shown.rows("#part-freshness")
     assert set(found) == set(rows)
     for key, cells in found.items():
         row = rows[key]
         assert cells[:2] == [row["source"], row["dataset"]]
-        assert cells[4:7] == [age(row["expected_every_s"]), time(row["newest"]), "–" if row["series"] is None else str(row["series"])]
+        assert cells[4:7] == [
+            age(row["expected_every_s"]),
+            time(row["newest"]),
+            "–" if row["series"] is None else str(row["series"]),
+        ]
     assert any(row["newest"] for row in rows.values())
 
 
@@ -43,7 +52,9 @@ async def test_coverage(shown: Shown, api: httpx.AsyncClient, browser: Any, home
     asked = await shown.change(page.select_option("[name=dataset]", "candles_1m"))
     (query,) = [query for path, query in asked if path == "/quality/coverage"]
     rows = await told(api, "/quality/coverage", **query)
-    found = await page.eval_on_selector_all("#coverage td[data-value]", "all => all.map(({ dataset }) => [+dataset.key, +dataset.value])")
+    found = await page.eval_on_selector_all(
+        "#coverage td[data-value]", "all => all.map(({ dataset }) => [+dataset.key, +dataset.value])"
+    )
     assert sorted(found) == sorted([row["day"], row["coverage"]] for row in rows)
     assert any(row["stored"] for row in rows)
     other = await opened(browser, home)
@@ -82,7 +93,11 @@ async def test_sorted_by_keys(shown: Shown) -> None:
     reached = []
     for _ in range(40):
         await page.keyboard.press("Tab")
-        reached.append(await page.evaluate("document.activeElement.closest('th') ? 'head' : document.activeElement.textContent.trim()"))
+        reached.append(
+            await page.evaluate(
+                "document.activeElement.closest('th') ? 'head' : document.activeElement.textContent.trim()"
+            )
+        )
         if reached[-1] == "head":
             break
     assert reached[0] == "Skip to the numbers"

@@ -30,7 +30,9 @@ async def expected(api: httpx.AsyncClient, exchanges: list[str], per: str, kind:
 
 
 async def heads(shown: Shown) -> list[str]:
-    return await shown.page.eval_on_selector_all(f"{HEAT} thead th button", "all => all.map((one) => one.childNodes[0].data)")
+    return await shown.page.eval_on_selector_all(
+        f"{HEAT} thead th button", "all => all.map((one) => one.childNodes[0].data)"
+    )
 
 
 async def cells(shown: Shown) -> Cells:
@@ -91,7 +93,12 @@ async def test_a_cell_says_what_it_is_made_of(shown: Shown, api: httpx.AsyncClie
     for _ in range(FIXED):
         await page.keyboard.press("ArrowRight")
     text = await page.inner_text("#details")
-    for part in (f"BTC at {contract['exchange']}", contract["instrument"], contract["source"], rate(contract["rate"], "8h")):
+    for part in (
+        f"BTC at {contract['exchange']}",
+        contract["instrument"],
+        contract["source"],
+        rate(contract["rate"], "8h"),
+    ):
         assert part in text
     assert "settled" in text
     await page.locator(f'{HEAT} tr[data-asset="ETH"] a').press("Enter")

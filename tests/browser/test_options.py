@@ -41,7 +41,8 @@ async def test_the_chain(shown: Shown, api: httpx.AsyncClient) -> None:
     rows = await told(api, f"{BTC}/chain", at=AT, expiry=day(last["expiry"]))
     found = await shown.page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll('#chain tbody tr')].map((row) => [row.dataset.key,
-           Object.fromEntries([...row.querySelectorAll('[data-field]')].map((cell) => [cell.dataset.field, cell.lastChild.data]))]))"""
+           Object.fromEntries([...row.querySelectorAll('[data-field]')]
+             .map((cell) => [cell.dataset.field, cell.lastChild.data]))]))"""
     )
     assert found == {
         at_most(row["strike"], 6).replace(",", ""): {
@@ -74,7 +75,11 @@ def volatilities(row: dict[str, Any]) -> list[str]:
 async def test_smiles_and_surface(shown: Shown, api: httpx.AsyncClient) -> None:
     chosen = [day(row["expiry"]) for row in await expiries(api) if row["atm_iv"] is not None][1:3]
     await shown.go(f"{LINK}&smiles={','.join(chosen)}")
-    for by, field, how in (("strike", "strike", "strike"), ("moneyness", "moneyness", "strike"), ("delta", "bucket", "delta")):
+    for by, field, how in (
+        ("strike", "strike", "strike"),
+        ("moneyness", "moneyness", "strike"),
+        ("delta", "bucket", "delta"),
+    ):
         if by != "strike":
             await shown.change(shown.page.select_option("[name=x]", by))
         points = await told(api, f"{BTC}/surface", at=AT, by=how)
@@ -97,7 +102,9 @@ async def test_controls_ask_and_the_link_keeps(shown: Shown, browser: Any, home:
     asked = await shown.change(page.select_option("[name=days]", "1"))
     (history,) = [query for path, query in asked if path == f"{BTC}/term-structure"]
     assert history["interval"] == "5m"
-    assert await shown.change(page.select_option("[name=measure]", "skew_25d")) == [], "what is here already is not asked again"
+    assert await shown.change(page.select_option("[name=measure]", "skew_25d")) == [], (
+        "what is here already is not asked again"
+    )
     await shown.change(page.check("[name=greeks]"))
     assert await page.locator('#chain [data-field="call.gamma"]').count() > FEW
     words: Query = {"at": OPTIONS_AT, "expiry": last, "days": "1", "measure": "skew_25d", "greeks": "true"}

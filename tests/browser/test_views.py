@@ -5,7 +5,10 @@ import pytest
 from tests.browser.market import OPTIONS_AT
 from tests.browser.pages import VIEWS, Shown
 
-LINKS = {name: f"#/{name}" for name in VIEWS} | {"options": f"#/options?at={OPTIONS_AT}", "minute": "#/minute?asset=SOL"}
+LINKS = {name: f"#/{name}" for name in VIEWS} | {
+    "options": f"#/options?at={OPTIONS_AT}",
+    "minute": "#/minute?asset=SOL",
+}
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
