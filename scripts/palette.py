@@ -17,11 +17,16 @@ REDUCE = """async (png) => {
   const seen = new Uint32Array(canvas.getImageData(0, 0, width, height).data.buffer);
   const counts = new Map();
   for (const colour of seen) counts.set(colour, (counts.get(colour) ?? 0) + 1);
-  const kept = [...counts].sort(([, a], [, b]) => b - a).slice(0, 256).map(([colour]) => colour);
   const parts = (colour) => [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
-  const palette = kept.map(parts);
-  const nearest = new Map(kept.map((colour, at) => [colour, at]));
   const far = ([r, g, b], [x, y, z]) => (r - x) ** 2 + (g - y) ** 2 + (b - z) ** 2;
+  const kept = [];
+  const palette = [];
+  for (const [colour] of [...counts].sort(([, a], [, b]) => b - a)) {
+    if (palette.length === 256 || palette.some((each) => far(each, parts(colour)) < 80)) continue;
+    kept.push(colour);
+    palette.push(parts(colour));
+  }
+  const nearest = new Map(kept.map((colour, at) => [colour, at]));
   const found = Uint8Array.from(seen, (colour) => {
     if (!nearest.has(colour)) {
       const own = parts(colour);
@@ -34,7 +39,7 @@ REDUCE = """async (png) => {
   for (let at = 0; at < found.length; at += 8192) text += String.fromCharCode(...found.subarray(at, at + 8192));
   return { width, height, palette: palette.flat(), pixels: btoa(text) };
 }"""
-"""Takes the 256 colours there are most of; the others become the nearest of them."""
+"""Takes the colours there are most of, none too near to another; the others become the nearest of them."""
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -76,7 +76,7 @@ def take(page: Page, home: str, name: str, look: str) -> int:
     page.goto(f"{home}/#/{VIEWS[name]}")
     page.wait_for_function(SHOWN, timeout=60_000)
     if name in DOWN:
-        page.locator(DOWN[name]).evaluate("(place) => scrollTo(0, place.getBoundingClientRect().top - 8)")
+        page.locator(DOWN[name]).evaluate("(place) => scrollTo(0, place.getBoundingClientRect().top - 56)")
     page.wait_for_timeout(1000)
     picture = page.screenshot()
     page.goto("about:blank")

@@ -31,7 +31,7 @@ def without_breaks(points: Points) -> Points:
 async def test_charts_are_the_apis(shown: Shown, api: httpx.AsyncClient) -> None:
     await shown.go("#/asset?asset=BTC&window=1d&price=all")
     drawn = without_breaks(await shown.drawn("#chart-funding"))
-    mean = drawn.pop("OI-weighted mean")
+    mean = drawn.pop("OI-weighted")
     settled = next(q for p, q in shown.asked if p == "/funding/BTC" and not {"weighted", "kind"} & set(q))
     assert drawn == by_exchange(await told(api, "/funding/BTC", **settled), "rate")
     assert len(drawn) == 7
