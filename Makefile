@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := $(if $(filter .venv/bin,$(BIN)),.venv/run)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: help setup run test soak lint types imports scan hooks bench docs lock clean
+.PHONY: help setup run test soak lint types imports scan hooks bench docs pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -59,6 +59,9 @@ bench: .venv/dev ## speed and memory, as ratios measured side by side
 docs: .venv/dev ## generate pages, run the examples in them, build site/
 	$(BIN)/python scripts/docs.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: .venv/dev ## take the pictures of the dashboard anew: docs/images
+	$(BIN)/python scripts/screenshots.py
 
 lock: .venv/dev ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

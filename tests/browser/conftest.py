@@ -1,4 +1,4 @@
-"""A browser, and a server of recorded data it looks at: one of each for all tests here. Needs playwright and a Chromium.
+"""A browser, and a server of recorded data it looks at: one of each for all tests. Needs playwright and a Chromium.
 
 The machine's own `chromium` is taken, or the binary that `PERPSTORE_CHROMIUM` names.
 """

@@ -86,8 +86,9 @@ class Shown:
     async def rows(self, table: str) -> dict[str, list[str]]:
         """The cells of a table by the key of their row."""
         return await self.page.evaluate(
-            """table => Object.fromEntries([...document.querySelectorAll(`${table} tbody tr`)].filter((row) => !row.hidden)
-               .map((row) => [row.dataset.key ?? row.dataset.asset, [...row.cells].map((cell) => cell.innerText.trim())]))""",
+            """table => Object.fromEntries([...document.querySelectorAll(`${table} tbody tr`)]
+               .filter((row) => !row.hidden).map((row) =>
+                 [row.dataset.key ?? row.dataset.asset, [...row.cells].map((cell) => cell.innerText.trim())]))""",
             table,
         )
 
@@ -97,7 +98,8 @@ class Shown:
             "chart => document.querySelector(`${chart} .plot`)?.data", arg=chart, timeout=PATIENCE
         )
         traces = await self.page.evaluate(
-            "chart => document.querySelector(`${chart} .plot`).data.map(({ name, x, y, close }) => ({ name, x, y: y ?? close }))",
+            """chart => document.querySelector(`${chart} .plot`).data
+               .map(({ name, x, y, close }) => ({ name, x, y: y ?? close }))""",
             chart,
         )
         return {trace["name"]: [list(pair) for pair in zip(trace["x"], trace["y"], strict=True)] for trace in traces}

@@ -74,12 +74,14 @@ async def desk(browser: Any, clean_database: Database, monkeypatch: pytest.Monke
 
 
 async def test_a_back_fill_is_watched_to_its_end(desk: Desk) -> None:
-    desk.replay.storm([slow(0.15)], share=1.0)
-    number = await desk.order("4")
-    bar = desk.shown.page.locator(f'#part-backfills tr[data-key="{number}"] progress')
-    seen = set[float]()
-    while await desk.state(number) in ("queued", "running"):
-        seen.add(await bar.evaluate("({ value, max }) => value / max"))
+    desk.replay.storm([slow(0.5)], share=1.0)
+    number = await desk.order("12")
+    place = f'#part-backfills tr[data-key="{number}"] progress'
+    bar = desk.shown.page.locator(place)
+    half = "place => { const bar = document.querySelector(place); return bar && 0 < bar.value && bar.value < bar.max; }"
+    await desk.shown.page.wait_for_function(half, arg=place, timeout=PATIENCE)
+    assert await desk.state(number) == "running"
+    desk.replay.storm([])
     await desk.until(number, "succeeded")
     (row,) = await told(desk.api, f"/admin/backfills/{number}")
     assert row["state"] == "succeeded"
@@ -87,7 +89,6 @@ async def test_a_back_fill_is_watched_to_its_end(desk: Desk) -> None:
     assert row["windows_done"] == row["windows_planned"] > 1
     cells = (await desk.shown.rows("#part-backfills"))[str(number)]
     assert f"{row['inserted']:,}" in cells
-    assert len(seen) > 1, "the bar moved"
 
 
 async def test_one_is_cancelled(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""The view Asset: its charts, cards and tables are the API's numbers; its controls are in the question and in the link."""
+"""The view Asset: charts, cards and tables are the API's numbers; controls are in the question and in the link."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def without_breaks(points: Points) -> Points:
 async def test_charts_are_the_apis(shown: Shown, api: httpx.AsyncClient) -> None:
     await shown.go("#/asset?asset=BTC&window=1d&price=all")
     drawn = without_breaks(await shown.drawn("#chart-funding"))
-    mean = drawn.pop("OI-weighted mean")
+    mean = drawn.pop("OI-weighted")
     settled = next(q for p, q in shown.asked if p == "/funding/BTC" and not {"weighted", "kind"} & set(q))
     assert drawn == by_exchange(await told(api, "/funding/BTC", **settled), "rate")
     assert len(drawn) == 7
@@ -65,7 +65,8 @@ async def test_who_stands_how(shown: Shown, api: httpx.AsyncClient) -> None:
     found = {row.pop(0): row for row in (await shown.rows("#standing")).values()}
     assert found == {
         row["exchange"]: [
-            row["instrument"], rate(row["rate"], "8h"), number(row["interval_hours"]), time(row["time"]), time(row["next_time"]),
+            row["instrument"], rate(row["rate"], "8h"), number(row["interval_hours"]), time(row["time"]),
+            time(row["next_time"]),
             rate(row["predicted_rate"], "8h"), usd(row["oi_usd"]), row["source"], found[row["exchange"]][-1],
         ]
         for row in rows

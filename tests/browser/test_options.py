@@ -12,7 +12,7 @@ from tests.browser.shown import MISSING, day, fixed, number, percent, plain
 LINK = f"#/options?at={OPTIONS_AT}"
 BTC = "/options/BTC"
 AT = f"{OPTIONS_AT}:00Z"
-SIDE = ("bid", "ask", "mark", "mark_iv", "delta", "theta", "open_interest", "volume")
+SIDE = ("bid", "ask", "mark", "mark_iv", "delta", "open_interest", "volume")
 FEW = 5
 
 
@@ -30,9 +30,7 @@ def cell(option: dict[str, Any] | None, name: str) -> str:
         return MISSING
     if name in ("bid", "ask", "mark"):
         return fixed(value, 4)
-    if name == "mark_iv":
-        return percent(value, 1)
-    return {"delta": fixed(value, 3), "theta": fixed(value, 2)}.get(name, at_most(value, 1))
+    return {"mark_iv": percent(value, 1), "delta": fixed(value, 3)}.get(name, at_most(value, 1))
 
 
 async def test_the_chain(shown: Shown, api: httpx.AsyncClient) -> None:
@@ -41,7 +39,8 @@ async def test_the_chain(shown: Shown, api: httpx.AsyncClient) -> None:
     rows = await told(api, f"{BTC}/chain", at=AT, expiry=day(last["expiry"]))
     found = await shown.page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll('#chain tbody tr')].map((row) => [row.dataset.key,
-           Object.fromEntries([...row.querySelectorAll('[data-field]')].map((cell) => [cell.dataset.field, cell.lastChild.data]))]))"""
+           Object.fromEntries([...row.querySelectorAll('[data-field]')]
+             .map((cell) => [cell.dataset.field, cell.lastChild.data]))]))"""
     )
     assert found == {
         at_most(row["strike"], 6).replace(",", ""): {

@@ -7,7 +7,7 @@ export const listed = (text) => (text ?? "").split(",").filter(Boolean);
 
 /**
  * Boxes to tick, folded in. `offer(known)` says which there are: names, or [name, text] pairs.
- * `none`: what is meant where none is chosen. Of "all" those that are all chosen are none, too.
+ * `none`: what is meant where none is chosen.
  * @param {Object} page @param {string} name @param {string} label @param {{none?: string}} more
  * @returns {HTMLElement & {offer: (known: (string|[string, string])[]) => void}}
  */
@@ -21,7 +21,7 @@ export function several(page, name, label, { none = "all" } = {}) {
   const close = () => { list.open = false; summary.focus(); };
   const choose = () => {
     const ticked = [...boxes.querySelectorAll("input:checked")].map(({ value }) => value);
-    page.set({ [name]: none === "all" && ticked.length === offered.length ? "" : ticked.join(",") });
+    page.set({ [name]: ticked.join(",") });
   };
   const box = ([one, text]) => h("label", {}, h("input", { type: "checkbox", name, value: one, onchange: choose }), ` ${text}`);
   const show = () => {
