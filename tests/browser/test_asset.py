@@ -94,8 +94,7 @@ async def test_carry(shown: Shown, api: httpx.AsyncClient) -> None:
     assert int(query["end"]) - int(query["start"]) == 2 * 86_400_000
     found = {row.pop(0): row for row in (await shown.rows("#carry")).values()}
     for row in await told(api, "/funding/BTC/carry", **query):
-        how = "paid" if row["paid_usd"] > 0 else "received"
-        paid = f"{number(float(fixed(row['paid_usd'], 2)))} {how}"
+        paid = number(float(fixed(row["paid_usd"], 2)))
         shares = percent(row["cumulative_rate"], 4), percent(row["apr"], 2)
         assert found.pop(row["exchange"]) == [row["instrument"], str(row["settlements"]), *shares, paid]
     assert found == {}

@@ -19,9 +19,8 @@ async def test_sources(shown: Shown, api: httpx.AsyncClient) -> None:
         row = rows[source]
         assert cells[0] == row["name"]
         assert cells[1].split()[-1] == row["state"]
-        assert cells[-3:] == [
-            str(row[name]) if row[name] is not None else "–" for name in ("failures", "late", "datasets")
-        ]
+        due = row["state"] != "off" and row["late"] is not None
+        assert cells[-3:] == [str(row["failures"]), str(row["late"]) if due else "–", str(row["datasets"])]
         assert (row["key_setting"] or "none needed") in cells[4]
 
 

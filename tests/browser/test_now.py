@@ -201,6 +201,27 @@ async def test_what_settles_comes_into_its_cell(market: Database, address: str, 
     assert await page.evaluate("row => row.isConnected", row)
 
 
+async def test_as_of_an_instant_nothing_goes_on(market: Database, address: str, page: "Page") -> None:
+    """Countdowns and what is old are of then, by the API's answer of then; the stream is not followed."""
+    then = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(minutes=30)
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if "/stream" in request.url else None)
+    await page.goto(f"{address}/#/now?at={then - 2 * HOUR:%Y-%m-%dT%H:%M}")
+    await page.locator("caption", has_text=f"as of {then - 2 * HOUR:%Y-%m-%d %H:%M} UTC").wait_for()
+    assert await names(page) == ["DOGE"]
+    assert streams == []
+    await page.goto(f"{address}/#/now?at={then:%Y-%m-%dT%H:%M}")
+    await page.locator('tr[data-asset="BTC"]').wait_for()
+    assert (await cells(page, "BTC"))[4] == "0:30:00"
+    async with httpx.AsyncClient(base_url=address) as client:
+        query = {"weighted": "oi", "at": then.isoformat()}
+        means = {row["asset"]: row for row in (await client.get("/funding", params=query)).json()["data"]}
+    assert (await cells(page, "BTC"))[2] == percent(means["BTC"]["rate"])
+    assert streams == []
+    await page.get_by_label("As of (UTC)").fill("")
+    await page.locator("#live[data-state=live]").wait_for()
+
+
 async def test_an_empty_store_says_what_to_do_and_fills(clean_database: Database, address: str, page: "Page") -> None:
     await page.goto(address)
     await page.locator("#live[data-state=live]").wait_for()
