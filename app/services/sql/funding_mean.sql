@@ -144,8 +144,8 @@ with member as materialized (
     sum(oi_usd order by instrument_id) filter (where present) as oi_usd,
     coalesce(sum(weight order by instrument_id) filter (where present), 0)
       / nullif(sum(weight order by instrument_id), 0) as coverage,
-    min(settled_at + interval_hours * interval '1 hour') filter (
-      where in_force and settled_at + interval_hours * interval '1 hour' > g.ts) as next_time,
+    min(date_bin(interval_hours * interval '1 hour', g.ts, settled_at) + interval_hours * interval '1 hour') filter (
+      where in_force) as next_time,
     coalesce(array_agg(distinct exchange) filter (where present), '{}') as present,
     coalesce(array_agg(distinct exchange) filter (where in_force and not present), '{}') as stale,
     coalesce(array_agg(distinct exchange) filter (where not in_force), '{}') as missing,
