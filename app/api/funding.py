@@ -1,6 +1,7 @@
 """Funding: the market now, an asset over time or at an instant, its weighted mean, and carry."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -22,6 +23,7 @@ from app.api.kept import kept
 from app.api.known import known_exchanges
 from app.api.openapi import documented
 from app.api.perps import (
+    EPOCH,
     STEPS,
     Asked,
     AskedDep,
@@ -36,6 +38,7 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
+from app.api.times import stamp
 from app.services import coverage, funding, predictions, venues
 from app.services.entities import find_assets
 from app.services.funding import Mean, Weight
@@ -123,7 +126,8 @@ async def asset_funding(
     USD, with the exchanges that are present, stale or missing. With `at`: what was in force at that instant, and
     nothing that happened later. `kind=predicted` gives estimates as they were told, each with what that settlement
     paid once it has; of a source that is not the preferred one only where that told none in the hour before.
-    `interval=1d` without `weighted` gives, of each contract, the mean of what settled in each bucket of UTC.
+    `interval=1d` without `weighted` gives, of each contract, the mean of what settled in each bucket of UTC that begins
+    in the window; as candles are, the last is whole, also where it ends after `end`, which `meta.notices` says.
     """
     if weighted is None and interval is not None:
         return await _means(db, common, asked, window, per, kind, interval)
@@ -185,7 +189,16 @@ async def _means(
     async def why() -> str:
         return await why_empty(db, "funding", asked, window)
 
-    return await render(db, query, MeanFunding, common, meta(window, per=per, kind="settled"), why_empty=why)
+    facts = meta(window, per=per, kind="settled", notices=_past_end(window, STEPS[interval]))
+    return await render(db, query, MeanFunding, common, facts, why_empty=why)
+
+
+def _past_end(window: Window, step: timedelta) -> tuple[str, ...]:
+    """That the last bucket is whole, where it ends after the window does and that is not now."""
+    last = EPOCH + -((EPOCH - window.end) // step) * step
+    if last == window.end or window.end >= window.now:
+        return ()
+    return (f"the last bucket is whole: it holds what settled until {stamp(last)}, after `end`",)
 
 
 def _only_estimates(request: Request, source: str) -> bool:
