@@ -117,3 +117,29 @@ async def test_without_an_instant_it_is_now(client: httpx.AsyncClient, clean_dat
     assert all(row["next_time"] == iso(now + timedelta(hours=8)) for row in rows)
     (one,) = (await read(client, "/funding", weighted="oi", assets="eth"))["data"]  # type: ignore[misc]
     assert one["asset"] == "ETH"  # type: ignore[index]
+
+
+async def test_why_it_is_empty(client: httpx.AsyncClient, clean_database: Database) -> None:
+    async def why(**asked: object) -> object:
+        found = await read(client, "/funding", weighted="oi", **asked)
+        assert found["data"] == []
+        return found["meta"]["notices"]  # type: ignore[index]
+
+    assert await why() == ["no rows: no perpetual is known with these filters"]
+    to = await series(clean_database, "okx", "BTC")
+    assert await why() == ["no rows: not fetched yet"]
+    await settle(clean_database, to, {0: 1e-4}, hours=8)
+    assert await why(at=iso(at(-1))) == [f"no rows: no rate settled in the 30 days before {iso(at(-1))}"]
+    assert await why(margin="coin") == ["no rows: no perpetual is known with these filters"]
+    (notice,) = await why(at=iso(at(1)), known_at=iso(at(2)))  # type: ignore[misc]
+    assert notice == f"no rows: no rate settled in the 30 days before {iso(at(1))}, as known at known_at"
+
+
+@pytest.mark.parametrize("path", ["/funding", "/funding/BTC"])
+@pytest.mark.parametrize("words", [{"max_age": "2h"}, {"min_coverage": 0.0}])
+async def test_what_is_of_means_needs_one(client: httpx.AsyncClient, path: str, words: dict[str, str]) -> None:
+    answer = await client.get(path, params=words)
+    (name,) = words
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, name)
+    assert "weighted=oi" in answer.json()["detail"]
+    assert (await client.get(path, params={"weighted": "oi", **words})).status_code == 200
