@@ -10,7 +10,7 @@ from app.db import Database
 from app.services import funding
 from app.services.funding import Mean
 from app.services.store import put
-from tests.db.facts import DAY, at, batch, series, settle
+from tests.db.facts import DAY, at, batch, rows_read, series, settle
 
 DAYS, NOW = 8, at(24 * 7 + 20.5)
 MINUTES_A_DAY = 1440
@@ -52,17 +52,9 @@ async def test_only_the_last_day_is_read(traded: Database) -> None:
     """Of minutes: those of hours that are not told, and the newest."""
     text, *arguments = _asked()
     plan = json.loads(await traded.reads.fetchval(f"explain (analyze, timing off, format json) {text}", *arguments))
-    assert 1 <= _read(plan[0]["Plan"], "perp_1m") <= MINUTES_A_DAY + 60
+    assert 1 <= rows_read(plan[0]["Plan"], "perp_1m") <= MINUTES_A_DAY + 60
 
 
 def _asked(*, contributors: bool = False) -> tuple[Any, ...]:
     query = funding.market(None, None, None, NOW, None, Mean("volume", contributors=contributors, then=True))
     return query.text, *query.arguments
-
-
-def _read(node: dict[str, Any], table: str) -> float:
-    """Rows of a table that a plan read, those it threw away with them."""
-    here = 0.0
-    if node.get("Relation Name", "").startswith(table):
-        here = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-    return here + sum(_read(child, table) for child in node.get("Plans", []))
