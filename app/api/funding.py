@@ -1,13 +1,28 @@
 """Funding: the market now, an asset over time or at an instant, its weighted mean, and carry."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.deps import CommonDep, DatabaseDep, InstantDep, Names, PeriodDep, Window, WindowDep, lower
+from app.api.deps import CommonDep, DatabaseDep, InstantDep, PeriodDep, Window, WindowDep, lower
 from app.api.errors import bad_value
+from app.api.funding_asking import (
+    OF_SETTLED,
+    PER_HOURS,
+    Assets,
+    Detail,
+    Interval,
+    KindParam,
+    MaxAge,
+    MinCoverage,
+    Per,
+    Weighted,
+    asked_mean,
+    only_of_means,
+)
 from app.api.funding_rows import (
     Carry,
     DetailedFunding,
@@ -22,13 +37,12 @@ from app.api.kept import kept
 from app.api.known import known_exchanges
 from app.api.openapi import documented
 from app.api.perps import (
+    EPOCH,
     STEPS,
     Asked,
     AskedDep,
-    Duration,
     Exchanges,
     MarginParam,
-    duration,
     grid,
     joined,
     only,
@@ -36,36 +50,16 @@ from app.api.perps import (
 )
 from app.api.remembered import RememberedRoute
 from app.api.render import meta, render
+from app.api.times import stamp
 from app.services import coverage, funding, predictions, venues
 from app.services.entities import find_assets
-from app.services.funding import Mean, Weight
+from app.services.funding import Mean
 
 router = APIRouter(route_class=RememberedRoute)
 
 OTHERS = (MeanFunding, Prediction, WeightedFunding, DetailedFunding)
 NO_SETTLEMENTS = "no rows: {0} tells rates as they stand, not settlements: ask for kind=predicted&source={0}"
-OF_SETTLED = "a mean is of settled rates on one basis: per=1h, 8h or 1y and kind=settled"
 ESTIMATES = ("perp_1h", "perp_snapshot", "predicted_funding")
-PER_HOURS = {"native": None, "1h": 1.0, "8h": 8.0, "1y": 8760.0}
-
-Per = Annotated[
-    Literal["native", "1h", "8h", "1y"], lower, Query(description="What rates are per; native: one interval, as paid.")
-]
-KindParam = Annotated[
-    Literal["settled", "predicted"], lower, Query(description="What was paid, or samples of what will be.")
-]
-Weighted = Annotated[
-    Literal["oi", "volume", "equal"] | None, lower, Query(description="Give the mean over exchanges, weighted by this.")
-]
-Interval = Annotated[
-    Literal["5m", "15m", "30m", "1h", "4h", "8h", "1d"] | None,
-    lower,
-    Query(description="Grid of the weighted mean (default 1h); without it, give each contract's mean of such buckets."),
-]
-MaxAge = Annotated[Duration, Query(description="Oldest weight that counts: 90s, 30m, 2h, 1d, or seconds.")]
-MinCoverage = Annotated[float, Query(ge=0, le=1, description="Coverage below which the weighted rate is null.")]
-Detail = Annotated[Literal["contributors"] | None, lower, Query(description="Name every perpetual behind the mean.")]
-Assets = Annotated[Names, Query(description="Only these assets; comma list or repeated.")]
 
 
 @router.get("/funding", **documented(LatestFunding, 404, 409, tag="Funding", others=(MarketFunding,)))
@@ -78,8 +72,8 @@ async def funding_now(
     margin: MarginParam = "all",
     per: Per = "8h",
     weighted: Weighted = None,
-    max_age: MaxAge = "2h",
-    min_coverage: MinCoverage = 0.0,
+    max_age: MaxAge = None,
+    min_coverage: MinCoverage = None,
 ) -> Response:
     """The newest settled rate of every perpetual, with what is predicted next; or of every asset their weighted mean.
 
@@ -93,9 +87,15 @@ async def funding_now(
     margined = None if margin == "all" else margin
     narrow = (await find_assets(db, assets), only(exchanges), margined, PER_HOURS[per])
     if weighted is not None:
-        mean = _asked_mean(weighted, per, max_age, min_coverage)
-        query = funding.market(*narrow[:3], moment.at or moment.now, moment.known_at, mean)
-        return await render(db, query, MarketFunding, common, meta(moment, per=per, kind="settled"))
+        mean = asked_mean(weighted, per, max_age, min_coverage)
+        asked = (*narrow[:3], moment.at or moment.now, moment.known_at)
+
+        async def why() -> str:
+            return await coverage.why_no_market(db, *asked)
+
+        facts = meta(moment, per=per, kind="settled")
+        return await render(db, funding.market(*asked, mean), MarketFunding, common, facts, why_empty=why)
+    only_of_means(max_age=max_age, min_coverage=min_coverage)
     if moment.at is None and (moment.known_at is None or moment.pinned):  # what is newest has no history
         query = funding.snapshot(*narrow)
     else:
@@ -113,8 +113,8 @@ async def asset_funding(
     kind: KindParam = "settled",
     weighted: Weighted = None,
     interval: Interval = None,
-    max_age: MaxAge = "2h",
-    min_coverage: MinCoverage = 0.0,
+    max_age: MaxAge = None,
+    min_coverage: MinCoverage = None,
     detail: Detail = None,
 ) -> Response:
     """Funding of an asset on every exchange: settlements, samples, or one weighted mean.
@@ -123,25 +123,20 @@ async def asset_funding(
     USD, with the exchanges that are present, stale or missing. With `at`: what was in force at that instant, and
     nothing that happened later. `kind=predicted` gives estimates as they were told, each with what that settlement
     paid once it has; of a source that is not the preferred one only where that told none in the hour before.
-    `interval=1d` without `weighted` gives, of each contract, the mean of what settled in each bucket of UTC.
+    `interval=1d` without `weighted` gives, of each contract, the mean of what settled in each bucket of UTC that begins
+    in the window; as candles are, the last is whole, also where it ends after `end`, which `meta.notices` says.
     """
+    if weighted is None:
+        only_of_means(max_age=max_age, min_coverage=min_coverage, detail=detail)
     if weighted is None and interval is not None:
         return await _means(db, common, asked, window, per, kind, interval)
     if weighted is None:
         return await _rates(db, common, asked, window, per, kind)
     if kind == "predicted":
         raise bad_value("kind", kind, OF_SETTLED)
-    mean = _asked_mean(weighted, per, max_age, min_coverage)
+    mean = asked_mean(weighted, per, max_age, min_coverage)
     mean = replace(mean, step=STEPS[interval or "1h"], contributors=detail is not None, then=window.at is not None)
     return await _mean(db, common, asked, window, per, mean)
-
-
-def _asked_mean(weighted: Weight, per: str, max_age: str, min_coverage: float) -> Mean:
-    """The mean at one instant. Raises what becomes 400 where rates are as paid, each of an interval of its own."""
-    hours = PER_HOURS[per]
-    if hours is None:
-        raise bad_value("per", per, OF_SETTLED)
-    return Mean(weighted, hours, max_age=duration(max_age), min_coverage=min_coverage, then=True)
 
 
 async def _rates(
@@ -185,7 +180,16 @@ async def _means(
     async def why() -> str:
         return await why_empty(db, "funding", asked, window)
 
-    return await render(db, query, MeanFunding, common, meta(window, per=per, kind="settled"), why_empty=why)
+    facts = meta(window, per=per, kind="settled", notices=_past_end(window, STEPS[interval]))
+    return await render(db, query, MeanFunding, common, facts, why_empty=why)
+
+
+def _past_end(window: Window, step: timedelta) -> tuple[str, ...]:
+    """That the last bucket is whole, where it ends after the window does and that is not now."""
+    last = EPOCH + -((EPOCH - window.end) // step) * step
+    if last == window.end or window.end >= window.now:
+        return ()
+    return (f"the last bucket is whole: it holds what settled until {stamp(last)}, after `end`",)
 
 
 def _only_estimates(request: Request, source: str) -> bool:

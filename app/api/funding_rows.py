@@ -20,7 +20,7 @@ class LatestFunding(Row):
     time: OutTime = column("When this rate settled.")
     rate: float = column("Settled rate; positive: longs pay shorts.", PER)
     interval_hours: float = column("Interval this rate was paid for.", "hours")
-    next_time: OutTime | None = column("When the next settlement is due; null: not known.")
+    next_time: OutTime | None = column("When the next settlement is due; null: not known, or the rate is too old.")
     predicted_rate: float | None = column("Estimate of the next settlement; null: not known.", PER)
     oi_usd: float | None = column("Open interest that goes with the rate; null: none known within two hours.", USD)
     age_s: float = column("Time since the settlement.", "seconds")
@@ -142,7 +142,9 @@ class MarketFunding(WeightedFunding):
     keys: ClassVar[tuple[str, ...]] = ("asset",)
 
     asset: str = column("Symbol of the entity, or its canonical id where several share the symbol.")
-    next_time: OutTime | None = column("When the next of its contracts settles, by its interval; null: not known.")
+    next_time: OutTime | None = column(
+        "When the next of its contracts settles, by its interval; null: none is in force."
+    )
 
 
 class DetailedFunding(WeightedFunding):

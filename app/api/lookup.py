@@ -15,7 +15,7 @@ from starlette.responses import Response
 from app.api.bodies import MIB, spooled
 from app.api.deps import DatabaseDep
 from app.api.errors import Unavailable, UnsupportedMedia
-from app.api.funding import PER_HOURS
+from app.api.funding_asking import PER_HOURS
 from app.api.funding_rows import FRACTION, PER
 from app.api.known import known_source
 from app.api.lookup_names import Named, check_symbols, contracts_of, name, not_listed

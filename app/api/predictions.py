@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, PeriodDep
-from app.api.funding import PER_HOURS, Per
+from app.api.funding_asking import PER_HOURS, Per
 from app.api.funding_rows import PredictionError
 from app.api.kept import kept
 from app.api.openapi import documented

@@ -1,6 +1,6 @@
 """How fresh the data is, and what was refused."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from app.api.render import meta, render
 from app.api.schemas import Out, OutTime, Row, column
 from app.api.times import utc_now
 from app.api.words import Text
-from app.services import quality
+from app.services import quality, standing
 
 router = APIRouter()
 TAG = "Quality"
@@ -82,15 +82,9 @@ class Unmapped(Row):
     seen_at: OutTime = column("When it was last listed.")
 
 
-def expected(request: Request) -> list[tuple[str, str, float | None]]:
-    """Source, dataset and seconds between two times it is asked for, of all the settings have pulled or collected.
-
-    What is asked for as one but stored as several facts is expected of each of these. None: nobody can say.
-    """
-    sources: list[dict[str, Any]] = request.app.state.sources
-    pulled = [(source["source"], feed) for source in sources if source["pulled"] for feed in source["schedule"]]
-    asked = [(source, fact, feed["every_s"]) for source, feed in pulled for fact in feed["facts"]]
-    return [*asked, *request.app.state.collected]
+def expected(request: Request) -> list[standing.Expected]:
+    """What the settings have pulled or collected."""
+    return standing.expected(request.app.state.sources, request.app.state.collected)
 
 
 @router.get("/quality/freshness", **documented(Freshness, tag=TAG))

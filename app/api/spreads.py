@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api.deps import CommonDep, DatabaseDep, Window, WindowDep, lower
 from app.api.errors import bad_value
-from app.api.funding import Per
+from app.api.funding_asking import Per
 from app.api.openapi import documented
 from app.api.paging import Common
 from app.api.perps import STEPS, AskedDep, grid, why_empty

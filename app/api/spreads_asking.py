@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request
 
 from app.api.deps import CommonDep, DatabaseDep, Names, Window, lower
 from app.api.errors import BadRequest, TooLarge, Wrong, bad_value
-from app.api.funding import PER_HOURS, Per
+from app.api.funding_asking import PER_HOURS, Per
 from app.api.known import known_exchanges
 from app.api.perps import Asked, Exchanges, Grid, MarginParam, only
 from app.api.times import At, End, KnownAt, Start, instant

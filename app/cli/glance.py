@@ -37,8 +37,6 @@ def painted(text: str) -> None:
 
 def lines(found: Facts) -> Iterator[str]:
     """The screen, some forty lines."""
-    from app.cli.status import told_of_disk, told_of_generated
-
     database, forecast = found["database"], found["forecast"]
     yield f"database    PostgreSQL {database['version'].split()[0]}, {where(database)}"
     yield f"size        {size(database['bytes'])}: {_largest(found['tables'])}"
@@ -53,6 +51,22 @@ def lines(found: Facts) -> Iterator[str]:
     if len(wrong) > WRONGS:
         yield f"! and {len(wrong) - WRONGS} more: `perpstore status --json`"
     yield "All tables, datasets and pulls: `perpstore status --all`"
+
+
+def told_of_generated(exchanges: Sequence[str]) -> Iterator[str]:
+    """That there is data made up to try things out with, if there is."""
+    if exchanges:
+        yield f"generated   {', '.join(exchanges)}; `perpstore demo --remove` takes it out"
+
+
+def told_of_disk(forecast: Facts) -> str:
+    """How full it is, what a day adds, and what comes of that."""
+    disk, a_day, most = forecast["disk"], forecast["bytes_per_day"], forecast["settles_at_bytes"]
+    told = f"{size(disk['free'])} free of {size(disk['total'])}" if disk else "not known (PERPSTORE_DATABASE_DIR)"
+    grows = "no day has ended yet" if a_day is None else f"{size(a_day)} a day"
+    settles = "" if most is None else f", the database settles at {size(most)}"
+    full = "" if forecast["full_in_days"] is None else f", full in {forecast['full_in_days']:.0f} days"
+    return f"{told}, {grows}{settles}{full}"
 
 
 def state_of(source: Facts) -> str:

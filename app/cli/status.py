@@ -123,10 +123,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"PostgreSQL  {database['version']}, {where(database)}"
     yield f"TimescaleDB {database['timescaledb'] or 'no'}"
     yield f"size        {size(database['bytes'])}"
-    yield f"disk        {told_of_disk(found['forecast'])}"
+    yield f"disk        {glance.told_of_disk(found['forecast'])}"
     yield f"schedule    {'running' if scheduler['running'] else 'no process runs it'}, {len(scheduler['jobs'])} jobs"
     yield "stored      " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
-    yield from told_of_generated(found["generated"])
+    yield from glance.told_of_generated(found["generated"])
     yield "\n" + table(("TABLE", "SIZE", "ROWS, ABOUT", "A DAY", "KEPT"), map(_table, found["tables"][:TABLES]))
     told = [row for row in found["freshness"] if row["newest"] or row["pulled_at"]]
     yield "\n" + table(("SOURCE", "DATASET", "NEWEST", "AGE", "SERIES", "LATE"), map(_fresh, told))
@@ -134,22 +134,6 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "\n" + told_of_collectors(found["collectors"])
     if found["pulls"]:
         yield "\n" + table(("PULL", "STATUS", "BEGUN", "TOOK", "INSERTED", "ERROR"), map(_pull, found["pulls"]))
-
-
-def told_of_generated(exchanges: Sequence[str]) -> Iterator[str]:
-    """That there is data made up to try things out with, if there is."""
-    if exchanges:
-        yield f"generated   {', '.join(exchanges)}; `perpstore demo --remove` takes it out"
-
-
-def told_of_disk(forecast: Mapping[str, Any]) -> str:
-    """How full it is, what a day adds, and what comes of that."""
-    disk, a_day, most = forecast["disk"], forecast["bytes_per_day"], forecast["settles_at_bytes"]
-    told = f"{size(disk['free'])} free of {size(disk['total'])}" if disk else "not known (PERPSTORE_DATABASE_DIR)"
-    grows = "no day has ended yet" if a_day is None else f"{size(a_day)} a day"
-    settles = "" if most is None else f", the database settles at {size(most)}"
-    full = "" if forecast["full_in_days"] is None else f", full in {forecast['full_in_days']:.0f} days"
-    return f"{told}, {grows}{settles}{full}"
 
 
 def told_of_collectors(rows: Sequence[Mapping[str, Any]]) -> str:

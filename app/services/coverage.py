@@ -4,13 +4,23 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from app.db import Database
-from app.services.perps import Perps
+from app.services.perps import Margin, Perps
 from app.services.queries import sql
 
 SHOWN = 8
 Dataset = Literal[
     "funding", "predicted_funding", "open_interest", "candles", "minutes", "long_short", "taker_volume", "liquidations"
 ]
+
+MARKET = """
+select count(*) > 0 as known, bool_or(l.funding_ts is not null) as told
+from instrument i
+join exchange e on e.id = i.exchange_id
+left join series s on s.instrument_id = i.id
+left join latest l on l.series_id = s.id
+where i.kind = 'perp' and i.entity_id is not null and ($1::int[] is null or i.entity_id = any($1))
+  and ($2::text[] is null or e.slug = any($2)) and ($3::text is null or coalesce(i.margin, 'stable') = $3)
+"""
 
 
 async def exchanges(db: Database, perps: Perps) -> tuple[str, ...]:
@@ -49,3 +59,21 @@ async def why_empty(db: Database, dataset: Dataset, perps: Perps, start: datetim
         return f"no rows: not told in this window, nor of the first and last minutes stored, from {first} to {last}"
     filters = "these filters and known_at" if perps.known_at else "these filters"
     return f"no rows: nothing in this window that {filters} leave; stored from {first} to {last}"
+
+
+async def why_no_market(
+    db: Database,
+    entity_ids: tuple[int, ...] | None,
+    exchanges: tuple[str, ...] | None,
+    margin: Margin | None,
+    moment: datetime,
+    known_at: datetime | None,
+) -> str:
+    """The same of the weighted mean of every entity (of these) at an instant: arguments as of `funding.market`."""
+    found = await db.reads.fetchrow(MARKET, entity_ids, exchanges, margin)
+    if found is None or not found["known"]:
+        return "no rows: no perpetual is known with these filters"
+    if not found["told"]:
+        return "no rows: not fetched yet"
+    known = "" if known_at is None else ", as known at known_at"
+    return f"no rows: no rate settled in the 30 days before {moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}{known}"

@@ -85,10 +85,10 @@ async def weighted(db: Database, perps: Perps, first: datetime, last: datetime, 
     """The weighted mean at every step from `first` to `last`, both included; from the rollup where that is the same."""
     if await _in_rollup(db, perps, first, last, mean):
         return Query(
-            sql("funding", "weighted_hourly"), (perps.entity_id, first, last, mean.per_hours, mean.min_coverage)
+            sql("funding_mean", "weighted_hourly"), (perps.entity_id, first, last, mean.per_hours, mean.min_coverage)
         )
     narrow = (perps.exchanges, perps.margin, perps.known_at, perps.source)
-    return Query(sql("funding", "weighted"), _weighing((perps.entity_id,), first, last, mean, narrow))
+    return Query(sql("funding_mean", "weighted"), _weighing((perps.entity_id,), first, last, mean, narrow))
 
 
 def market(
@@ -101,7 +101,7 @@ def market(
 ) -> Query:
     """The weighted mean at an instant of every entity (of these), one row each of which a rate was known by then."""
     narrow = (exchanges, margin, known_at, None)
-    return Query(MARKET.format(sql("funding", "weighted")), _weighing(entity_ids, moment, moment, mean, narrow))
+    return Query(MARKET.format(sql("funding_mean", "weighted")), _weighing(entity_ids, moment, moment, mean, narrow))
 
 
 def _weighing(

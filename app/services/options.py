@@ -88,12 +88,12 @@ def term_structure(options: Options, first: datetime, last: datetime, step: time
 def greeks(options: Options, start: datetime, end: datetime, instrument_id: int | None = None) -> Query:
     """Greeks told in `[start, end)`, of all options or of one."""
     arguments = (options.entity_id, start, end, *options.narrow, instrument_id)
-    return Query(sql("options", "greeks"), arguments, start=1, end=2)
+    return Query(sql("option_greeks", "greeks"), arguments, start=1, end=2)
 
 
 def greeks_by(options: Options, moment: datetime, instrument_id: int | None = None) -> Query:
     """Of each option that lives at an instant the greeks told last, at most a day before."""
-    return Query(sql("options", "greeks_by"), (options.entity_id, moment, *options.narrow, instrument_id))
+    return Query(sql("option_greeks", "greeks_by"), (options.entity_id, moment, *options.narrow, instrument_id))
 
 
 def greeks_black76(
@@ -102,7 +102,7 @@ def greeks_black76(
     """Black-76 of how each option (or the one of this symbol) stood at every step from `first` to `last`."""
     arguments = (options.entity_id, first, last, *options.narrow, step, instrument)
     rows = 1 if instrument else OPTIONS
-    return Query(sql("options", "greeks_black76"), arguments, start=1, end=2, step=step, rows=rows)
+    return Query(sql("option_greeks", "greeks_black76"), arguments, start=1, end=2, step=step, rows=rows)
 
 
 async def why_empty(db: Database, facts: tuple[str, ...], options: Options, start: datetime, end: datetime) -> str:

@@ -111,7 +111,8 @@ class Pulls:
     """How the last pulls of a source went, of all its datasets together.
 
     `failures`: those that failed, each since the last success of its dataset; `error` is that of the last of them.
-    `unanswered`: the last of them that asked anything got no answer at all.
+    `unanswered`: the last of them that asked anything got no answer at all. `paused`: datasets whose job an operator
+    paused; their failures do not count.
     """
 
     last_success_at: datetime | None
@@ -120,6 +121,7 @@ class Pulls:
     running: bool
     error: str | None
     unanswered: bool
+    paused: Sequence[str] = ()
 
 
 async def source_states(db: Database, datasets: Mapping[str, Sequence[str]]) -> dict[str, Pulls]:
@@ -131,9 +133,14 @@ async def source_states(db: Database, datasets: Mapping[str, Sequence[str]]) -> 
     return {row["source"]: Pulls(**{name: row[name] for name in Pulls.__slots__}) for row in rows}
 
 
-async def late(db: Database, expected: Sequence[tuple[str, str, float | None]], now: datetime) -> dict[str, int]:
-    """How many datasets of each source are overdue, of those where there is saying; arguments as of `freshness`."""
-    query = freshness(expected, now)
+async def late(
+    db: Database,
+    expected: Sequence[tuple[str, str, float | None]],
+    now: datetime,
+    sources: Sequence[str] | None = None,
+) -> dict[str, int]:
+    """How many facts of each source are overdue, of those where there is saying; arguments as of `freshness`."""
+    query = freshness(expected, now, sources)
     rows = await db.reads.fetch(LATE.format(query.text), *query.arguments)
     return {row["source"]: row["late"] for row in rows}
 

@@ -68,7 +68,7 @@ async def _compute(copy: Driver, entity: int, start: datetime, end: datetime) ->
         f"""insert into coin_1h (entity_id, ts, rate, mean, median, min, max, instruments, oi_usd, coverage,
           present, stale, missing)
         select entity_id, time, rate, mean, median, min, max, instruments, oi_usd, coverage, present, stale, missing
-        from ({sql("funding", "weighted")}) w""",
+        from ({sql("funding_mean", "weighted")}) w""",
         *([entity], start, end, hour, 8.0, "oi", two_hours, None, None, None, None, 0.0, False, False),
     )
     await copy.execute(sql("rollup", "ready"), entity, end)

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pyarrow.parquet as pq
@@ -38,7 +39,8 @@ Counts = Mapping[str, int]
 class Store:
     """A database with real facts and generated ones, and how many rows there were on the way.
 
-    `before` these; after a load that was `killed` and taken out; and when they were `loaded`, `until` then.
+    `before` these; after a load that was `killed` and taken out; and when they were `loaded`, `until` then. What was
+    `told` of what was known `then`: before the first load, while one was cut short, after it was taken out.
     """
 
     until: datetime
@@ -47,6 +49,8 @@ class Store:
     before: Counts
     killed: Counts
     loaded: Counts
+    then: datetime
+    told: Sequence[Mapping[str, Any]]
 
     async def get(self, path: str, **params: str) -> dict[str, Any]:
         answer = await self.client.get(path, params=params or None)
@@ -76,6 +80,25 @@ async def put_real(db: Database, until: datetime) -> None:
         entity = await db.reads.fetchval("select id from entity where canonical_id = 'ethereum'")
         await metrics.put_values(db, "defillama", [value], {("canonical_id", "ethereum"): entity})
     await rollup.refresh(db)
+
+
+THEN = [
+    "/funding/BTC?weighted=oi&at={}&known_at={}",
+    "/funding?weighted=oi&at={}&known_at={}",
+    "/funding?at={}&known_at={}",
+    "/funding/BTC?at={}&known_at={}",
+    "/open-interest/BTC?at={}&known_at={}",
+]
+
+
+async def known_then(client: httpx.AsyncClient, then: datetime) -> dict[str, Any]:
+    """What is answered of an instant ten hours back, as known `then`, by path."""
+    found = dict[str, Any]()
+    for path in THEN:
+        answer = await client.get(path.format(*(quote(one.isoformat()) for one in (then - 10 * HOUR, then))))
+        assert answer.status_code == 200, answer.text
+        found[path] = answer.json()["data"]
+    return found
 
 
 KILLED = """
@@ -115,12 +138,15 @@ async def store(server: str) -> AsyncIterator[Store]:
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
         ):
-            before = await counts(db)
+            before, then = await counts(db), datetime.now(UTC)
+            told = [await known_then(client, then)]
             kill_while_loading(dsn, until, "open_interest")
+            told.append(await known_then(client, then))
             assert await demo.remove(db) == GENERATED
+            told.append(await known_then(client, then))
             killed = await counts(db)
             await load(db, until)
-            yield Store(until, db, client, before, killed, await counts(db))
+            yield Store(until, db, client, before, killed, await counts(db), then, told)
 
 
 SHOWN = [
@@ -223,12 +249,10 @@ async def test_options_are_what_black76_says(store: Store) -> None:
         assert parity >= -1e-6 * side["underlying"]
 
 
-async def test_known_then(store: Store) -> None:
-    """What is generated was known when it would have been."""
-    then = store.until - 10 * 24 * HOUR
-    told = await store.get("/funding/BTC", at=then.isoformat(), known_at=then.isoformat(), exchanges="demo-alpha")
-    now = await store.get("/funding/BTC", at=then.isoformat(), exchanges="demo-alpha")
-    assert [row["rate"] for row in told["data"]] == [row["rate"] for row in now["data"]] != []
+async def test_what_was_known_before_stays_so(store: Store) -> None:
+    """A real store can be asked as of an instant before the load: before it, in it, between two, and now."""
+    assert all(told == store.told[0] for told in [*store.told, await known_then(store.client, store.then)])
+    assert all(rows for rows in store.told[0].values())
 
 
 async def test_loaded_twice_is_loaded_once(store: Store) -> None:

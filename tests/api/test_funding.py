@@ -263,6 +263,15 @@ async def test_pages_of_means_are_the_whole(client: httpx.AsyncClient, three: Da
         assert pages == whole
 
 
+async def test_the_last_bucket_of_means_is_whole_and_says_so(client: httpx.AsyncClient, three: Database) -> None:
+    """As candles are: it begins in the window, and what settles in it after `end` counts."""
+    asked = {"interval": "8h", "exchanges": "hyperliquid", "start": iso(at(0))}
+    cut, whole = [await read(client, "/funding/BTC", end=iso(at(end)), **asked) for end in (11, 16)]
+    assert cut["data"] == whole["data"]
+    notice = f"the last bucket is whole: it holds what settled until {iso(at(16))}, after `end`"
+    assert (cut["meta"]["notices"], whole["meta"]["notices"]) == ([notice], [])  # type: ignore[index]
+
+
 @pytest.mark.parametrize("words", ["interval=1d&per=native", "interval=1d&kind=predicted", "interval=1d&at=2026-03-02"])
 async def test_what_has_no_mean_of_buckets_is_refused(client: httpx.AsyncClient, three: Database, words: str) -> None:
     answer = await client.get(f"/funding/BTC?{words}")

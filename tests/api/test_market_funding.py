@@ -72,13 +72,28 @@ async def _compare(client: httpx.AsyncClient, **asked: object) -> set[str]:
 
 
 async def test_next_time_is_the_first_to_come(client: httpx.AsyncClient, clean_database: Database) -> None:
-    """Of two contracts in force the earlier; one whose settlement is late has none, one out of force counts no more."""
+    """Of two contracts in force the earlier; of one whose settlement is late the one after it; none out of force."""
     slow, quick = await series(clean_database, "binance", "A"), await series(clean_database, "hyperliquid", "B")
     await settle(clean_database, slow, {0: 1e-4, 8: 1e-4}, hours=8)
     await settle(clean_database, quick, {7: 1e-4, 8: 1e-4}, hours=1)
-    for hour, due in ((8.5, 9), (9, 16), (9.2, 16), (12, 16), (16, None), (18, None)):
+    for hour, due in ((8.5, 9), (9, 10), (9.2, 10), (12, 16), (16, 24), (18, 24), (21, None)):
         (row,) = (await read(client, "/funding", weighted="equal", at=iso(at(hour))))["data"]  # type: ignore[misc]
         assert (hour, row["next_time"]) == (hour, due and iso(at(due)))  # type: ignore[index]
+        alone = (await read(client, "/funding", at=iso(at(hour))))["data"]
+        soonest = min((one["next_time"] for one in alone), default=None)  # type: ignore[attr-defined]
+        assert (hour, soonest) == (hour, due and iso(at(due)))
+
+
+async def test_next_time_while_a_pull_is_late(client: httpx.AsyncClient, clean_database: Database) -> None:
+    """Without an instant too: what settled but was not pulled yet is not what comes next."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    settled = {"okx": now - timedelta(minutes=65), "bybit": now - timedelta(minutes=95)}
+    for exchange, ts in settled.items():
+        to = await series(clean_database, exchange, "BTC")
+        rate = {"series_id": to, "ts": ts, "rate": 1e-4, "interval_hours": 1.0}
+        await put(clean_database, "funding", [batch("funding", [rate])])
+    rows = {row["exchange"]: row["next_time"] for row in (await read(client, "/funding"))["data"]}  # type: ignore[attr-defined]
+    assert rows == {"okx": iso(settled["okx"] + timedelta(hours=2)), "bybit": None}
 
 
 async def test_without_an_instant_it_is_now(client: httpx.AsyncClient, clean_database: Database) -> None:
@@ -102,3 +117,29 @@ async def test_without_an_instant_it_is_now(client: httpx.AsyncClient, clean_dat
     assert all(row["next_time"] == iso(now + timedelta(hours=8)) for row in rows)
     (one,) = (await read(client, "/funding", weighted="oi", assets="eth"))["data"]  # type: ignore[misc]
     assert one["asset"] == "ETH"  # type: ignore[index]
+
+
+async def test_why_it_is_empty(client: httpx.AsyncClient, clean_database: Database) -> None:
+    async def why(**asked: object) -> object:
+        found = await read(client, "/funding", weighted="oi", **asked)
+        assert found["data"] == []
+        return found["meta"]["notices"]  # type: ignore[index]
+
+    assert await why() == ["no rows: no perpetual is known with these filters"]
+    to = await series(clean_database, "okx", "BTC")
+    assert await why() == ["no rows: not fetched yet"]
+    await settle(clean_database, to, {0: 1e-4}, hours=8)
+    assert await why(at=iso(at(-1))) == [f"no rows: no rate settled in the 30 days before {iso(at(-1))}"]
+    assert await why(margin="coin") == ["no rows: no perpetual is known with these filters"]
+    (notice,) = await why(at=iso(at(1)), known_at=iso(at(2)))  # type: ignore[misc]
+    assert notice == f"no rows: no rate settled in the 30 days before {iso(at(1))}, as known at known_at"
+
+
+@pytest.mark.parametrize("path", ["/funding", "/funding/BTC"])
+@pytest.mark.parametrize("words", [{"max_age": "2h"}, {"min_coverage": 0.0}])
+async def test_what_is_of_means_needs_one(client: httpx.AsyncClient, path: str, words: dict[str, str]) -> None:
+    answer = await client.get(path, params=words)
+    (name,) = words
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, name)
+    assert "weighted=oi" in answer.json()["detail"]
+    assert (await client.get(path, params={"weighted": "oi", **words})).status_code == 200

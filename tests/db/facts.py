@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -60,3 +60,11 @@ async def stored_intervals(db: Database, series_id: int) -> list[tuple[float, fl
     """Hours after the start of the test day, interval, how known."""
     rows = await db.reads.fetch("select * from funding where series_id = $1 order by ts", series_id)
     return [((r["ts"] - DAY) / timedelta(hours=1), r["interval_hours"], r["interval_known"]) for r in rows]
+
+
+def rows_read(node: dict[str, Any], table: str) -> float:
+    """Rows of a table (and its partitions) that an explained plan read, those it threw away with them."""
+    here = 0.0
+    if node.get("Relation Name", "").startswith(table):
+        here = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    return here + sum(rows_read(child, table) for child in node.get("Plans", []))

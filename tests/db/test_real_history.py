@@ -56,7 +56,7 @@ async def _compare(db: Database, coin: str, canonical: str, funding: Path, held:
             contracts[row["venue"]].held[time_of(row)] = float(row["oi_usd"])
     first, last = datetime(2025, 3, 8, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC)
     entity = await db.reads.fetchval("select id from entity where canonical_id = $1", canonical)
-    found = await db.reads.fetch(sql("funding", "weighted_hourly"), entity, first, last, 8.0, 0.0)
+    found = await db.reads.fetch(sql("funding_mean", "weighted_hourly"), entity, first, last, 8.0, 0.0)
     assert len(found) == (last - first) / HOUR + 1
     assert sum(row["rate"] is not None for row in found) > 8000
     for row in found:

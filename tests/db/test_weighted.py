@@ -21,7 +21,7 @@ async def ask(db: Database, first: datetime, last: datetime, **changed: object) 
         "step": HOUR, "per": 8.0, "weight": "oi", "max_age": 2 * HOUR, "exchanges": None, "margin": None,
         "known_at": None, "source": None, "min_coverage": 0.0, "detail": False, "then": False, **changed,
     }  # fmt: skip
-    rows = await db.reads.fetch(sql("funding", "weighted"), [entity], first, last, *given.values())
+    rows = await db.reads.fetch(sql("funding_mean", "weighted"), [entity], first, last, *given.values())
     return [{name: value for name, value in row.items() if name not in ("entity_id", "next_time")} for row in rows]
 
 
@@ -81,7 +81,7 @@ async def test_rollup_equals_live(clean_database: Database) -> None:
         await put_contract(clean_database, contract, f"BTC{n}")
     await rollup.refresh(clean_database)
     entity = await clean_database.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
-    kept = await clean_database.reads.fetch(sql("funding", "weighted_hourly"), entity, at(-3), at(80), 8.0, 0.0)
+    kept = await clean_database.reads.fetch(sql("funding_mean", "weighted_hourly"), entity, at(-3), at(80), 8.0, 0.0)
     alike([dict(row) for row in kept], await ask(clean_database, at(-3), at(80)))
 
 
@@ -182,6 +182,6 @@ async def test_a_contract_that_gets_its_coin_later_joins_the_rollup(clean_databa
     await settle(clean_database, to, {16: 3e-4})
     await rollup.refresh(clean_database)
     entity = await clean_database.reads.fetchval("select id from entity where canonical_id = 'bitcoin'")
-    kept = await clean_database.reads.fetch(sql("funding", "weighted_hourly"), entity, at(0), at(10), 8.0, 0.0)
+    kept = await clean_database.reads.fetch(sql("funding_mean", "weighted_hourly"), entity, at(0), at(10), 8.0, 0.0)
     alike([dict(row) for row in kept], await ask(clean_database, at(0), at(10)))
     assert kept[9]["rate"] == 2e-4

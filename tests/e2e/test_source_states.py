@@ -114,3 +114,21 @@ async def test_without_a_schedule_only_what_others_pull_is_on(
     assert (await ask(client, "okx"))["state"] == "ok"
     await engine.db.reads.execute("update pull set finished_at = now() - interval '3 days'")
     assert (await ask(client, "okx"))["state"] == "off"
+
+
+async def test_what_is_paused_does_not_fail_for_ever(asking: httpx.AsyncClient, engine: Engine) -> None:
+    for dataset, status in (("funding", "failed"), ("candles_1h", "succeeded")):
+        number = await log.begin(engine.db, "okx", dataset)
+        await log.finish(engine.db, number, status, log.Counts(requests=1), "HTTP 500")  # type: ignore[arg-type]
+    assert (await ask(asking, "okx"))["state"] == "failing"
+    await engine.db.reads.execute("insert into job (id, paused) values ('okx:funding', true)")
+    row = await ask(asking, "okx")
+    assert (row["state"], row["reason"], row["failures"]) == ("ok", "paused: funding", 0)
+
+
+async def test_late_is_what_freshness_calls_late(asking: httpx.AsyncClient) -> None:
+    for source in ("okx", "bybit"):
+        fresh = (await asking.get("/quality/freshness", params={"source": source})).json()["data"]
+        row = await ask(asking, source)
+        assert row["late"] == sum(bool(one["late"]) for one in fresh) > 0
+        assert row["datasets"] == len(fresh)

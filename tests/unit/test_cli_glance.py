@@ -52,6 +52,7 @@ FOUND: dict[str, Any] = {
         {"dataset": "liquidations", "state": "unfillable", "gaps": 7},
     ],
     "counts": {"rejects": 0},
+    "generated": [],
     "sources": SOURCES,
 }
 

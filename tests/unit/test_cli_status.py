@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from app.cli.status import told_of_disk
+from app.cli.glance import told_of_disk
 from app.services.growth import Disk, Forecast
 
 DISK = Disk(500 * 10**9, 180 * 10**9, 320 * 10**9)

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -40,7 +38,6 @@ REJECTED: Mapping[str, Sequence[Rejected]] = {
         Rejected("negative", "DOGE-PERP", "generated: volume_base is -12.0"),
     ),
 }
-Column: TypeAlias = "pa.Array[Any]"
 Tell = Callable[[str, int], None]
 """Hears how many rows of a dataset were stored."""
 
@@ -143,19 +140,13 @@ async def _put(db: Database, part: Part) -> Written:
 
 
 def _columns(part: Part) -> dict[str, pa.RecordBatch]:
-    """Facts by table. What was to be known of the past was known then: this can be asked `known_at` too."""
+    """Facts by table, known from when they are stored: what was answered of the past before that stays so."""
     records = list(part.records)
     of_minutes = [one for one in records if isinstance(one, PerpMinute)]
     if of_minutes:
-        return {"perp_1m": _known(batch.minutes(of_minutes, part.series), part)}
+        return {"perp_1m": batch.minutes(of_minutes, part.series)}
     found, _ = batch.columns(records, part.series)
-    return {fact: _known(rows, part) for fact, rows in found.items()}
-
-
-def _known(rows: pa.RecordBatch, part: Part) -> pa.RecordBatch:
-    place = rows.schema.get_field_index("known_at")
-    known_at = pc.add(cast(Column, rows["ts"]), pa.scalar(part.after, pa.duration("us")))
-    return rows.set_column(place, cast("pa.Field[Any]", rows.schema.field(place)), known_at)
+    return found
 
 
 def _counts(written: Written) -> Counts:

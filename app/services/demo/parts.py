@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from app.records import Record
 from app.services.demo import minutes, options, perps
@@ -11,8 +10,6 @@ from app.services.demo.world import CONTRACTS, SECOND_SOURCE, SOURCE, VENUES, Co
 from app.services.reference import SeriesRef
 
 DAYS, PREDICTED_DAYS, OPTION_DAYS, MINUTE_DAYS = 30, 3, 4, 2
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-AT_ONCE = timedelta(0)
 
 Series = Mapping[str, SeriesRef]
 """By symbol: no two of the generated exchanges spell one alike."""
@@ -29,12 +26,11 @@ class Tellers:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Facts of one dataset as one source tells them. `after`: how long after its time a fact is known."""
+    """Facts of one dataset as one source tells them."""
 
     dataset: str
     records: Iterable[Record]
     series: Series
-    after: timedelta = AT_ONCE
     source: str = SOURCE
 
 
@@ -42,11 +38,11 @@ def parts(tellers: Tellers, end: int) -> Iterator[Part]:
     """Everything there is of the days before `end`, in seconds since 1970."""
     yield from _of_hours(tellers, end)
     start, series = end - MINUTE_DAYS * DAY, tellers.first
-    yield Part("candles_1m", _of(minutes.IN_MINUTES, minutes.minutes, start, end), series, MINUTE)
+    yield Part("candles_1m", _of(minutes.IN_MINUTES, minutes.minutes, start, end), series)
     yield Part("liquidations", _of(minutes.IN_MINUTES, minutes.liquidations, start, end), series)
     for family in options.FAMILIES:
         yield Part("option_chain", options.states(family, end - OPTION_DAYS * DAY, end), series)
-        yield Part("index_price", options.indexes(family, end - DAYS * DAY, end), series, HOUR)
+        yield Part("index_price", options.indexes(family, end - DAYS * DAY, end), series)
         yield Part("index_price", options.indexes_now(family, end), series)
 
 
@@ -58,7 +54,7 @@ def _of_hours(tellers: Tellers, end: int) -> Iterator[Part]:
     yield Part("funding", again, tellers.second, source=SECOND_SOURCE)
     yield Part("open_interest", _of(CONTRACTS, perps.open_interest, start, end), series)
     yield Part("predicted_funding", _of(CONTRACTS, perps.predicted, end - PREDICTED_DAYS * DAY, end), series)
-    yield Part("candles_1h", _of(CONTRACTS, perps.candles, start, end), series, HOUR)
+    yield Part("candles_1h", _of(CONTRACTS, perps.candles, start, end), series)
 
 
 def _of(contracts: Iterable[Contract], make: Make, start: int, end: int) -> Iterator[Record]:

@@ -16,7 +16,8 @@ with one as (
 select a.asset, one.exchange, one.instrument, funding_ts as time,
   case when $1::float8 is null then rate else rate * $1 / interval_hours end as rate, interval_hours,
   case when predicted_for > now() then predicted_for
-    when funding_ts + interval_hours * interval '1 hour' > now() then funding_ts + interval_hours * interval '1 hour'
+    when funding_ts <= now() and now() <= funding_ts + 1.5 * interval_hours * interval '1 hour' then
+      date_bin(interval_hours * interval '1 hour', now(), funding_ts) + interval_hours * interval '1 hour'
   end as next_time,
   case when predicted_for > now() or (predicted_for is null and predicted_ts > now() - interval '1 day') then
     case when $1 is null then predicted_rate
@@ -56,7 +57,8 @@ with told as (
 )
 select a.asset, exchange, instrument, ts as time,
   case when $1::float8 is null then rate else rate * $1 / interval_hours end as rate, interval_hours,
-  coalesce(for_time, ts + interval_hours * interval '1 hour') as next_time,
+  coalesce(for_time,
+    date_bin(interval_hours * interval '1 hour', $5, ts) + interval_hours * interval '1 hour') as next_time,
   case when $1 is null then predicted_rate else predicted_rate * $1 / coalesce(predicted_interval_hours, interval_hours)
   end as predicted_rate,
   oi_usd, extract(epoch from $5 - ts)::float8 as age_s, rate as rate_native,

@@ -12,7 +12,8 @@ where x.slug = $1 and lower(i.symbol) = lower($2)
 -- What only collectors tell, and what is told of options, is looked for in the last two days.
 with expected as (
   select source, dataset, min(every_s) as every_s
-  from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s) group by source, dataset
+  from unnest($2::text[], $3::text[], $4::float8[]) as e(source, dataset, every_s)
+  where $5::text[] is null or source = any($5) group by source, dataset
 ), living as materialized (
   select o.slug as source, s.id, i.kind, i.symbol
   from source o join series s on s.source_id = o.id join instrument i on i.id = s.instrument_id
@@ -27,12 +28,13 @@ with expected as (
     ('candles_1m', l.minute_ts),
     (case when (o.slug, 'perp_1h') in (select * from unnest($2::text[], $3::text[])) then 'perp_1h' else 'candles_1h' end,
       l.hour_ts)) as v(dataset, ts)
-  where v.ts is not null
+  where v.ts is not null and ($5::text[] is null or o.slug = any($5))
   group by o.slug, v.dataset
   union all
   select t.source, 'fundamentals', max(n.ts), count(*)
   from metric t join metric_series s on s.metric_id = t.id,
   lateral (select ts from metric_value where series_id = s.id order by ts desc limit 1) n
+  where $5::text[] is null or t.source = any($5)
   group by t.source
   union all
   select e.source, e.dataset, n.ts, (
@@ -95,12 +97,10 @@ with expected as (
   from expected e join living l on l.source = e.source and l.kind = 'index'
   cross join lateral (select ts from delivery_price where series_id = l.id order by ts desc limit 1) n
   where e.dataset = 'delivery_prices' group by e.source, e.dataset
-), pulled as (
-  select source, dataset, max(finished_at) filter (where status in ('succeeded', 'partial')) as pulled_at
-  from pull group by source, dataset
 ), hours as (
   select o.slug as source, max(l.interval_hours) as longest
-  from latest l join series s on s.id = l.series_id join source o on o.id = s.source_id group by o.slug
+  from latest l join series s on s.id = l.series_id join source o on o.id = s.source_id
+  where $5::text[] is null or o.slug = any($5) group by o.slug
 ), joined as (
   select source, dataset, t.newest, coalesce(t.series, 0) as series, e.every_s as asked_every_s, p.pulled_at,
     greatest(e.every_s, case dataset when 'funding' then coalesce(h.longest, 8) * 3600 when 'candles_1h' then 7200
@@ -108,7 +108,13 @@ with expected as (
       when 'delivery_prices' then 86400 when 'volatility_index' then 120 end) as expected_every_s,
     extract(epoch from $1::timestamptz - case when dataset = 'instruments' then p.pulled_at else t.newest end)::float8
       as age_s
-  from told t full join expected e using (source, dataset) left join pulled p using (source, dataset)
+  from told t full join expected e using (source, dataset)
+  left join lateral (
+    select finished_at as pulled_at from pull
+    where source = coalesce(t.source, e.source) and dataset = coalesce(t.dataset, e.dataset)
+      and finished_at is not null and status in ('succeeded', 'partial')
+    order by finished_at desc limit 1
+  ) p on true
   left join hours h using (source)
 )
 select source, dataset, newest, age_s, expected_every_s, series, pulled_at,
@@ -171,14 +177,19 @@ from asked a left join listed l using (source, id_type, id)
 
 -- name: source_states
 -- One row a source ($1) and how the last pulls of its datasets ($2, beside it) went; errors in $3 say nothing of it, and
--- the code $4 in the log of errors is that of a pull nobody answered. Failures count since the last success of a dataset.
+-- the code $4 in the log of errors is that of a pull nobody answered. Failures count since the last success of a dataset,
+-- where its job is not paused, among its last 300 pulls.
 with told as (
-  select a.source, a.dataset, good.finished_at as success_at, bad.*,
+  select a.source, a.dataset, good.finished_at as success_at, bad.*, coalesce(j.paused, false) as paused,
     exists (select from pull p where p.source = a.source and p.dataset = a.dataset and p.finished_at is null) as running,
-    (select count(*) from pull p
-     where p.source = a.source and p.dataset = a.dataset and p.status = 'failed' and p.error <> all($3::text[])
-       and p.finished_at > coalesce(good.finished_at, '-infinity')) as failures
+    case when not coalesce(j.paused, false) then (
+      select count(*) from (
+        select p.status, p.error from pull p
+        where p.source = a.source and p.dataset = a.dataset and p.finished_at > coalesce(good.finished_at, '-infinity')
+        order by p.finished_at desc limit 300
+      ) p where p.status = 'failed' and p.error <> all($3::text[])) else 0 end as failures
   from unnest($1::text[], $2::text[]) as a(source, dataset)
+  left join job j on j.id = a.source || ':' || a.dataset
   left join lateral (
     select p.finished_at from pull p
     where p.source = a.source and p.dataset = a.dataset and p.finished_at is not null
@@ -186,17 +197,27 @@ with told as (
     order by p.finished_at desc limit 1
   ) good on true
   left join lateral (
-    select p.id as pull, p.finished_at as failure_at, p.error, p.requests > 0 as asked from pull p
-    where p.source = a.source and p.dataset = a.dataset and p.finished_at is not null
-      and p.status = 'failed' and p.error <> all($3)
+    select p.id as pull, p.finished_at as failure_at, p.error, p.requests > 0 as asked
+    from (
+      select * from pull p where p.source = a.source and p.dataset = a.dataset and p.finished_at is not null
+      order by p.finished_at desc limit 300
+    ) p
+    where p.status = 'failed' and p.error <> all($3)
     order by p.finished_at desc limit 1
   ) bad on true
-), unanswered as materialized (
-  select (e.context->>'pull')::bigint as pull from error_log e where e.place = 'pull' and e.code = $4
+), last_asked as (
+  select distinct on (source) source, pull, failure_at from told
+  where failures > 0 and asked order by source, failure_at desc
+), unanswered as (
+  select l.source from last_asked l
+  where exists (
+    select from error_log e
+    where e.at between l.failure_at - interval '1 minute' and l.failure_at + interval '1 hour'
+      and e.place = 'pull' and e.code = $4 and e.context->>'pull' = l.pull::text)
 )
 select source, max(success_at) as last_success_at, max(failure_at) as last_failure_at,
   sum(failures)::bigint as failures, bool_or(running) as running,
   (array_agg(dataset || ': ' || error order by asked desc, failure_at desc) filter (where failures > 0))[1] as error,
-  coalesce((array_agg(pull in (select pull from unanswered) order by failure_at desc)
-    filter (where failures > 0 and asked))[1], false) as unanswered
+  source in (select source from unanswered) as unanswered,
+  coalesce(array_agg(dataset order by dataset) filter (where paused), '{}') as paused
 from told group by source
