@@ -47,7 +47,7 @@ export async function elsewhere(page, days) {
 async function newest(page, asset) {
   try {
     const answer = await page.get(`/entities/${encodeURIComponent(asset)}`);
-    const times = (answer?.rows[0]?.data ?? []).map(({ last }) => last).filter(Boolean);
+    const times = (answer.rows[0]?.data ?? []).map(({ last }) => last).filter(Boolean);
     return times.length ? times.sort().at(-1) : null;
   } catch (error) {
     if (error instanceof Problem) return null;

@@ -117,6 +117,8 @@ function askKey() {
 }
 
 addEventListener("hashchange", show);
+// A question that was taken back, because something newer is asked or the view is left, is no fault.
+addEventListener("unhandledrejection", (event) => { if (event.reason?.name === "AbortError") event.preventDefault(); });
 addEventListener("key", () => { page?.again(); sources(); });
 addEventListener("ask-key", askKey);
 tools();

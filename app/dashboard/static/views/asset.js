@@ -37,7 +37,7 @@ function open(page) {
     " Drag over a chart to zoom all of them; double-click shows all.");
   const body = h("div", {}, parts.past, parts.cards, parts.standing, closer, charts, parts.carry);
   fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, body);
-  const state = { parts, body, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null };
+  const state = { parts, body, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null, shown: null };
   page.every(1000, parts.cards.tick);
   page.every(REFRESH, () => { if (!page.params.end) page.again(); });
   const refresh = paced(LIVE, () => { if (!page.params.end) page.again(); });
@@ -79,11 +79,12 @@ async function load(page, state) {
   const asked = question(page);
   page.forget();
   state.asked = asked;
-  parts.head.textContent = `${page.params.asset}`;
+  parts.head.textContent = page.params.asset;
+  if (state.shown !== page.params.asset) state.body.hidden = true;
+  state.shown = page.params.asset;
   offer(page, state);
   const done = await tried(parts.trouble, async () => {
     const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
-    if (!now) return;
     [state.now, state.name] = [now.rows, now.rows[0]?.asset ?? null];
     parts.standing.show(now, asked);
     parts.cards.next(now.rows, asked);
@@ -101,7 +102,6 @@ async function load(page, state) {
 
 async function priced(page, state, asked) {
   const found = await candles(page, asked);
-  if (!found) return;
   state.found = found;
   await market(page, state);
 }
@@ -113,8 +113,8 @@ async function tops(page, { parts }, asked) {
     const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
       page.get(`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);
     if (asked.per === "native") parts.cards.per();
-    else if (mean) parts.cards.rate(mean.rows[0], asked);
-    if (sum) parts.cards.interest(sum.rows[0]);
+    else parts.cards.rate(mean.rows[0], asked);
+    parts.cards.interest(sum.rows[0]);
   });
 }
 

@@ -81,7 +81,6 @@ async function show(open) {
   const span = windowOf(params, open.now);
   const asset = encodeURIComponent(params.asset);
   const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, recent(span)).catch(unknown)]);
-  if (!registry || !last) return;
   const there = [...new Set(last.rows.map((row) => row.exchange))];
   const known = [...new Set([...there, ...registry.rows.map((row) => row.exchange).filter(Boolean)])].sort();
   open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "");
@@ -114,14 +113,12 @@ async function parts(open) {
       const query = { ...span, interval: params.interval, limit: MOST };
       const [bars, wicks] = await Promise.all([ask(`/candles/${asset}`, { ...query, exchanges: exchange }),
         ask(`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
-      if (!bars || !wicks) return;
       if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
       else places.candles.empty(nothing(bars.meta, advice(), goTo));
     }],
     [places.rolling, async () => {
       if (!names.length) return places.rolling.empty(unregistered());
       const answer = await changes();
-      if (!answer) return null;
       const fields = changing(answer.meta.units);
       controls.offerFields(fields.map((each) => [each, `${each} (${answer.meta.units[each]})`]));
       const field = fields.includes(params.field) ? params.field : fields[0];
@@ -133,7 +130,6 @@ async function parts(open) {
       const at = latest ?? await newest(changes);
       const answer = await conditional(controls.where, () => ask("/rolling", { perpspecs: names, at, where: params.where, limit: MOST }));
       if (answer === undefined) return places.scan.empty("These conditions are refused: see above.");
-      if (!answer) return null;
       controls.where.offer([...Object.keys(answer.meta.units), ...specs.flatMap((spec) => spec.fields).filter((field) => !(field in answer.meta.units))]);
       if (answer.rows.length) return places.scan.show(answer, at ?? answer.meta.window.at, params.q);
       const loosen = "Loosen or remove conditions, or look at another minute.";

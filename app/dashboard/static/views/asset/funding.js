@@ -24,7 +24,6 @@ export function settled(page, onzoom) {
     const grid = interval(window, ["5m", "15m", "1h", "4h", "1d"]);
     const mean = { path: `/funding/${asset}`, query: { ...asked.narrow, per, weighted: "oi", interval: grid, ...asked.over } };
     const [each, all] = await Promise.all([page.all(rates.path, rates.query), per === "native" ? null : page.get(mean.path, mean.query)]);
-    if (!each) return;
     made.about([`per ${PER[per]}; `, bucket ? `the mean of each ${bucket}, ` : "each settlement, held until the next, ",
       all ? `the mean weighted by open interest as it stood every ${grid}` : "no mean of rates that are of different intervals"],
     [["CSV of the API", rates.path, rates.query], ...(all ? [["CSV of the mean", mean.path, mean.query]] : [])]);
@@ -62,7 +61,6 @@ export function predicted(page, onzoom) {
     const start = Math.max(window.start, window.end - PREDICTIONS_UP_TO);
     const query = { ...asked.narrow, per, kind: "predicted", order: "desc", ...asked.over, start, limit: SAMPLES };
     const answer = await page.get(`/funding/${asset}`, query);
-    if (!answer) return;
     const part = answer.page?.next_cursor ? `; the newest ${SAMPLES} samples` : start > window.start ? "; the last 7 days of the window" : "";
     made.about([`per ${PER[per]}${part}`], [["CSV of the API", `/funding/${asset}`, query]]);
     if (!answer.rows.length) return void made.chart.empty(nothing(answer.meta, "Predictions are sampled while the server runs; they cannot be fetched afterwards."));

@@ -52,7 +52,6 @@ async function draw(page, { chart, facts }) {
   const [answer, now] = await Promise.all([page.all(path, query),
     page.get("/spreads", { assets: asset, exchanges: [...new Set([short, long].map((leg) => leg.split(":")[0]))], pairs: "all", per, fees,
       horizon_hours: horizon, at: at ? over.end : null })]);
-  if (!answer || !now) return;
   const standing = now.rows.find((row) => same(row, short, long));
   tell(facts, standing, page.params);
   const needed = standing?.break_even_spread ?? null;
