@@ -1,6 +1,7 @@
 """Answers that come late, out of order or not at all: what is shown is what was asked for last."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,10 @@ from urllib.parse import urlsplit
 
 from tests.browser.market import OPTIONS_AT
 from tests.browser.pages import PATIENCE, Shown
+
+
+FUNDING = json.dumps({"data": [], "meta": {"notices": [], "generated": [], "window": {}}, "page": None})
+"""An answer of /funding in which there is nothing."""
 
 
 class Held:
@@ -39,6 +44,18 @@ async def held(shown: Shown, wanted: Callable[[str, str], bool]) -> AsyncIterato
         yield holding
     finally:
         holding.go.set()
+
+
+@asynccontextmanager
+async def served(shown: Shown, pattern: str, body: str, media: str) -> AsyncIterator[None]:
+    """Something else answers."""
+
+    async def answer(route: Any) -> None:
+        await route.fulfill(body=body, content_type=media)
+
+    await shown.page.route(pattern, answer)
+    yield
+    await shown.page.unroute(pattern)
 
 
 async def pick(shown: Shown, asset: str) -> None:
@@ -84,3 +101,68 @@ async def test_what_was_taken_back_is_asked_again(shown: Shown) -> None:
             await shown.page.select_option(f"[name={change[0]}]", change[1])
         await shown.settled()
         await shown.page.locator(there).first.wait_for(timeout=PATIENCE)
+
+
+async def test_back_before_a_view_is_there(shown: Shown) -> None:
+    page = shown.page
+    await shown.go("#/now")
+    async with held(shown, lambda path, _: path.endswith("/views/spreads.js")) as holding:
+        await page.evaluate("location.hash = '#/spreads'")
+        await asyncio.wait_for(holding.came.wait(), PATIENCE / 1000)
+        await page.go_back()
+        await page.locator("#view .view.now").wait_for(timeout=PATIENCE)
+    await shown.settled()
+    asked = await shown.change(page.select_option("[name=per]", "1h"))
+    assert ("/funding", "1h") in [(path, query.get("per")) for path, query in asked], "it is alive"
+    assert await page.inner_text("h1") == "Funding now"
+
+
+async def test_a_view_that_cannot_be_fetched_says_so(shown: Shown) -> None:
+    page = shown.page
+    await shown.go("#/now")
+    await page.route("**/views/spreads.js", lambda route: route.abort())
+    await page.evaluate("location.hash = '#/spreads'")
+    again = page.locator("#view [role=alert] button")
+    await again.wait_for(timeout=PATIENCE)
+    await page.unroute("**/views/spreads.js")
+    await again.click()
+    await page.locator("h1", has_text="Spreads").wait_for(timeout=PATIENCE)
+    assert not [said for said in shown.wrong if "ERR_FAILED" not in said and "spreads.js" not in said]
+    shown.wrong.clear()
+
+
+async def test_charts_come_once_their_library_does(shown: Shown) -> None:
+    page = shown.page
+    async with served(shown, "**/dashboard/plotly.js", "no script of ours", "text/javascript"):
+        await shown.go("#/asset?asset=BTC")
+        again = page.locator("#chart-funding").get_by_role("button", name="Try again")
+        await again.wait_for(timeout=PATIENCE)
+    await again.click()
+    await page.locator("#chart-funding .main-svg").first.wait_for(timeout=PATIENCE)
+    assert not [said for said in shown.wrong if "Unexpected identifier" not in said]
+    shown.wrong.clear()
+
+
+async def test_an_answer_that_is_no_json_is_told(shown: Shown) -> None:
+    async with served(shown, "**/spreads?*", "<!doctype html>", "text/html"):
+        await shown.go("#/spreads")
+        await shown.page.get_by_text("does not speak JSON").first.wait_for(timeout=PATIENCE)
+
+
+async def test_names_of_any_letters_are_asked_as_they_are(shown: Shown) -> None:
+    await shown.go("#/asset?asset=%E9%BE%8D%2F%25")
+    assert [query["assets"] for path, query in shown.asked if path == "/funding"] == ["龍/%"]
+    async with served(shown, "**/funding?*", FUNDING, "application/json"):
+        await shown.change(pick(shown, "龍"))
+    paths = {path for path, _ in shown.asked}
+    assert {"/funding/%E9%BE%8D", "/open-interest/%E9%BE%8D", "/funding/%E9%BE%8D/carry"} <= paths
+    assert not [path for path in paths if "%25" in path]
+    await shown.go("#/asset?asset=..")
+    before = len(shown.asked)
+    async with served(shown, "**/funding?*", FUNDING, "application/json"):
+        await shown.page.evaluate("location.hash = '#/asset?asset=..&window=1d'")
+        await shown.page.get_by_text('Nothing is called ".."').first.wait_for(timeout=PATIENCE)
+        await shown.settled()
+    assert {path for path, _ in shown.asked[before:]} <= {"/funding", "/entities", "/stream", "/quality/sources"}
+    assert not [said for said in shown.wrong if "404" not in said]
+    shown.wrong.clear()

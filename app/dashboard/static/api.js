@@ -1,6 +1,7 @@
 /** The public API, as any client has it. */
 
 const STORED = "perpstore-key";
+const GONE = "The server does not answer. Is `perpstore serve` (or `make run`) still running?";
 
 /** The key typed in, of this tab alone. */
 export const key = () => sessionStorage.getItem(STORED);
@@ -22,8 +23,16 @@ export class Problem extends Error {
   }
 }
 
-/** The address of a question. Absent and empty parameters are left out; lists are joined by commas. */
+/** A path with names in it, which may have any letters: route`/funding/${asset}`. In a query names are as they are. */
+export const route = (texts, ...names) => String.raw({ raw: texts }, ...names.map((name) => encodeURIComponent(name)));
+
+/**
+ * The address of a question. Absent and empty parameters are left out; lists are joined by commas.
+ * @throws {Problem} where a name in the path is "." or "..", which no address can hold: another path would be asked
+ */
 export function address(path, query = {}) {
+  const dots = path.split("/").find((name) => name === "." || name === "..");
+  if (dots) throw new Problem(404, { code: "unknown_asset", detail: `Nothing is called "${dots}"` });
   const words = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     const text = Array.isArray(value) ? value.join(",") : value;
@@ -41,10 +50,21 @@ async function send(url, init) {
     answer = await fetch(url, { ...init, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { detail: "The server does not answer. Is `perpstore serve` (or `make run`) still running?" });
+    throw new Problem(0, { detail: GONE });
   }
   if (answer.ok) return answer;
   throw new Problem(answer.status, await answer.json().catch(() => ({})));
+}
+
+/** What an answer says. What is no JSON is not of this API: of something that stands before it, as a rule. */
+async function told(answer) {
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    const detail = error instanceof SyntaxError ? "What answers is not the API: it does not speak JSON. Does something stand between this page and the server?" : GONE;
+    throw new Problem(0, { code: "no_json", detail });
+  }
 }
 
 /**
@@ -53,15 +73,15 @@ async function send(url, init) {
  */
 export async function get(path, query = {}, { signal } = {}) {
   const answer = await send(address(path, { time_format: "ms", ...query }), { signal });
-  const body = await answer.json();
+  const body = await told(answer);
   return { rows: body.data, meta: body.meta, page: body.page };
 }
 
 /** Do something: POST, PUT or DELETE with a JSON body. @throws {Problem} */
 export async function act(method, path, body = null, headers = {}) {
-  const told = body === null ? {} : { "Content-Type": "application/json" };
-  const answer = await send(address(path), { method, headers: { ...told, ...headers }, body: body && JSON.stringify(body) });
-  const found = await answer.json();
+  const typed = body === null ? {} : { "Content-Type": "application/json" };
+  const answer = await send(address(path), { method, headers: { ...typed, ...headers }, body: body && JSON.stringify(body) });
+  const found = await told(answer);
   return { rows: found.data, meta: found.meta, page: found.page };
 }
 

@@ -1,5 +1,6 @@
 /** One asset: funding on every exchange, open interest, price, volume and liquidations over time, and what carry paid. */
 
+import { route } from "../api.js";
 import { choose, pick, search, toolbar } from "../controls.js";
 import { fill, h, paced } from "../dom.js";
 import { time } from "../format.js";
@@ -69,7 +70,7 @@ function look(page, { charts, closer, asked }) {
 function question(page) {
   const { asset, per, margin, exchanges } = page.params;
   const window = span(page.params);
-  return { asset: encodeURIComponent(asset), per, window, narrow: { exchanges, margin: margin === "all" ? null : margin },
+  return { asset, per, window, narrow: { exchanges, margin: margin === "all" ? null : margin },
     over: { start: window.start, end: window.end, limit: LIMIT }, range: () => zoomed(page.params, window) };
 }
 
@@ -110,8 +111,8 @@ async function priced(page, state, asked) {
 async function tops(page, { parts }, asked) {
   await tried(parts.trouble, async () => {
     const at = { ...asked.narrow, at: asked.window.end };
-    const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
-      page.get(`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);
+    const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(route`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
+      page.get(route`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);
     if (asked.per === "native") parts.cards.per();
     else parts.cards.rate(mean.rows[0], asked);
     parts.cards.interest(sum.rows[0]);

@@ -1,6 +1,6 @@
 /** Minutes: candles with their wicks, changes over 1, 5 and 10 minutes, and all assets at one minute. */
 
-import { Problem } from "../api.js";
+import { Problem, route } from "../api.js";
 import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
 import { fill, h, sentence } from "../dom.js";
 import { nothing } from "../empty.js";
@@ -79,8 +79,8 @@ async function show(open) {
   const { page, ask, controls } = open;
   const { params } = page;
   const span = windowOf(params, open.now);
-  const asset = encodeURIComponent(params.asset);
-  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, recent(span)).catch(unknown)]);
+  const { asset } = params;
+  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(route`/candles/${asset}`, recent(span)).catch(unknown)]);
   const there = [...new Set(last.rows.map((row) => row.exchange))];
   const known = [...new Set([...there, ...registry.rows.map((row) => row.exchange).filter(Boolean)])].sort();
   open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "");
@@ -107,12 +107,12 @@ async function parts(open) {
   const goTo = { go: (to) => open.page.set(params.window === "range" ? { window: "1h", at: to } : { at: to }), after: MINUTE };
   const unregistered = () => sentence(`No perpspec of ${exchange} has candles. Choose others above, or register one: `
     + `\`perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v\``);
-  const changes = () => ask(`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
+  const changes = () => ask(route`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
   await sideBySide([
     [places.candles, async () => {
       const query = { ...span, interval: params.interval, limit: MOST };
-      const [bars, wicks] = await Promise.all([ask(`/candles/${asset}`, { ...query, exchanges: exchange }),
-        ask(`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
+      const [bars, wicks] = await Promise.all([ask(route`/candles/${asset}`, { ...query, exchanges: exchange }),
+        ask(route`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
       if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
       else places.candles.empty(nothing(bars.meta, advice(), goTo));
     }],

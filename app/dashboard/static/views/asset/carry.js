@@ -1,6 +1,6 @@
 /** Carry: what holding a position on each exchange over a period paid. */
 
-import { address } from "../../api.js";
+import { address, route } from "../../api.js";
 import { choose, numeric, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { bring, nothing } from "../../empty.js";
@@ -39,7 +39,7 @@ export function carry(page) {
     const { end } = asked.window;
     const start = page.params.hold > 0 ? Math.round(end - page.params.hold * DAY) : asked.window.start;
     const query = { ...asked.narrow, start, end, side: page.params.side, notional: page.params.notional };
-    const path = `/funding/${asked.asset}/carry`;
+    const path = route`/funding/${asked.asset}/carry`;
     await place.ask(path, query, (answer) => {
       fill(about, `${page.params.side} from ${time(start)} to ${time(end)} UTC; a ${page.params.side} ${page.params.side === "long" ? "pays" : "receives"} where the rate is above 0`,
         " · ", h("a", { href: address(path, { ...query, format: "csv" }), download: "" }, "CSV of the API"));

@@ -1,5 +1,6 @@
 /** Open interest, price, volume and liquidations over time. */
 
+import { route } from "../../api.js";
 import { colour } from "../../chart.js";
 import { sentence } from "../../dom.js";
 import { bring, nothing } from "../../empty.js";
@@ -18,7 +19,7 @@ const stepped = (window) => interval(window, window.end - window.start > MINUTES
 export function openInterest(page, onzoom) {
   const made = panel(page, { id: "chart-oi", title: "Open interest", unit: "USD, one side", file: "open-interest", onzoom });
   made.update = (asked) => made.load(async () => {
-    const [path, step] = [`/open-interest/${asked.asset}`, interval(asked.window, GRID)];
+    const [path, step] = [route`/open-interest/${asked.asset}`, interval(asked.window, GRID)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
     made.about([`every ${step}, stacked; an exchange that tells none then is not in the stack`], [["CSV of the API", path, query]]);
@@ -35,7 +36,7 @@ export function openInterest(page, onzoom) {
  * @returns {Promise<{rows: Object[], step: string, path: string, query: Object}>}
  */
 export async function candles(page, asked) {
-  const path = `/candles/${asked.asset}`;
+  const path = route`/candles/${asked.asset}`;
   const ask = async (step) => {
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
@@ -104,7 +105,7 @@ function bars({ name, hue, rows }, field, step, more) {
 export function liquidations(page, onzoom) {
   const made = panel(page, { id: "chart-liquidations", title: "Liquidations", unit: "USD", file: "liquidations", height: 260, onzoom });
   made.update = (asked) => made.load(async () => {
-    const [path, step] = [`/liquidations/${asked.asset}`, stepped(asked.window)];
+    const [path, step] = [route`/liquidations/${asked.asset}`, stepped(asked.window)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
     const bound = answer.meta.notices.filter((notice) => notice.includes("lower bound"));
