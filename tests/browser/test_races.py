@@ -4,11 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.db import Database
+from app.services import keys
 from tests.browser.market import OPTIONS_AT
-from tests.browser.pages import PATIENCE, Shown
+from tests.browser.pages import PATIENCE, Shown, opened
+from tests.streaming import serving
 
 
 FUNDING = json.dumps({"data": [], "meta": {"notices": [], "generated": [], "window": {}}, "page": None})
@@ -166,3 +170,28 @@ async def test_names_of_any_letters_are_asked_as_they_are(shown: Shown) -> None:
     assert {path for path, _ in shown.asked[before:]} <= {"/funding", "/entities", "/stream", "/quality/sources"}
     assert not [said for said in shown.wrong if "404" not in said]
     shown.wrong.clear()
+
+
+async def test_where_reading_needs_a_key(browser: Any, filled: Database) -> None:
+    """What was refused comes once a key is entered: the numbers, the stream, and files of the API."""
+    key = await keys.create(filled, "reader", ["read"])
+    async with serving(filled, read_requires_key=True) as (home, _):
+        shown = await opened(browser, home)
+        page = shown.page
+        await shown.go("#/spreads?asset=BTC")
+        await page.locator('#live[data-state="locked"]').wait_for(timeout=PATIENCE)
+        await page.click("#key")
+        await page.fill("#key-input", key)
+        await page.get_by_role("button", name="Use it").click()
+        await page.locator('#live[data-state="live"]').wait_for(timeout=PATIENCE)
+        await shown.settled()
+        async with page.expect_download() as taken:
+            await page.locator("#ranking").get_by_role("link", name="CSV of the API").click()
+        text = Path(await (await taken.value).path()).read_text(encoding="utf-8")
+        assert "net_apr" in text.splitlines()[0]
+        assert key not in text
+        await page.evaluate("sessionStorage.removeItem('perpstore-key')")
+        await page.locator("#ranking").get_by_role("link", name="CSV of the API").click()
+        await page.locator("#ranking .about .notice").wait_for(timeout=PATIENCE)
+        assert not [said for said in shown.wrong if "401" not in said]
+        await page.context.close()

@@ -10,6 +10,10 @@ import { fill, h } from "./dom.js";
 import { refusal, refused } from "./places.js";
 
 const PAGES = 8;
+const SIGNS = {
+  live: "What is stored shows here within a second", lost: "The stream does not answer; it is tried again",
+  locked: "The stream needs a key: it opens once one is entered",
+};
 
 /** Open a view. `frame`: `heard(meta)` and `footer(notices, calls)`. */
 export function open(name, view, words, frame) {
@@ -133,5 +137,5 @@ function live(state) {
   sign.hidden = state === null;
   sign.dataset.state = state ?? "";
   sign.textContent = state === "live" ? "live" : "not live";
-  sign.title = state === "live" ? "What is stored shows here within a second" : "The stream does not answer; it is tried again";
+  sign.title = SIGNS[state] ?? "";
 }
