@@ -11,8 +11,9 @@ let library = null;
 /** The library; null where it cannot be fetched: then it is tried again by the next chart. */
 function plotly() {
   library ??= new Promise((tell) => {
-    const gone = () => { library = null; tell(null); };
-    document.head.append(h("script", { src: "dashboard/plotly.js", onload: () => tell(window.Plotly), onerror: gone }));
+    const gone = () => { library = null; script.remove(); tell(null); };
+    const script = h("script", { src: "dashboard/plotly.js", onload: () => (window.Plotly ? tell(window.Plotly) : gone()), onerror: gone });
+    document.head.append(script);
   });
   return library;
 }
@@ -107,6 +108,7 @@ export function chart(page, { title, unit = "", file, height = 300, onzoom = nul
   };
   async function picture() {
     const Plotly = await plotly();
+    if (!Plotly) return void unpainted();
     const url = await Plotly.toImage(plot, { format: "png", width: Math.max(plot.clientWidth, 900), height: Math.max(height, 450), scale: 2 });
     h("a", { href: url, download: `${file}.png` }).click();
   }

@@ -1,6 +1,6 @@
 /** Why there is nothing, and what to do next. */
 
-import { Problem } from "./api.js";
+import { Problem, route } from "./api.js";
 import { h, sentence } from "./dom.js";
 import { day, time } from "./format.js";
 
@@ -46,8 +46,8 @@ export async function elsewhere(page, days) {
 
 async function newest(page, asset) {
   try {
-    const answer = await page.get(`/entities/${encodeURIComponent(asset)}`);
-    const times = (answer?.rows[0]?.data ?? []).map(({ last }) => last).filter(Boolean);
+    const answer = await page.get(route`/entities/${asset}`);
+    const times = (answer.rows[0]?.data ?? []).map(({ last }) => last).filter(Boolean);
     return times.length ? times.sort().at(-1) : null;
   } catch (error) {
     if (error instanceof Problem) return null;

@@ -72,7 +72,8 @@ function footer(notices, calls) {
     notices.length ? folded("notices", notices.length < 4, `What to know about these numbers (${notices.length})`,
       h("ul", {}, notices.map((notice) => h("li", {}, sentence(notice))))) : null,
     folded("calls", false, `The API calls behind this page (${calls.length})`,
-      h("ul", { class: "calls" }, calls.map((call) => h("li", {}, h("a", { href: call }, `/${call}`))))),
+      h("ul", { class: "calls" }, calls.map((call) => h("li", {}, h("a", { href: call }, `/${call}`)))),
+      h("p", {}, "A link sends no key. Where reading needs one: ", h("code", {}, `curl -H "Authorization: Bearer KEY" '${new URL(calls[0] ?? "", location)}'`))),
     h("p", {}, h("a", { href: "docs" }, "Try the API"), " · ", h("a", { href: "redoc" }, "Reference"), " · times are UTC"));
 }
 
@@ -117,6 +118,8 @@ function askKey() {
 }
 
 addEventListener("hashchange", show);
+// A question that was taken back, because something newer is asked or the view is left, is no fault.
+addEventListener("unhandledrejection", (event) => { if (event.reason?.name === "AbortError") event.preventDefault(); });
 addEventListener("key", () => { page?.again(); sources(); });
 addEventListener("ask-key", askKey);
 tools();

@@ -5,11 +5,15 @@
  * names of the words that changed (by a control, a link, or "back"), and once at the beginning with null.
  */
 
-import { Problem, address, follow, get } from "./api.js";
+import { address, follow, get } from "./api.js";
 import { fill, h } from "./dom.js";
-import { refusal } from "./places.js";
+import { refusal, refused } from "./places.js";
 
 const PAGES = 8;
+const SIGNS = {
+  live: "What is stored shows here within a second", lost: "The stream does not answer; it is tried again",
+  locked: "The stream needs a key: it opens once one is entered",
+};
 
 /** Open a view. `frame`: `heard(meta)` and `footer(notices, calls)`. */
 export function open(name, view, words, frame) {
@@ -40,8 +44,11 @@ export function open(name, view, words, frame) {
   page.link = (other, wanted) => link(other, { defaults: {} }, wanted);
   /** The link that shows this view with some words changed. */
   page.here = (changes) => link(name, view, { ...page.params, ...changes });
-  /** Ask the API; null where something newer is asked meanwhile. Its notices and its call are told under the view. */
-  page.get = (path, query = {}) => ask(path, query, 1);
+  /**
+   * Ask the API; its notices and its call are told under the view. Throws an AbortError once the view is told anew or left, or
+   * `signal` says so: who asked for what is no longer wanted ends there.
+   */
+  page.get = (path, query = {}, { signal } = {}) => ask(path, query, 1, signal);
   /** The same, page after page up to a limit of them, as one answer. */
   page.all = (path, query = {}) => ask(path, query, PAGES);
   /** Hear the stream for as long as the view is open, or until what this gives is called. */
@@ -61,24 +68,13 @@ export function open(name, view, words, frame) {
   /** Tell no more of what was asked before under the view: something else is shown. */
   page.forget = () => { told = new Map(); report(); };
 
-  async function ask(path, query, pages) {
-    const { signal } = asking;
-    if (signal.aborted) return null;
-    try {
-      const answer = await get(path, query, { signal });
-      for (let read = 1; read < pages && answer.page?.next_cursor; read += 1) {
-        const next = await get(path, { ...query, cursor: answer.page.next_cursor }, { signal });
-        [answer.rows, answer.page] = [answer.rows.concat(next.rows), next.page];
-      }
-      if (signal.aborted) return null;
-      frame.heard(answer.meta);
-      told.set(address(path, query), answer.page?.next_cursor ? [...answer.meta.notices, `${path}: only the first ${answer.rows.length} rows are shown`] : answer.meta.notices);
-      report();
-      return answer;
-    } catch (error) {
-      if (error.name === "AbortError" || signal.aborted) return null;
-      throw error;
-    }
+  async function ask(path, query, pages, narrower) {
+    const signal = narrower ? AbortSignal.any([asking.signal, narrower]) : asking.signal;
+    const answer = await read(path, query, pages, signal).finally(() => signal.throwIfAborted());
+    frame.heard(answer.meta);
+    told.set(address(path, query), answer.page?.next_cursor ? [...answer.meta.notices, `${path}: only the first ${answer.rows.length} rows are shown`] : answer.meta.notices);
+    report();
+    return answer;
   }
   function report() {
     const notices = [...new Set([...told.values()].flat())];
@@ -96,11 +92,8 @@ export function open(name, view, words, frame) {
     page.root.setAttribute("aria-busy", "true");
     const { signal } = asking;
     try {
-      await update(changed);
-      if (!signal.aborted) fill(trouble);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (!signal.aborted) fill(trouble, refusal(error));
+      const problem = await refused(() => update(changed)).catch(takenBack);
+      if (!signal.aborted) fill(trouble, problem && refusal(problem));
     } finally {
       if (!signal.aborted) page.root.removeAttribute("aria-busy");
     }
@@ -113,6 +106,22 @@ export function open(name, view, words, frame) {
   report();
   page.ready = (async () => { update = (await view.open(page)) ?? update; await run(null); })();
   return page;
+}
+
+/** One answer of up to so many pages. */
+async function read(path, query, pages, signal) {
+  const answer = await get(path, query, { signal });
+  for (let had = 1; had < pages && answer.page?.next_cursor; had += 1) {
+    const next = await get(path, { ...query, cursor: answer.page.next_cursor }, { signal });
+    [answer.rows, answer.page] = [answer.rows.concat(next.rows), next.page];
+  }
+  return answer;
+}
+
+/** What was taken back, because something newer is asked, is nothing to tell of. */
+function takenBack(error) {
+  if (error.name !== "AbortError") throw error;
+  return null;
 }
 
 /** The address of a view with its words, but for those that are as usual. */
@@ -128,5 +137,5 @@ function live(state) {
   sign.hidden = state === null;
   sign.dataset.state = state ?? "";
   sign.textContent = state === "live" ? "live" : "not live";
-  sign.title = state === "live" ? "What is stored shows here within a second" : "The stream does not answer; it is tried again";
+  sign.title = SIGNS[state] ?? "";
 }

@@ -1,8 +1,8 @@
 /** A chart with what there is to know of it: a line of notes, the API's own CSV, and its own trouble. */
 
-import { address } from "./api.js";
 import { chart } from "./chart.js";
 import { fill, h } from "./dom.js";
+import { csvLink } from "./files.js";
 import { place } from "./places.js";
 
 /**
@@ -20,7 +20,7 @@ export function panel(page, { id, ...about }) {
   made.classList.add("panel");
   made.chart = drawn;
   made.about = (words, calls = []) => fill(notes, words, calls.map(([text, path, query]) =>
-    [" · ", h("a", { href: address(path, { ...query, limit: null, format: "csv" }), download: "" }, text)]));
+    [" · ", csvLink(text, path, query)]));
   return made;
 }
 

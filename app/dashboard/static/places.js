@@ -16,7 +16,7 @@ export function refusal(problem) {
 }
 
 /** What the API refused of this; null where it was done. */
-async function refused(run) {
+export async function refused(run) {
   try {
     await run();
     return null;

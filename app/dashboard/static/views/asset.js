@@ -1,5 +1,6 @@
 /** One asset: funding on every exchange, open interest, price, volume and liquidations over time, and what carry paid. */
 
+import { route } from "../api.js";
 import { choose, pick, search, toolbar } from "../controls.js";
 import { fill, h, paced } from "../dom.js";
 import { time } from "../format.js";
@@ -37,7 +38,7 @@ function open(page) {
     " Drag over a chart to zoom all of them; double-click shows all.");
   const body = h("div", {}, parts.past, parts.cards, parts.standing, closer, charts, parts.carry);
   fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, body);
-  const state = { parts, body, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null };
+  const state = { parts, body, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null, shown: null };
   page.every(1000, parts.cards.tick);
   page.every(REFRESH, () => { if (!page.params.end) page.again(); });
   const refresh = paced(LIVE, () => { if (!page.params.end) page.again(); });
@@ -69,7 +70,7 @@ function look(page, { charts, closer, asked }) {
 function question(page) {
   const { asset, per, margin, exchanges } = page.params;
   const window = span(page.params);
-  return { asset: encodeURIComponent(asset), per, window, narrow: { exchanges, margin: margin === "all" ? null : margin },
+  return { asset, per, window, narrow: { exchanges, margin: margin === "all" ? null : margin },
     over: { start: window.start, end: window.end, limit: LIMIT }, range: () => zoomed(page.params, window) };
 }
 
@@ -79,11 +80,12 @@ async function load(page, state) {
   const asked = question(page);
   page.forget();
   state.asked = asked;
-  parts.head.textContent = `${page.params.asset}`;
+  parts.head.textContent = page.params.asset;
+  if (state.shown !== page.params.asset) state.body.hidden = true;
+  state.shown = page.params.asset;
   offer(page, state);
   const done = await tried(parts.trouble, async () => {
     const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
-    if (!now) return;
     [state.now, state.name] = [now.rows, now.rows[0]?.asset ?? null];
     parts.standing.show(now, asked);
     parts.cards.next(now.rows, asked);
@@ -101,7 +103,6 @@ async function load(page, state) {
 
 async function priced(page, state, asked) {
   const found = await candles(page, asked);
-  if (!found) return;
   state.found = found;
   await market(page, state);
 }
@@ -110,11 +111,11 @@ async function priced(page, state, asked) {
 async function tops(page, { parts }, asked) {
   await tried(parts.trouble, async () => {
     const at = { ...asked.narrow, at: asked.window.end };
-    const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
-      page.get(`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);
+    const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(route`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
+      page.get(route`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);
     if (asked.per === "native") parts.cards.per();
-    else if (mean) parts.cards.rate(mean.rows[0], asked);
-    if (sum) parts.cards.interest(sum.rows[0]);
+    else parts.cards.rate(mean.rows[0], asked);
+    parts.cards.interest(sum.rows[0]);
   });
 }
 

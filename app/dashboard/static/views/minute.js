@@ -1,6 +1,6 @@
 /** Minutes: candles with their wicks, changes over 1, 5 and 10 minutes, and all assets at one minute. */
 
-import { Problem } from "../api.js";
+import { Problem, route } from "../api.js";
 import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
 import { fill, h, sentence } from "../dom.js";
 import { nothing } from "../empty.js";
@@ -79,9 +79,8 @@ async function show(open) {
   const { page, ask, controls } = open;
   const { params } = page;
   const span = windowOf(params, open.now);
-  const asset = encodeURIComponent(params.asset);
-  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(`/candles/${asset}`, recent(span)).catch(unknown)]);
-  if (!registry || !last) return;
+  const { asset } = params;
+  const [registry, last] = await Promise.all([ask("/perpspecs"), ask(route`/candles/${asset}`, recent(span)).catch(unknown)]);
   const there = [...new Set(last.rows.map((row) => row.exchange))];
   const known = [...new Set([...there, ...registry.rows.map((row) => row.exchange).filter(Boolean)])].sort();
   open.usual = there.includes(open.usual) ? open.usual : (there[0] ?? "");
@@ -108,20 +107,18 @@ async function parts(open) {
   const goTo = { go: (to) => open.page.set(params.window === "range" ? { window: "1h", at: to } : { at: to }), after: MINUTE };
   const unregistered = () => sentence(`No perpspec of ${exchange} has candles. Choose others above, or register one: `
     + `\`perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v\``);
-  const changes = () => ask(`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
+  const changes = () => ask(route`/rolling/${asset}`, { ...span, perpspecs: names, limit: MOST });
   await sideBySide([
     [places.candles, async () => {
       const query = { ...span, interval: params.interval, limit: MOST };
-      const [bars, wicks] = await Promise.all([ask(`/candles/${asset}`, { ...query, exchanges: exchange }),
-        ask(`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
-      if (!bars || !wicks) return;
+      const [bars, wicks] = await Promise.all([ask(route`/candles/${asset}`, { ...query, exchanges: exchange }),
+        ask(route`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
       if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
       else places.candles.empty(nothing(bars.meta, advice(), goTo));
     }],
     [places.rolling, async () => {
       if (!names.length) return places.rolling.empty(unregistered());
       const answer = await changes();
-      if (!answer) return null;
       const fields = changing(answer.meta.units);
       controls.offerFields(fields.map((each) => [each, `${each} (${answer.meta.units[each]})`]));
       const field = fields.includes(params.field) ? params.field : fields[0];
@@ -133,7 +130,6 @@ async function parts(open) {
       const at = latest ?? await newest(changes);
       const answer = await conditional(controls.where, () => ask("/rolling", { perpspecs: names, at, where: params.where, limit: MOST }));
       if (answer === undefined) return places.scan.empty("These conditions are refused: see above.");
-      if (!answer) return null;
       controls.where.offer([...Object.keys(answer.meta.units), ...specs.flatMap((spec) => spec.fields).filter((field) => !(field in answer.meta.units))]);
       if (answer.rows.length) return places.scan.show(answer, at ?? answer.meta.window.at, params.q);
       const loosen = "Loosen or remove conditions, or look at another minute.";

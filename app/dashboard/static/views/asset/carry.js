@@ -1,9 +1,10 @@
 /** Carry: what holding a position on each exchange over a period paid. */
 
-import { address } from "../../api.js";
+import { route } from "../../api.js";
 import { choose, numeric, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { bring, nothing } from "../../empty.js";
+import { csvLink } from "../../files.js";
 import { MISSING, number, percent, time } from "../../format.js";
 import { piece } from "../../places.js";
 import { table } from "../../table.js";
@@ -39,10 +40,10 @@ export function carry(page) {
     const { end } = asked.window;
     const start = page.params.hold > 0 ? Math.round(end - page.params.hold * DAY) : asked.window.start;
     const query = { ...asked.narrow, start, end, side: page.params.side, notional: page.params.notional };
-    const path = `/funding/${asked.asset}/carry`;
+    const path = route`/funding/${asked.asset}/carry`;
     await place.ask(path, query, (answer) => {
       fill(about, `${page.params.side} from ${time(start)} to ${time(end)} UTC; a ${page.params.side} ${page.params.side === "long" ? "pays" : "receives"} where the rate is above 0`,
-        " · ", h("a", { href: address(path, { ...query, format: "csv" }), download: "" }, "CSV of the API"));
+        " · ", csvLink("CSV of the API", path, query));
       rows.rows(answer.rows, nothing(answer.meta, bring("funding", asked.asset)));
     });
   };

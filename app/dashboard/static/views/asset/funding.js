@@ -1,5 +1,6 @@
 /** Funding over time: what each exchange paid, the weighted mean over it, and what was predicted. */
 
+import { route } from "../../api.js";
 import { colour, line } from "../../chart.js";
 import { bring, nothing } from "../../empty.js";
 import { PER } from "../../format.js";
@@ -20,11 +21,10 @@ export function settled(page, onzoom) {
   made.update = (asked) => made.load(async () => {
     const { asset, per, window } = asked;
     const bucket = window.end - window.start > SETTLEMENTS_UP_TO && per !== "native" ? interval(window, ["8h", "1d"]) : null;
-    const rates = { path: `/funding/${asset}`, query: { ...asked.narrow, per, interval: bucket, ...asked.over } };
+    const rates = { path: route`/funding/${asset}`, query: { ...asked.narrow, per, interval: bucket, ...asked.over } };
     const grid = interval(window, ["5m", "15m", "1h", "4h", "1d"]);
-    const mean = { path: `/funding/${asset}`, query: { ...asked.narrow, per, weighted: "oi", interval: grid, ...asked.over } };
+    const mean = { path: route`/funding/${asset}`, query: { ...asked.narrow, per, weighted: "oi", interval: grid, ...asked.over } };
     const [each, all] = await Promise.all([page.all(rates.path, rates.query), per === "native" ? null : page.get(mean.path, mean.query)]);
-    if (!each) return;
     made.about([`per ${PER[per]}; `, bucket ? `the mean of each ${bucket}, ` : "each settlement, held until the next, ",
       all ? `the mean weighted by open interest as it stood every ${grid}` : "no mean of rates that are of different intervals"],
     [["CSV of the API", rates.path, rates.query], ...(all ? [["CSV of the mean", mean.path, mean.query]] : [])]);
@@ -61,10 +61,9 @@ export function predicted(page, onzoom) {
     const { asset, per, window } = asked;
     const start = Math.max(window.start, window.end - PREDICTIONS_UP_TO);
     const query = { ...asked.narrow, per, kind: "predicted", order: "desc", ...asked.over, start, limit: SAMPLES };
-    const answer = await page.get(`/funding/${asset}`, query);
-    if (!answer) return;
+    const answer = await page.get(route`/funding/${asset}`, query);
     const part = answer.page?.next_cursor ? `; the newest ${SAMPLES} samples` : start > window.start ? "; the last 7 days of the window" : "";
-    made.about([`per ${PER[per]}${part}`], [["CSV of the API", `/funding/${asset}`, query]]);
+    made.about([`per ${PER[per]}${part}`], [["CSV of the API", route`/funding/${asset}`, query]]);
     if (!answer.rows.length) return void made.chart.empty(nothing(answer.meta, "Predictions are sampled while the server runs; they cannot be fetched afterwards."));
     const rows = answer.rows.toReversed();
     await made.chart.draw(() => seriesOf(rows).map((series) => traced(series, "rate", { hover: "%{y:.5~%} of %{customdata} h", extra: (row) => row.interval_hours })),

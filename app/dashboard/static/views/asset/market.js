@@ -1,5 +1,6 @@
 /** Open interest, price, volume and liquidations over time. */
 
+import { route } from "../../api.js";
 import { colour } from "../../chart.js";
 import { sentence } from "../../dom.js";
 import { bring, nothing } from "../../empty.js";
@@ -18,10 +19,9 @@ const stepped = (window) => interval(window, window.end - window.start > MINUTES
 export function openInterest(page, onzoom) {
   const made = panel(page, { id: "chart-oi", title: "Open interest", unit: "USD, one side", file: "open-interest", onzoom });
   made.update = (asked) => made.load(async () => {
-    const [path, step] = [`/open-interest/${asked.asset}`, interval(asked.window, GRID)];
+    const [path, step] = [route`/open-interest/${asked.asset}`, interval(asked.window, GRID)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
-    if (!answer) return;
     made.about([`every ${step}, stacked; an exchange that tells none then is not in the stack`], [["CSV of the API", path, query]]);
     if (!answer.rows.length) return void made.chart.empty(nothing(answer.meta, bring("open-interest", asked.asset)));
     await made.chart.draw(() => seriesOf(answer.rows).map((series) => traced({ ...series, dash: "solid" }, "oi_usd",
@@ -33,20 +33,20 @@ export function openInterest(page, onzoom) {
 
 /**
  * Candles of the window on all exchanges; of hours where these reach further back than the minutes stored.
- * @returns {Promise<{rows: Object[], step: string, path: string, query: Object}|null>}
+ * @returns {Promise<{rows: Object[], step: string, path: string, query: Object}>}
  */
 export async function candles(page, asked) {
-  const path = `/candles/${asked.asset}`;
+  const path = route`/candles/${asked.asset}`;
   const ask = async (step) => {
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
-    return answer && { ...answer, step, path, query };
+    return { ...answer, step, path, query };
   };
   const step = stepped(asked.window);
   const found = await ask(step);
-  if (!found || HOURLY.includes(step) || found.rows[0]?.time <= asked.window.start + stepOf("1h")) return found;
+  if (HOURLY.includes(step) || found.rows[0]?.time <= asked.window.start + stepOf("1h")) return found;
   const hours = await ask(interval(asked.window, HOURLY));
-  return hours?.rows.length && !(found.rows[0]?.time <= hours.rows[0].time) ? hours : found;
+  return hours.rows.length && !(found.rows[0]?.time <= hours.rows[0].time) ? hours : found;
 }
 
 /** Price: candles of one exchange, or the close on each. */
@@ -105,10 +105,9 @@ function bars({ name, hue, rows }, field, step, more) {
 export function liquidations(page, onzoom) {
   const made = panel(page, { id: "chart-liquidations", title: "Liquidations", unit: "USD", file: "liquidations", height: 260, onzoom });
   made.update = (asked) => made.load(async () => {
-    const [path, step] = [`/liquidations/${asked.asset}`, stepped(asked.window)];
+    const [path, step] = [route`/liquidations/${asked.asset}`, stepped(asked.window)];
     const query = { ...asked.narrow, interval: step, ...asked.over };
     const answer = await page.all(path, query);
-    if (!answer) return;
     const bound = answer.meta.notices.filter((notice) => notice.includes("lower bound"));
     made.about([`sums of each ${step}; upwards: longs closed, downwards (hatched): shorts closed`, bound.map((notice) => [". ", sentence(notice)])], [["CSV of the API", path, query]]);
     if (!answer.rows.length) return void made.chart.empty(nothing(answer.meta, ["Liquidations are heard from the exchanges' streams while the server runs. ", bring("liquidations", asked.asset)]));

@@ -1,5 +1,6 @@
 /** One pair over time: its spread, both rates, and the spread that would pay the fees. */
 
+import { route } from "../../api.js";
 import { colour, hues, line } from "../../chart.js";
 import { toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
@@ -48,11 +49,10 @@ const range = (page) => zoomed(page.params, window(page));
 async function draw(page, { chart, facts }) {
   const { asset, short, long, per, fees, horizon, at } = page.params;
   const [over, step] = [window(page), interval(window(page), GRID)];
-  const [path, query] = [`/spreads/${encodeURIComponent(asset)}`, { short, long, per, interval: step, start: over.start, end: over.end, limit: 10_000 }];
+  const [path, query] = [route`/spreads/${asset}`, { short, long, per, interval: step, start: over.start, end: over.end, limit: 10_000 }];
   const [answer, now] = await Promise.all([page.all(path, query),
     page.get("/spreads", { assets: asset, exchanges: [...new Set([short, long].map((leg) => leg.split(":")[0]))], pairs: "all", per, fees,
       horizon_hours: horizon, at: at ? over.end : null })]);
-  if (!answer || !now) return;
   const standing = now.rows.find((row) => same(row, short, long));
   tell(facts, standing, page.params);
   const needed = standing?.break_even_spread ?? null;

@@ -1,7 +1,7 @@
 /** The ranking of pairs. */
 
-import { address } from "../../api.js";
 import { fill, h, sentence } from "../../dom.js";
+import { csvLink } from "../../files.js";
 import { MISSING, PER, age, percent, rate, time, usd } from "../../format.js";
 import { table } from "../../table.js";
 
@@ -28,7 +28,7 @@ export function ranking(page, per) {
   made.told = (answer, asked) => {
     caption.textContent = `${answer.rows.length} pairs, ${asked.at === null ? "now" : `as of ${time(asked.at)} UTC`}`;
     fill(about, answer.meta.notices.filter((notice) => !notice.startsWith("no rows")).map((notice) => [sentence(notice), " · "]),
-      h("a", { href: address("/spreads", { ...asked, limit: null, format: "csv" }), download: "" }, "CSV of the API"));
+      csvLink("CSV of the API", "/spreads", asked));
   };
   return made;
 }
