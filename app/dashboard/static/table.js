@@ -69,16 +69,21 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
   return made;
 }
 
-/** Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. Gives those that are there. */
+/**
+ * Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. Gives those that are there:
+ * as many as were given, also where keys are equal.
+ */
 function renew(body, rows) {
-  const known = new Map([...body.children].filter(({ dataset }) => dataset.key).map((row) => [row.dataset.key, row]));
-  if (!known.size) {
+  if (!rows.some(({ dataset }) => dataset.key)) {
     fill(body, rows);
     return rows;
   }
+  const staying = new Set(rows);
+  const known = new Map([...body.children].filter((row) => row.dataset.key && !staying.has(row)).map((row) => [row.dataset.key, row]));
   const focused = focusIn(body);
   let place = body.firstChild;
   const shown = rows.map((row) => {
+    if (row.parentNode === body) return row;
     const old = known.get(row.dataset.key);
     known.delete(row.dataset.key);
     return patched(old, row);
