@@ -1,5 +1,6 @@
 """Tables in a real browser: no row is lost however they are sorted and told anew, and what is taken home is safe."""
 
+import csv
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -58,3 +59,27 @@ async def test_a_row_told_again_stays(bare: Shown) -> None:
       made.rows(told(9));
       return [cells(), before.every((row) => row.isConnected)];"""
     assert await bare.page.evaluate(MADE, steps) == [["a 9", "b 5"], True]
+
+
+TAKEN = """async () => {
+  const { table } = await import(`${location.origin}/dashboard/table.js`);
+  const columns = ["text", "number", "list", "object", "absent", "both"].map((name) => ({ name, head: name }));
+  const more = [{ name: "time", head: "Time", instant: true }, { name: "do", head: "Do", buttons: true }];
+  const made = table({ caption: "Taken", file: "taken", columns: [...columns, ...more] });
+  document.getElementById("view").append(made);
+  const row = { number: -1.5, list: ["a", "b"], object: { a: 1 }, absent: null, both: [{ a: "=1" }], time: 1772438400000 };
+  made.rows(["=1+1", "+1", "-1", "@a", "\\t=1", "\\r=1", "a=1", '-"1"'].map((text) => ({ ...row, text })));
+  made.querySelector("caption button").click();
+}"""
+
+
+async def test_what_is_taken_home_runs_nothing(bare: Shown) -> None:
+    async with bare.page.expect_download() as awaited:
+        await bare.page.evaluate(TAKEN)
+    path = await (await awaited.value).path()
+    with path.open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    assert names == ["text", "number", "list", "object", "absent", "both", "time"]
+    assert [row[0] for row in rows] == ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", "'\r=1", "a=1", "'-\"1\""]
+    told = ["-1.5", "a b", '{"a":1}', "", '[{"a":"=1"}]', "2026-03-02T08:00:00Z"]
+    assert all(row[1:] == told for row in rows)

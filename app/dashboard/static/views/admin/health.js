@@ -24,7 +24,7 @@ const collectorColumns = (came) => [
   { name: "lag_s", head: "Lag", unit: "seconds", show: (row) => number(row.lag_s), about: "Age of the newest row by the exchange's clock" },
   { name: "dropped", head: "Dropped", show: (row) => number(row.dropped) },
   { name: "reconnects", head: "Reconnects", show: (row) => number(row.reconnects) },
-  { name: "updated_at", head: "Told", unit: "ago", show: (row) => ago(row.updated_at) },
+  { name: "updated_at", head: "Told", instant: true, unit: "ago", show: (row) => ago(row.updated_at) },
   { name: "error", head: "Last error", text: true, long: true },
 ];
 
@@ -47,7 +47,7 @@ export const collectors = {
 };
 
 const ERRORS = [
-  { name: "time", head: "Time", unit: "UTC", show: (row) => time(row.time) },
+  { name: "time", head: "Time", instant: true, unit: "UTC", show: (row) => time(row.time) },
   { name: "place", head: "Part", text: true },
   { name: "source", head: "Source", text: true },
   { name: "dataset", head: "Dataset", text: true },

@@ -18,9 +18,9 @@ function columns(came) {
       about: "Overdue by two pulls, or not there at all; a dash: it is not scheduled here, so there is no saying" },
     { name: "age_s", head: "Age", unit: "of the newest fact", show: ({ age_s: seconds }) => growing(seconds, came()) },
     { name: "expected_every_s", head: "Due every", show: ({ expected_every_s: seconds }) => age(seconds) },
-    { name: "newest", head: "Newest", unit: "UTC", show: ({ newest }) => time(newest) },
+    { name: "newest", head: "Newest", instant: true, unit: "UTC", show: ({ newest }) => time(newest) },
     { name: "series", head: "Series", unit: "contracts" },
-    { name: "pulled_at", head: "Pulled", unit: "ago", show: (row) => ago(row.pulled_at, "never") },
+    { name: "pulled_at", head: "Pulled", instant: true, unit: "ago", show: (row) => ago(row.pulled_at, "never") },
   ];
 }
 

@@ -76,6 +76,6 @@ const newestTable = () => table({
     { name: "value", head: "Value", show: (row) => shown(row.value) },
     ...["1m", "5m", "10m"].map((back) => ({ name: `chg_${back}`, head: back, unit: "change, %", show: (row) => change(row[`chg_${back}`]) })),
     { name: "perpspec", head: "Perpspec", text: true, show: (row) => (row.exchange && !row.perpspec.includes("-") ? `${row.perpspec} (${row.exchange})` : row.perpspec) },
-    { name: "time", head: "Minute", unit: "UTC", show: (row) => h("span", { title: `${time(row.time)}, closed ${age(row.age_s)} before the end of the window` }, time(row.time).slice(11)) },
+    { name: "time", head: "Minute", instant: true, unit: "UTC", show: (row) => h("span", { title: `${time(row.time)}, closed ${age(row.age_s)} before the end of the window` }, time(row.time).slice(11)) },
   ],
 });
