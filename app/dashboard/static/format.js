@@ -1,5 +1,7 @@
 /** Numbers and times as people read them. What is missing is a dash, never a zero. */
 
+import { now as clock } from "./clock.js";
+
 export const MISSING = "–";
 export const PER = { native: "interval", "1h": "hour", "8h": "8 hours", "1y": "year" };
 
@@ -47,7 +49,7 @@ export function age(seconds) {
 }
 
 /** What is left until an instant (milliseconds), as 7:59:58. */
-export function countdown(time, now = Date.now()) {
+export function countdown(time, now = clock()) {
   if (gone(time)) return MISSING;
   const left = Math.max(0, Math.round((time - now) / 1000));
   const two = (part) => String(part).padStart(2, "0");
