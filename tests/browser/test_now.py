@@ -222,6 +222,34 @@ async def test_as_of_an_instant_nothing_goes_on(market: Database, address: str, 
     await page.locator("#live[data-state=live]").wait_for()
 
 
+async def test_why_a_number_is_missing(market: Database, address: str, page: "Page") -> None:
+    """The reason follows what is asked for, also where the dash stays."""
+    await page.goto(address)
+    await page.locator(ROWS).first.wait_for()
+    cell = page.locator('tr[data-asset="SOL"] td').nth(5)
+    for kind, why in (("settled", "No settlement is stored"), ("predicted", "No estimate is known")):
+        await page.get_by_label("Rate", exact=True).select_option(kind)
+        assert (await cell.inner_text(), await cell.get_attribute("title")) == ("–", why)
+
+
+async def test_a_rate_is_old_by_the_clock_of_the_server(market: Database, address: str, page: "Page") -> None:
+    """This machine's clock may be days off; and a rate whose number stays loses its colour when its time is over."""
+    days = "const real = Date.now; Date.now = () => real() + 2 * 864e5;"
+    hours = "const past = performance.now.bind(performance); performance.now = () => past() + (window.more ?? 0);"
+    await page.add_init_script(days + hours)
+    await page.goto(address)
+    await page.locator(ROWS).first.wait_for()
+    assert await page.locator("td.stale").count() == 1
+    assert (await cells(page, "BTC"))[4] != "due"
+    coloured = page.locator(f"{ROWS} td:nth-child(n+6)[data-sign=plus], {ROWS} td:nth-child(n+6)[data-sign=minus]")
+    assert await coloured.count() == len(COINS) + 2
+    await page.evaluate("window.more = 40 * 36e5")
+    for kind in ("predicted", "settled"):
+        await page.get_by_label("Rate", exact=True).select_option(kind)
+    assert await page.locator("td.stale").count() == len(COINS) + 3
+    assert await coloured.count() == 0
+
+
 async def test_an_empty_store_says_what_to_do_and_fills(clean_database: Database, address: str, page: "Page") -> None:
     await page.goto(address)
     await page.locator("#live[data-state=live]").wait_for()

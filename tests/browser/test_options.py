@@ -7,7 +7,7 @@ import httpx
 
 from tests.browser.market import OPTIONS_AT
 from tests.browser.pages import Query, Shown, opened, told
-from tests.browser.shown import MISSING, day, fixed, number, percent, plain
+from tests.browser.shown import MISSING, day, fixed, number, percent, plain, time
 
 LINK = f"#/options?at={OPTIONS_AT}"
 BTC = "/options/BTC"
@@ -58,7 +58,7 @@ async def test_expiries_and_their_charts(shown: Shown, api: httpx.AsyncClient) -
         "#expiries tbody tr", "all => all.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
     )
     assert [row[:7] for row in table] == [
-        [day(row["expiry"]), fixed(row["days"], 2), str(row["options"]), number(row["forward"]), *volatilities(row)]
+        [time(row["expiry"]), fixed(row["days"], 2), str(row["options"]), number(row["forward"]), *volatilities(row)]
         for row in rows
     ]
     for chart, fields in (("term", {"ATM IV": "atm_iv"}), ("skew", {"skew": "skew_25d", "butterfly": "butterfly_25d"})):
@@ -111,3 +111,14 @@ async def test_controls_ask_and_the_link_keeps(shown: Shown, browser: Any, home:
     await other.go(await page.evaluate("location.hash"))
     assert await other.page.inner_text("#chain") == await page.inner_text("#chain")
     await other.page.context.close()
+
+
+async def test_an_asset_by_its_id(shown: Shown) -> None:
+    """The cards are there whatever the asset is called; only its own totals are asked with them."""
+    await shown.go(LINK)
+    cards = await shown.page.inner_text("#options-cards")
+    assert "coins, $" in cards
+    before = len(shown.asked)
+    await shown.go(f"{LINK}&asset=bitcoin")
+    assert await shown.page.inner_text("#options-cards") == cards
+    assert [query["assets"] for path, query in shown.asked[before:] if path == "/options"] == ["bitcoin"]

@@ -1,6 +1,7 @@
 /** What concerns every view: numbers that were made up, and sources that tell nothing. */
 
 import { Problem, get } from "./api.js";
+import { hear } from "./clock.js";
 import { fill, h, sentence } from "./dom.js";
 import { ahead, tick } from "./ticking.js";
 
@@ -20,6 +21,7 @@ export function banners(place) {
   const show = () => fill(place, generated.length ? madeUp(generated) : null, standing);
 
   function heard(meta) {
+    hear(meta);
     const told = meta?.generated ?? [];
     if (told.join() === generated.join()) return;
     generated = told;

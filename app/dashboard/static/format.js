@@ -1,5 +1,7 @@
 /** Numbers and times as people read them. What is missing is a dash, never a zero. */
 
+import { now as clock } from "./clock.js";
+
 export const MISSING = "–";
 export const PER = { native: "interval", "1h": "hour", "8h": "8 hours", "1y": "year" };
 
@@ -47,7 +49,7 @@ export function age(seconds) {
 }
 
 /** What is left until an instant (milliseconds), as 7:59:58. */
-export function countdown(time, now = Date.now()) {
+export function countdown(time, now = clock()) {
   if (gone(time)) return MISSING;
   const left = Math.max(0, Math.round((time - now) / 1000));
   const two = (part) => String(part).padStart(2, "0");
@@ -64,10 +66,27 @@ export function time(value) {
 /** A day in UTC. */
 export const day = (value) => (gone(value) ? MISSING : new Date(value).toISOString().slice(0, 10));
 
-/** Rows as CSV (RFC 4180): absent is empty, lists are joined by blanks. */
+/** An instant (milliseconds) for machines: RFC 3339 in UTC, 2026-03-02T08:00:00Z; absent stays absent. */
+export const stamp = (value) => (gone(value) ? null : new Date(value).toISOString().replace(".000Z", "Z"));
+
+/** What a spreadsheet would take for a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+const isObject = (value) => typeof value === "object" && value !== null;
+
+function plain(value) {
+  if (gone(value)) return "";
+  if (Array.isArray(value) && !value.some(isObject)) return value.join(" ");
+  return isObject(value) ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * Rows as CSV (RFC 4180): absent is empty, lists are joined by blanks, objects are JSON. Before text that a spreadsheet
+ * would run as a formula stands an apostrophe; numbers stay numbers.
+ */
 export function csv(names, rows) {
   const cell = (value) => {
-    const text = gone(value) ? "" : Array.isArray(value) ? value.join(" ") : String(value);
+    const text = typeof value !== "number" && FORMULA.test(plain(value)) ? `'${plain(value)}` : plain(value);
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [names, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";

@@ -1,6 +1,7 @@
 /** A stretch of time chosen in the address: a length up to now or to `end`, or `start` and `end` as typed; and the zoom. */
 
 import { Problem } from "./api.js";
+import { now } from "./clock.js";
 import { moment } from "./controls.js";
 import { h } from "./dom.js";
 import { time } from "./format.js";
@@ -28,7 +29,7 @@ export const word = (value) => new Date(value).toISOString().slice(0, 19);
  * @returns {{start: number, end: number, live: boolean}} @throws {Problem}
  */
 export function span({ window, start, end }) {
-  const to = end ? instant(end, "end") : Math.floor(Date.now() / MINUTE) * MINUTE;
+  const to = end ? instant(end, "end") : Math.floor(now() / MINUTE) * MINUTE;
   const from = start ? instant(start, "start") : to - (LENGTHS[window] ?? LENGTHS["7d"])[1];
   if (from >= to) throw new Problem(400, { detail: "The window ends before it begins: start has to lie before end" });
   return { start: from, end: to, live: !end };

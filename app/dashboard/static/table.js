@@ -1,13 +1,14 @@
 /** Tables that can be sorted by any column and taken home as CSV. */
 
 import { download, fill, h, say } from "./dom.js";
-import { MISSING, csv } from "./format.js";
+import { MISSING, csv, stamp } from "./format.js";
 
 /**
  * @typedef {Object} Column
  * @property {string} name field of a row; also its name in the CSV
  * @property {string} head what stands above it; `unit` under it
  * @property {string} [unit] @property {(row: Object) => Node|string} [show] @property {(row: Object) => any} [value] to sort by
+ * @property {boolean} [instant] of times in milliseconds, for which the CSV has RFC 3339 @property {boolean} [buttons] not in the CSV
  * @property {boolean} [text] of words, not numbers @property {boolean} [long] of sentences, which may be broken @property {string} [about] what it means
  */
 
@@ -48,8 +49,9 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
     nothing.hidden = rows.length > 0;
   }
   function save() {
-    const rows = wanted().map((row) => columns.map((column) => row[column.name]));
-    download(`${file}.csv`, "text/csv", csv(columns.map(({ name }) => name), rows));
+    const told = columns.filter(({ buttons }) => !buttons);
+    const rows = wanted().map((row) => told.map(({ name, instant }) => (instant ? stamp(row[name]) : row[name])));
+    download(`${file}.csv`, "text/csv", csv(told.map(({ name }) => name), rows));
   }
   made.sort = (wanted) => {
     [state.by, state.down] = [wanted.replace(/^-/, ""), wanted.startsWith("-")];
@@ -69,16 +71,21 @@ export function table({ caption, columns, sorted = "", empty = "Nothing here.", 
   return made;
 }
 
-/** Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. Gives those that are there. */
+/**
+ * Have these rows; one with the same key stays in the page, so that what is in it keeps the focus. Gives those that are there:
+ * as many as were given, also where keys are equal.
+ */
 function renew(body, rows) {
-  const known = new Map([...body.children].filter(({ dataset }) => dataset.key).map((row) => [row.dataset.key, row]));
-  if (!known.size) {
+  if (!rows.some(({ dataset }) => dataset.key)) {
     fill(body, rows);
     return rows;
   }
+  const staying = new Set(rows);
+  const known = new Map([...body.children].filter((row) => row.dataset.key && !staying.has(row)).map((row) => [row.dataset.key, row]));
   const focused = focusIn(body);
   let place = body.firstChild;
   const shown = rows.map((row) => {
+    if (row.parentNode === body) return row;
     const old = known.get(row.dataset.key);
     known.delete(row.dataset.key);
     return patched(old, row);

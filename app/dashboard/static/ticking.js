@@ -1,9 +1,10 @@
 /** Ages and countdowns that go on while they are looked at. */
 
+import { now } from "./clock.js";
 import { h } from "./dom.js";
 import { MISSING, age, time } from "./format.js";
 
-const words = { since: (at) => age((Date.now() - at) / 1000), until: (at) => (at > Date.now() ? `in ${age((at - Date.now()) / 1000)}` : "now") };
+const words = { since: (at) => age((now() - at) / 1000), until: (at) => (at > now() ? `in ${age((at - now()) / 1000)}` : "now") };
 
 const ticking = (kind, at, title) => h("span", { class: "ticking", title, "data-kind": kind, "data-at": at }, words[kind](at));
 

@@ -1,6 +1,7 @@
 /** Minutes: candles with their wicks, changes over 1, 5 and 10 minutes, and all assets at one minute. */
 
 import { Problem, route } from "../api.js";
+import { now } from "../clock.js";
 import { choose, moment, numeric, pick, search, toolbar } from "../controls.js";
 import { fill, h, sentence } from "../dom.js";
 import { nothing } from "../empty.js";
@@ -30,13 +31,13 @@ export const view = {
       h("section", {}, controls.wicks, places.candles),
       h("section", {}, h("h2", {}, "Changes over 1, 5 and 10 minutes"), controls.field, places.rolling),
       h("section", {}, h("h2", {}, "All assets at one minute"), controls.where, controls.search, places.scan));
-    const open = { page, ask, controls, places, now: Date.now(), usual: null };
+    const open = { page, ask, controls, places, now: now(), usual: null };
     page.every(MINUTE, () => { if (!page.params.at && page.params.window !== "range") page.again(); });
     return (changed) => {
       if (changed?.every((word) => word === "q" || word === "sort")) return places.scan.filter(page.params.q);
       if (changed === null) {
         ask.forget();
-        open.now = Math.floor(Date.now() / MINUTE) * MINUTE;
+        open.now = Math.floor(now() / MINUTE) * MINUTE;
       }
       return show(open);
     };

@@ -1,6 +1,7 @@
 /** Now: funding of every asset at every exchange, as it stands. */
 
 import { Problem, get } from "../api.js";
+import { hear } from "../clock.js";
 import { choose, moment, numeric, search, toolbar } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { reason } from "../empty.js";
@@ -70,7 +71,8 @@ export const view = {
       const all = assets.length > MANY || assets.includes(ALL);
       const found = await ask((path, query) => get(path, query, { signal: page.signal }), all ? [] : assets).catch(unheard);
       if (!found || mine !== map || before !== asked) return;
-      at = Date.now();
+      hear(found.meta);
+      at = clock(page.params);
       if (!map.patch(lines(found.rates, found.means))) return void page.again();
       painted();
       told?.();
@@ -80,14 +82,14 @@ export const view = {
       if (!live()) return null;
       return map ? refresh(assets) : empty && page.again();
     });
-    const hear = whileLive(page, ["funding"], live, (kind, data) => touch(kind === "funding" ? data.asset : ALL));
+    const listen = whileLive(page, ["funding"], live, (kind, data) => touch(kind === "funding" ? data.asset : ALL));
     page.every(SECOND, () => { if (live()) map?.tick(); });
     page.every(ALL_AGAIN, () => { if (live()) { if (map) touch(ALL); else page.again(); } });
     get("/exchanges", {}, { signal: page.signal }).then(({ rows }) => offered.offer(rows.filter(({ instruments }) => instruments).map(({ exchange }) => exchange)), unheard);
 
     return async (changed) => {
       const start = performance.now();
-      hear();
+      listen();
       if (changed === null || ASKED.map((word) => page.params[word]).join(" ") !== asked) return load();
       if (!map) return null;
       if (changed.includes("kind")) map.write();

@@ -1,5 +1,6 @@
 /** Options: what an asset's options are together, the chain of one expiry, smiles, surface, term structure and skew. */
 
+import { Problem, get } from "../api.js";
 import { choose, check, moment, pick, toolbar } from "../controls.js";
 import { fill, h, sentence } from "../dom.js";
 import { nothing, reason } from "../empty.js";
@@ -34,6 +35,7 @@ export const view = {
       h("section", {}, controls.smile, places.smile), h("section", {}, controls.surface, places.surface)),
     places.expiries, places.interest, h("section", {}, controls.history, places.history));
     fill(page.root, h("h1", {}, "Options"), controls.whose, places.cards, empty, shown);
+    offerAssets(page, controls.asset);
     page.every(EVERY, () => { if (!page.params.at) page.again(); });
     return async (changed) => {
       if (changed === null) ask.forget();
@@ -69,14 +71,13 @@ async function show(open) {
   const { page, ask, controls, places } = open;
   const { asset, at } = page.params;
   const when = at && instant(at, "at");
-  const [totals, living] = await Promise.all([ask("/options", { at: when }), ask(`/options/${encodeURIComponent(asset)}/expiries`, { at: when })]);
+  const [totals, living] = await Promise.all([ask("/options", { assets: asset, at: when }), ask(`/options/${encodeURIComponent(asset)}/expiries`, { at: when })]);
   if (!totals || !living) return;
   const now = totals.meta.window.at ?? totals.meta.window.end;
   const markets = marketsOf(living.rows);
   const market = markets.find(({ name }) => name === page.params.market) ?? markets[0];
   const ours = (rows) => rows.filter((row) => market && row.exchange === market.exchange && row.quote === market.quote);
   const rows = ours(living.rows);
-  controls.asset.offer(offered([...new Set(totals.rows.map((row) => row.asset))]));
   controls.market.offer([["", "largest OI"], ...markets.map(({ name, exchange, quote }) => [name, `${exchange}, ${quote ?? "unknown"}`])]);
   controls.expiry.offer([["", "largest OI"], ...rows.map((row) => [day(row.expiry), `${day(row.expiry)} (${row.days.toFixed(1)} d)`])]);
   controls.smiles.offer(rows.map((row) => [day(row.expiry), day(row.expiry)]));
@@ -85,11 +86,22 @@ async function show(open) {
   places.cards.hidden = false;
   if (!rows.length) fill(open.empty, nothing(living.meta, advice(), { go: (there) => page.set({ at: there }) }));
   const chosen = rows.find((row) => day(row.expiry) === page.params.expiry) ?? (page.params.expiry ? null : most(rows));
-  await parts({ ...open, when, now, ours, rows, market, chosen, total: ours(totals.rows.filter((row) => isOf(row, living, asset)))[0] });
+  await parts({ ...open, when, now, ours, rows, market, chosen, total: ours(totals.rows)[0] });
 }
 
-const offered = (assets) => (assets.length ? assets : ["BTC", "ETH"]);
-const isOf = (row, living, asset) => row.asset.toLowerCase() === asset.toLowerCase() || !living.rows.length;
+/** Offer the assets that have options, once: which they are changes seldom. */
+function offerAssets(page, control) {
+  const { at } = page.params;
+  const offer = ({ rows }) => { if (rows.length) control.offer([...new Set(rows.map((row) => row.asset))]); };
+  get("/options", { at: at || null }, { signal: page.signal }).then(offer, unoffered);
+}
+
+/** What cannot be offered can be typed; why there is nothing, the view says. */
+function unoffered(error) {
+  if (error instanceof Problem || error.name === "AbortError") return null;
+  throw error;
+}
+
 const held = (row) => (row.call_open_interest ?? 0) + (row.put_open_interest ?? 0);
 const most = (rows) => rows.reduce((best, row) => (!best || held(row) > held(best) ? row : best), null);
 

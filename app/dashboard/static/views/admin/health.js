@@ -1,5 +1,6 @@
 /** The live collectors, and what went wrong. */
 
+import { now } from "../../clock.js";
 import { choose, moment, search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { reason } from "../../empty.js";
@@ -24,7 +25,7 @@ const collectorColumns = (came) => [
   { name: "lag_s", head: "Lag", unit: "seconds", show: (row) => number(row.lag_s), about: "Age of the newest row by the exchange's clock" },
   { name: "dropped", head: "Dropped", show: (row) => number(row.dropped) },
   { name: "reconnects", head: "Reconnects", show: (row) => number(row.reconnects) },
-  { name: "updated_at", head: "Told", unit: "ago", show: (row) => ago(row.updated_at) },
+  { name: "updated_at", head: "Told", instant: true, unit: "ago", show: (row) => ago(row.updated_at) },
   { name: "error", head: "Last error", text: true, long: true },
 ];
 
@@ -32,12 +33,12 @@ export const collectors = {
   title: "Collectors",
   keyed: true,
   open({ page, root, every }) {
-    let came = Date.now();
+    let came = now();
     const found = table({ caption: "Sockets and polls by which minutes and ticks are collected", columns: collectorColumns(() => came), file: "collectors", key: ({ id }) => id });
     const place = piece(page, found);
     fill(root, toolbar(search(page, "source", "Source", { wait: 300, placeholder: "all" }), choose(page, "state", "State", pairs(Object.keys(CONNECTIONS)))), place);
     const ask = () => place.ask("/admin/collectors", { source: page.params.source, state: page.params.state, limit: 5000 }, ({ rows, meta }) => {
-      came = Date.now();
+      came = now();
       found.rows(rows, reason(meta) ?? "No collector is there.");
     });
     every(5000, ask);
@@ -47,7 +48,7 @@ export const collectors = {
 };
 
 const ERRORS = [
-  { name: "time", head: "Time", unit: "UTC", show: (row) => time(row.time) },
+  { name: "time", head: "Time", instant: true, unit: "UTC", show: (row) => time(row.time) },
   { name: "place", head: "Part", text: true },
   { name: "source", head: "Source", text: true },
   { name: "dataset", head: "Dataset", text: true },

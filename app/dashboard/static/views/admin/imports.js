@@ -16,15 +16,15 @@ const counted = (name, head, about) => ({ name, head, about, unit: "rows", show:
 const columns = (actions) => [
   { name: "id", head: "Import" },
   { name: "state", head: "State", text: true, show: ({ state }) => h("span", { class: STATES[state]?.[1] }, `${STATES[state]?.[0] ?? "?"} ${state.replaceAll("_", " ")}`) },
-  { name: "do", head: "Do", text: true, value: ({ id }) => id, show: actions },
+  { name: "do", head: "Do", text: true, buttons: true, value: ({ id }) => id, show: actions },
   { name: "dataset", head: "Dataset", text: true },
   { name: "source", head: "Source", text: true },
   { name: "who", head: "Who", text: true, show: ({ who, via }) => h("span", { title: `by ${via}` }, who) },
-  { name: "started_at", head: "When", unit: "UTC", show: (row) => time(row.started_at) },
+  { name: "started_at", head: "When", instant: true, unit: "UTC", show: (row) => time(row.started_at) },
   counted("received", "Received"), counted("inserted", "New"), counted("updated", "Changed"), counted("unchanged", "Unchanged", "Stored already, or told again by a later row"),
   counted("rejected", "Refused"),
   { name: "file", head: "File", text: true, long: true },
-  { name: "taken_back_at", head: "Taken back", unit: "UTC", show: (row) => time(row.taken_back_at) },
+  { name: "taken_back_at", head: "Taken back", instant: true, unit: "UTC", show: (row) => time(row.taken_back_at) },
 ];
 
 export const imports = {

@@ -13,11 +13,11 @@ const EVERY = 3000;
 
 const columns = (actions) => [
   { name: "id", head: "Job", text: true },
-  { name: "do", head: "Do", text: true, value: ({ id }) => id, show: actions },
+  { name: "do", head: "Do", text: true, buttons: true, value: ({ id }) => id, show: actions },
   { name: "last_status", head: "Last result", text: true, show: (row) => (row.last_status ? went(row.last_status) : h("span", { class: "missing" }, "○ none in 7 days")) },
-  { name: "last_started_at", head: "Last began", unit: "ago", show: (row) => ago(row.last_started_at) },
-  { name: "last_finished_at", head: "Last ended", unit: "UTC", show: (row) => time(row.last_finished_at) },
-  { name: "next_at", head: "Next run", show: (row) => next(row) },
+  { name: "last_started_at", head: "Last began", instant: true, unit: "ago", show: (row) => ago(row.last_started_at) },
+  { name: "last_finished_at", head: "Last ended", instant: true, unit: "UTC", show: (row) => time(row.last_finished_at) },
+  { name: "next_at", head: "Next run", instant: true, show: (row) => next(row) },
   { name: "every_s", head: "Every", show: (row) => age(row.every_s) },
   { name: "last_pull", head: "Pull", about: "Number of the last one" },
   { name: "last_error", head: "What went wrong", text: true, long: true },

@@ -11,7 +11,7 @@ import { table } from "../../table.js";
 const MOST = 2000;
 const COLUMNS = [
   { name: "asset", head: "Asset", text: true },
-  { name: "time", head: "Time", unit: "UTC", show: (row) => time(row.time) },
+  { name: "time", head: "Time", instant: true, unit: "UTC", show: (row) => time(row.time) },
   { name: "dataset", head: "Dataset", text: true },
   { name: "field", head: "Field", text: true },
   { name: "exchange", head: "Exchange", text: true },

@@ -1,5 +1,6 @@
 /** How old the newest fact of each dataset of each source is; those that are late first. */
 
+import { now } from "../../clock.js";
 import { search, toolbar } from "../../controls.js";
 import { fill, h } from "../../dom.js";
 import { reason } from "../../empty.js";
@@ -18,9 +19,9 @@ function columns(came) {
       about: "Overdue by two pulls, or not there at all; a dash: it is not scheduled here, so there is no saying" },
     { name: "age_s", head: "Age", unit: "of the newest fact", show: ({ age_s: seconds }) => growing(seconds, came()) },
     { name: "expected_every_s", head: "Due every", show: ({ expected_every_s: seconds }) => age(seconds) },
-    { name: "newest", head: "Newest", unit: "UTC", show: ({ newest }) => time(newest) },
+    { name: "newest", head: "Newest", instant: true, unit: "UTC", show: ({ newest }) => time(newest) },
     { name: "series", head: "Series", unit: "contracts" },
-    { name: "pulled_at", head: "Pulled", unit: "ago", show: (row) => ago(row.pulled_at, "never") },
+    { name: "pulled_at", head: "Pulled", instant: true, unit: "ago", show: (row) => ago(row.pulled_at, "never") },
   ];
 }
 
@@ -32,14 +33,14 @@ function told(late) {
 export const freshness = {
   title: "Freshness",
   open({ page, root, every }) {
-    let came = Date.now();
+    let came = now();
     const found = table({ caption: "Age of the newest fact of each dataset", columns: columns(() => came), sorted: "late", file: "freshness",
       key: ({ source, dataset }) => `${source}:${dataset}` });
     const place = piece(page, found);
     fill(root, toolbar(search(page, "source", "Source", { wait: 300, placeholder: "all", note: "one or several, by commas" }),
       search(page, "dataset", "Dataset", { wait: 300, placeholder: "all", note: "one or several, by commas" })), place);
     const ask = () => place.ask("/quality/freshness", { source: page.params.source, dataset: page.params.dataset, limit: 5000 }, ({ rows, meta }) => {
-      came = Date.now();
+      came = now();
       found.rows(rows, reason(meta) ?? "Nothing is stored of this, and nothing of it is scheduled.");
     });
     every(EVERY, ask);

@@ -27,14 +27,14 @@ const COLUMNS = [
   { name: "instrument", head: "Instrument", text: true },
   { name: "dataset", head: "Dataset", text: true },
   { name: "source", head: "Source", text: true },
-  { name: "from", head: "From", unit: "UTC", show: (row) => time(row.from) },
-  { name: "to", head: "To", unit: "UTC", show: (row) => time(row.to) },
+  { name: "from", head: "From", instant: true, unit: "UTC", show: (row) => time(row.from) },
+  { name: "to", head: "To", instant: true, unit: "UTC", show: (row) => time(row.to) },
   { name: "minutes", head: "Length", show: ({ minutes }) => lasting(minutes) },
   { name: "state", head: "State", text: true, show: ({ state }) => standing(state) },
   { name: "reason", head: "Reason", text: true, show: ({ reason }) => reasoned(reason) },
   { name: "attempts", head: "Attempts" },
-  { name: "next_try_at", head: "Tried again", show: (row) => ahead(row.next_try_at), about: "When it is asked for again, at the earliest; a dash: it is not open" },
-  { name: "settled_at", head: "Settled", unit: "ago", show: (row) => ago(row.settled_at), about: "When it was repaired or given up" },
+  { name: "next_try_at", head: "Tried again", instant: true, show: (row) => ahead(row.next_try_at), about: "When it is asked for again, at the earliest; a dash: it is not open" },
+  { name: "settled_at", head: "Settled", instant: true, unit: "ago", show: (row) => ago(row.settled_at), about: "When it was repaired or given up" },
   { name: "detail", head: "Detail", text: true, long: true },
 ];
 const SUMS = [
@@ -42,7 +42,7 @@ const SUMS = [
   { name: "reason", head: "Reason", text: true, show: ({ reason }) => REASONS[reason] ?? reason },
   { name: "gaps", head: "Gaps", show: (row) => number(row.gaps) },
   { name: "minutes", head: "Together", show: ({ minutes }) => lasting(minutes) },
-  { name: "next_try_at", head: "First tried again", show: (row) => ahead(row.next_try_at) },
+  { name: "next_try_at", head: "First tried again", instant: true, show: (row) => ahead(row.next_try_at) },
 ];
 
 export const gaps = {

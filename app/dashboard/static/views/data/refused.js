@@ -17,8 +17,8 @@ const REJECTS = [
   { name: "symbol", head: "Symbol", text: true },
   { name: "reason", head: "Reason", unit: "of the last", text: true, long: true },
   { name: "count", head: "Rows", show: (row) => number(row.count) },
-  { name: "first_seen", head: "First", unit: "UTC", show: (row) => time(row.first_seen) },
-  { name: "last_seen", head: "Last", unit: "ago", show: (row) => ago(row.last_seen) },
+  { name: "first_seen", head: "First", instant: true, unit: "UTC", show: (row) => time(row.first_seen) },
+  { name: "last_seen", head: "Last", instant: true, unit: "ago", show: (row) => ago(row.last_seen) },
 ];
 
 export const rejects = {
@@ -41,8 +41,8 @@ const UNMAPPED = [
   { name: "ticker", head: "Ticker", text: true },
   { name: "reason", head: "Why it is nobody's", text: true, long: true },
   { name: "candidates", head: "May be", text: true, long: true, value: ({ candidates }) => candidates.length, show: ({ candidates }) => hints(candidates) },
-  { name: "first_seen", head: "First listed", unit: "UTC", show: (row) => time(row.first_seen) },
-  { name: "seen_at", head: "Last listed", unit: "ago", show: (row) => ago(row.seen_at) },
+  { name: "first_seen", head: "First listed", instant: true, unit: "UTC", show: (row) => time(row.first_seen) },
+  { name: "seen_at", head: "Last listed", instant: true, unit: "ago", show: (row) => ago(row.seen_at) },
 ];
 
 const hints = (candidates) => (candidates.length

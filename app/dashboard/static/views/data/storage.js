@@ -16,10 +16,10 @@ const COLUMNS = [
   { ...sized("bytes_per_day", "Grows", "By the last days that ended; a dash: it is not cut by time, or no day has ended yet"), unit: "a day" },
   { name: "retention_days", head: "Kept", unit: "days", show: (row) => row.retention_days ?? "for ever" },
   sized("settles_at_bytes", "Settles at", "What it comes to by retention; a dash: it is kept for ever"),
-  { name: "removed_before", head: "Removed before", unit: "UTC", show: (row) => day(row.removed_before) },
+  { name: "removed_before", head: "Removed before", instant: true, unit: "UTC", show: (row) => day(row.removed_before) },
   { name: "partitions", head: "Partitions" },
-  { name: "first_partition", head: "Oldest", unit: "UTC", show: (row) => day(row.first_partition) },
-  { name: "last_partition", head: "Newest", unit: "UTC", show: (row) => day(row.last_partition) },
+  { name: "first_partition", head: "Oldest", instant: true, unit: "UTC", show: (row) => day(row.first_partition) },
+  { name: "last_partition", head: "Newest", instant: true, unit: "UTC", show: (row) => day(row.last_partition) },
   { name: "compressed_partitions", head: "Compressed", unit: "partitions" },
   sized("compressed_bytes", "Compressed to"), sized("bytes_before_compression", "from"),
 ];

@@ -14,7 +14,7 @@ export function candles(page) {
   drawn.id = "chart-candles";
   const about = h("p", { class: "told" });
   const list = table({ caption: "Wicks", file: "wicks", sorted: "-time", empty: "No wick in this window is so long. Lower the percentage.", columns: [
-    { name: "time", head: "Opened", unit: "UTC", show: (row) => h("span", { "data-key": `${row.time}.${row.side}` }, time(row.time)) },
+    { name: "time", head: "Opened", instant: true, unit: "UTC", show: (row) => h("span", { "data-key": `${row.time}.${row.side}` }, time(row.time)) },
     { name: "side", head: "Side", text: true, show: (row) => (row.side === "upper" ? "▾ upper" : "▴ lower") },
     { name: "wick_pct", head: "Wick", unit: "%", show: (row) => row.wick_pct.toFixed(3), about: "Upper: of the higher of open and close; lower: of the lower" },
     ...["open", "high", "low", "close"].map((name) => ({ name, head: name[0].toUpperCase() + name.slice(1), show: (row) => number(row[name]) })),

@@ -54,7 +54,7 @@ function newest(series, specs, units, end) {
   return [...series.values()].flatMap((rows) => {
     const last = rows.at(-1);
     const fields = specs.find((spec) => spec.name === last.perpspec)?.fields ?? [];
-    return fields.map((field) => ({ key: `${last.perpspec}.${last.exchange}.${field}`, perpspec: last.perpspec, exchange: last.exchange, field, unit: units[field] ?? "", value: last[field],
+    return fields.map((field) => ({ key: [last.perpspec, last.exchange, last.instrument, field].join("."), perpspec: last.perpspec, exchange: last.exchange, field, unit: units[field] ?? "", value: last[field],
       chg_1m: last[`${field}_chg_1m`], chg_5m: last[`${field}_chg_5m`], chg_10m: last[`${field}_chg_10m`], time: last.time, age_s: (end - last.time - MINUTE) / 1000 }));
   });
 }
@@ -76,6 +76,6 @@ const newestTable = () => table({
     { name: "value", head: "Value", show: (row) => shown(row.value) },
     ...["1m", "5m", "10m"].map((back) => ({ name: `chg_${back}`, head: back, unit: "change, %", show: (row) => change(row[`chg_${back}`]) })),
     { name: "perpspec", head: "Perpspec", text: true, show: (row) => (row.exchange && !row.perpspec.includes("-") ? `${row.perpspec} (${row.exchange})` : row.perpspec) },
-    { name: "time", head: "Minute", unit: "UTC", show: (row) => h("span", { title: `${time(row.time)}, closed ${age(row.age_s)} before the end of the window` }, time(row.time).slice(11)) },
+    { name: "time", head: "Minute", instant: true, unit: "UTC", show: (row) => h("span", { title: `${time(row.time)}, closed ${age(row.age_s)} before the end of the window` }, time(row.time).slice(11)) },
   ],
 });

@@ -47,7 +47,7 @@ const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 const build = (page, names, units) => table({
   caption: "All assets", file: "minute", sorted: page.params.sort, empty: "No asset has these letters.", onsort: (sort) => page.set({ sort }),
-  key: (row) => `${row.asset}.${row.perpspec}.${row.exchange}`,
+  key: (row) => [row.asset, row.perpspec, row.exchange, row.instrument].join("."),
   columns: [
     { name: "asset", head: "Asset", text: true, show: (row) => h("a", { href: page.link("minute", { ...page.params, asset: row.asset, exchange: row.exchange }) }, row.asset) },
     ...names.filter((name) => !WHAT.has(name)).map((name) => ({ name, head: name, unit: units[name], text: false, show: (row) => cell(name, units[name], row[name]) })),

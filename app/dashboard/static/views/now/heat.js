@@ -118,19 +118,24 @@ function head(column, press) {
   return h("th", { scope: "col", role: "columnheader", class: column.text ? "words" : null }, h("button", { type: "button", title: column.about, onclick: press }, column.head, unit));
 }
 
-/** Write a text (`why`: where it is missing), and the colour of a rate, where it is another one. */
+/** What is written in a cell already: text, reason and value. */
+const written = new WeakMap();
+
+/** Write a text (`why`: where it is missing), and the colour of a rate, where any of them is another one; the cell where it is the text. */
 function put(cell, text, why, value = null, per = "8h") {
+  const missing = text === MISSING;
+  const told = [text, missing ? why : "", value, per].join("|");
+  if (written.get(cell) === told) return null;
+  written.set(cell, told);
   const [words] = cell.childNodes;
-  if (words.data === text) return null;
-  words.data = text;
-  if (text === MISSING || cell.title) {
-    cell.classList.toggle("missing", text === MISSING);
-    cell.title = text === MISSING ? why : "";
-  }
+  const same = words.data === text;
+  if (!same) words.data = text;
+  cell.classList.toggle("missing", missing);
+  cell.title = missing ? why : "";
   const sign = value === null ? "" : value > 0 ? "plus" : value < 0 ? "minus" : "";
   if (sign) cell.style.setProperty("--heat", heat(value, per));
   if ((cell.dataset.sign ?? "") !== sign) cell.dataset.sign = sign;
-  return cell;
+  return same ? null : cell;
 }
 
 /** How strong the colour of a rate is, from 0 to 0.5: by the root of its size, so that ordinary rates differ too. */

@@ -1,5 +1,6 @@
 /** The market as the heat map shows it: lines of assets, each with what its exchanges tell. */
 
+import { now } from "../../clock.js";
 import { settled } from "../../dom.js";
 import { instant } from "../../span.js";
 
@@ -9,8 +10,8 @@ export function records(columns) {
   return Array.from(columns[names[0]] ?? [], (_, n) => Object.fromEntries(names.map((name) => [name, columns[name][n]])));
 }
 
-/** When it is, for these words of the address: an instant of the past, or now. */
-export const clock = ({ at }) => (at ? instant(at, "at") : Date.now());
+/** When it is, for these words of the address: an instant of the past, or now (at the server). */
+export const clock = ({ at }) => (at ? instant(at, "at") : now());
 
 /** The questions of the heat map, for these words of the address; of all assets, or of these. */
 export function questions({ at, per, margin, exchanges }, assets = []) {

@@ -1,7 +1,7 @@
 /** The chain of one expiry as a board: calls on the left, strikes in the middle, puts on the right. */
 
 import { download, fill, h } from "../../dom.js";
-import { MISSING, age, csv, day, percent, time } from "../../format.js";
+import { MISSING, age, csv, day, percent, stamp, time } from "../../format.js";
 
 const COINS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const STRIKE = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
@@ -108,13 +108,13 @@ function whenTold(rows, now) {
 function legend(rows, expiry) {
   const forward = expiry.forward === null ? "not told" : `${STRIKE.format(expiry.forward)} USD`;
   return h("p", { class: "told" }, h("span", { class: "itm swatch" }, "shaded"), " in the money · ", h("strong", {}, "ATM"),
-    ` nearest to the forward (${forward}) · ${MISSING} not told · ${rows.length} strikes, ${expiry.days.toFixed(2)} days to expiry at 08:00 UTC`.replace("08:00", new Date(expiry.expiry).toISOString().slice(11, 16)));
+    ` nearest to the forward (${forward}) · ${MISSING} not told · ${rows.length} strikes, ${expiry.days.toFixed(2)} days to expiry at ${time(expiry.expiry)} UTC`);
 }
 
 function figures(rows) {
   const names = Object.keys(sides(rows)[0] ?? {});
   const heads = ["expiry", "strike", "exchange", "quote", "price_unit", ...["call", "put"].flatMap((side) => names.map((name) => `${side}_${name}`))];
-  const written = (side, name) => (name === "as_of" && side ? new Date(side.as_of).toISOString() : side?.[name]);
-  return [heads, rows.map((row) => [new Date(row.expiry).toISOString(), row.strike, row.exchange, row.quote, row.price_unit,
+  const written = (side, name) => (name === "as_of" && side ? stamp(side.as_of) : side?.[name]);
+  return [heads, rows.map((row) => [stamp(row.expiry), row.strike, row.exchange, row.quote, row.price_unit,
     ...names.map((name) => written(row.call, name)), ...names.map((name) => written(row.put, name))])];
 }

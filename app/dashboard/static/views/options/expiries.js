@@ -45,7 +45,7 @@ function drawn(place, rows, lines) {
 const numbers = () => table({
   caption: "Expiries", file: "expiries", sorted: "expiry", empty: "No options live at this instant.",
   columns: [
-    { name: "expiry", head: "Expiry", unit: "08:00 UTC", show: (row) => h("span", { "data-key": day(row.expiry), title: time(row.expiry) }, day(row.expiry)) },
+    { name: "expiry", head: "Expiry", instant: true, unit: "UTC", show: (row) => h("span", { "data-key": day(row.expiry) }, time(row.expiry)) },
     { name: "days", head: "Days", show: (row) => row.days.toFixed(2) },
     { name: "options", head: "Options" },
     { name: "forward", head: "Forward", unit: "USD", show: (row) => number(row.forward) },
