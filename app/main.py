@@ -198,7 +198,9 @@ async def _schedule(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
         await reference_data.put_source(db, source.id, on_request=source.on_request)
         await put_catalogue(db, source.id, source.metrics)
     keeping = Keeping(settings.kept_days, settings.archive_dir)
-    engine = await stack.enter_async_context(started(db, settings.history_days, settings.most_traded, keeping))
+    engine = await stack.enter_async_context(
+        started(db, settings.history_days, settings.most_traded, keeping, settings.sources)
+    )
     app.state.plan_backfill = partial(plan_order, engine, everything)
     if settings.scheduler:
         collect = partial(_collecting, engine, pulled.values(), settings.minute_assets)

@@ -103,6 +103,7 @@ async def _pulled(
             symbols=symbols,
             progress=lambda at: tell(f"{at.source} {at.dataset}", at.done, at.planned),
             history_days=session.settings.history_days,
+            pulled=session.settings.sources,
         )
 
 
@@ -113,7 +114,7 @@ async def _symbols(session: "Session", source: "Source", assets: list[str]) -> l
     wanted = await names.assets(session.db, assets)
     symbols = await session.db.reads.fetch(SYMBOLS, source.id, wanted)
     if not symbols:
-        await jobs.pull(session.db, source, "instruments")
+        await jobs.pull(session.db, source, "instruments", pulled=session.settings.sources)
         symbols = await session.db.reads.fetch(SYMBOLS, source.id, wanted)
     if not symbols:
         raise Failure(

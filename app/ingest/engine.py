@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +29,7 @@ class Engine:
     """What the jobs of a process share. `asked` remembers what was answered, so that nothing is asked in vain again.
 
     `most_traded`: of a source that is in it, only that many coins are pulled, those with the most open interest.
+    `pulled`: the sources that are; none: all there are.
     """
 
     db: Database
@@ -36,6 +37,7 @@ class Engine:
     history_days: float = 30
     most_traded: Mapping[str, int] = field(default_factory=dict[str, int])
     keeping: Keeping = field(default_factory=Keeping)
+    pulled: Collection[str] = ()
     writers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
     listing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     listed: dict[str, datetime] = field(default_factory=dict[str, datetime])
@@ -52,7 +54,8 @@ async def started(
     history_days: float = 30,
     most_traded: Mapping[str, int] | None = None,
     keeping: Keeping | None = None,
+    pulled: Collection[str] = (),
 ) -> AsyncGenerator[Engine]:
     """An engine with an HTTP client of its own, closed at the end, and budgets shared with whoever is on `db`."""
     async with opened(ledger=Ledger(db)) as web:
-        yield Engine(db, web, history_days, most_traded or {}, keeping or Keeping())
+        yield Engine(db, web, history_days, most_traded or {}, keeping or Keeping(), pulled)

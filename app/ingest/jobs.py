@@ -57,12 +57,14 @@ async def pull(
     symbols: Collection[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     history_days: float = 30,
+    pulled: Collection[str] = (),
 ) -> list[Pulled]:
     """Pull one dataset of a source or, without one, all of them, instruments first; what became of each.
 
-    `days` of history are asked for outright, whatever is held; `symbols` are native. Raises what the database raises.
+    `days` of history are asked for outright, whatever is held; `symbols` are native; `pulled` the sources that are
+    pulled on schedule (none: all). Raises what the database raises.
     """
-    async with started(db, history_days) as engine:
+    async with started(db, history_days, pulled=pulled) as engine:
         order = Order(days, None if symbols is None else frozenset(symbols), progress=progress)
         return await pull_all(engine, source, [dataset] if dataset else datasets(source), order)
 

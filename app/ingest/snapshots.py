@@ -5,7 +5,7 @@ pull_snapshots    how every perpetual stands, on the instrument that it is known
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from app.ingest.keep import UNKNOWN, Places
 from app.ingest.sources import load
@@ -24,13 +24,12 @@ async def list_venues(job: Job) -> None:
         await venues.put_venues(db, source, listed)
         _count(job, len(listed), 0)
     for feed in (feed for feed in job.feeds() if feed.scope == "batch"):
-        due = others(await venues.due(db, source, now - feed.every))
+        due = others(await venues.due(db, source, now - feed.every), load(job.engine.pulled))
         await _list_each(job, feed, feed.cut(Aim(now, now, live=True, venues=due)))
 
 
-def others(known: Iterable[Venue]) -> tuple[Venue, ...]:
-    """Without the exchanges that are sources themselves: what those do not list does not count."""
-    own = load()
+def others(known: Iterable[Venue], own: Collection[str]) -> tuple[Venue, ...]:
+    """Without the exchanges that are pulled themselves (`own`): what those do not list does not count."""
     return tuple(venue for venue in known if venue.exchange not in own)
 
 

@@ -12,10 +12,9 @@ from anyio import from_thread, to_thread
 
 from perpstore_client.events import Event, feed
 from perpstore_client.frames import Frame, FrameName, shaper
-from perpstore_client.market import Market
 from perpstore_client.problems import PerpstoreError, problem
 from perpstore_client.question import Parameter, Question, asked_for
-from perpstore_client.reference import Reference
+from perpstore_client.questions import Questions
 from perpstore_client.transport import Options, access, arriving, as_problems, check, pause, table
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class AsyncPerpstoreClient(Market[Coroutine[Any, Any, Frame]], Reference[Coroutine[Any, Any, Frame]], Generic[Frame]):
+class AsyncPerpstoreClient(Questions[Coroutine[Any, Any, Frame]], Generic[Frame]):
     """The same questions as `PerpstoreClient`, answered with what is awaited for a frame, under asyncio or trio.
 
     Its arguments are those of `PerpstoreClient`, too.

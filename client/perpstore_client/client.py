@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from perpstore_client.events import Event, feed
 from perpstore_client.frames import Frame, FrameName, shaper
-from perpstore_client.market import Market
 from perpstore_client.problems import PerpstoreError, problem
 from perpstore_client.question import Parameter, Question, asked_for
-from perpstore_client.reference import Reference
+from perpstore_client.questions import Questions
 from perpstore_client.transport import Options, access, arriving, as_problems, check, pause, table
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class PerpstoreClient(Market[Frame], Reference[Frame], Generic[Frame]):
+class PerpstoreClient(Questions[Frame], Generic[Frame]):
     """Questions to a perpstore, answered as frames.
 
     `frame`: `pandas` (the default where it is installed), `polars` or `arrow`. `client.polars.funding("BTC")` asks for

@@ -1,4 +1,4 @@
-"""Questions about what there is: entities, contracts, sources, metrics, and how good the data is."""
+"""Questions about what there is: entities, contracts, sources, metrics."""
 
 from collections.abc import Sequence
 from typing import Literal, TypedDict, Unpack
@@ -51,9 +51,9 @@ class Reference(Asking[Answer]):
         """Coins, chains, protocols, shares; or one of them with its ids, contracts and what data it has."""
         return self._ask(question("entities", asset, q=q, type=type, sector=sector, source=source, **more))
 
-    def resolve(self, id: str, *, source: str | None = None) -> Answer:
+    def resolve(self, id: str, *, source: str | None = None, **more: Unpack[Listed]) -> Answer:
         """What anybody's id means: every entity it may be, and how many of it one unit stands for."""
-        return self._ask(question("resolve", id=id, source=source))
+        return self._ask(question("resolve", id=id, source=source, **more))
 
     def instruments(
         self,
@@ -67,31 +67,51 @@ class Reference(Asking[Answer]):
         """Contracts and their facts as of today."""
         return self._ask(question("instruments", asset=asset, exchange=exchange, kind=kind, active=active, **more))
 
-    def instrument(self, exchange: str, symbol: str) -> Answer:
+    def instrument(self, exchange: str, symbol: str, **more: Unpack[Listed]) -> Answer:
         """One contract."""
-        return self._ask(question("instruments", exchange, symbol))
+        return self._ask(question("instruments", exchange, symbol, **more))
 
-    def funding_intervals(self, exchange: str, symbol: str) -> Answer:
-        """The hours between settlements of a contract over its life, and how each is known."""
-        return self._ask(question("instruments", exchange, symbol, "funding-intervals"))
+    def funding_intervals(
+        self,
+        exchange: str,
+        symbol: str,
+        *,
+        at: Moment | None = None,
+        known_at: Moment | None = None,
+        **more: Unpack[Listed],
+    ) -> Answer:
+        """The hours between settlements of a contract over its life, or at an instant, and how each is known."""
+        return self._ask(
+            question("instruments", exchange, symbol, "funding-intervals", at=at, known_at=known_at, **more)
+        )
 
-    def exchanges(self) -> Answer:
+    def facts(self, exchange: str, symbol: str, **more: Unpack[Listed]) -> Answer:
+        """What was true of a contract, and when we learned it."""
+        return self._ask(question("instruments", exchange, symbol, "facts", **more))
+
+    def exchanges(self, **more: Unpack[Listed]) -> Answer:
         """Exchanges that are known."""
-        return self._ask(question("exchanges"))
+        return self._ask(question("exchanges", **more))
 
-    def sources(self) -> Answer:
+    def sources(self, **more: Unpack[Listed]) -> Answer:
         """Who tells us, what each is asked for, and its terms."""
-        return self._ask(question("sources"))
+        return self._ask(question("sources", **more))
 
-    def datasets(self) -> Answer:
+    def datasets(self, **more: Unpack[Listed]) -> Answer:
         """What can be read, with the unit of every field."""
-        return self._ask(question("datasets"))
+        return self._ask(question("datasets", **more))
 
     def metrics_catalog(
-        self, *, source: Words = None, domain: Domain | None = None, q: str | None = None, metric: Words = None
+        self,
+        *,
+        source: Words = None,
+        domain: Domain | None = None,
+        q: str | None = None,
+        metric: Words = None,
+        **more: Unpack[Listed],
     ) -> Answer:
         """Every metric of entities: its name, unit and window."""
-        return self._ask(question("metrics-catalog", source=source, domain=domain, q=q, metric=metric))
+        return self._ask(question("metrics-catalog", source=source, domain=domain, q=q, metric=metric, **more))
 
     def fundamentals(
         self, asset: str, *, metric: Words = None, source: Words = None, exchange: Words = None, **more: Unpack[Over]
@@ -110,50 +130,3 @@ class Reference(Asking[Answer]):
     ) -> Answer:
         """The same metric side by side over sources, with how far they differ."""
         return self._ask(question("compare", metric=metric, assets=assets, sources=sources, interval=interval, **more))
-
-    def freshness(self, *, source: Words = None, dataset: Words = None) -> Answer:
-        """How old the newest fact of every dataset of every source is."""
-        return self._ask(question("quality", "freshness", source=source, dataset=dataset))
-
-    def coverage(
-        self, *, asset: Words = None, exchange: Words = None, dataset: Words = None, **more: Unpack[Stretch]
-    ) -> Answer:
-        """How many rows a day are stored of those that are expected, of every series."""
-        return self._ask(question("quality", "coverage", asset=asset, exchange=exchange, dataset=dataset, **more))
-
-    def gaps(
-        self,
-        *,
-        asset: Words = None,
-        exchange: Words = None,
-        dataset: Words = None,
-        source: Words = None,
-        state: Words = None,
-        reason: Words = None,
-        **more: Unpack[Stretch],
-    ) -> Answer:
-        """The ledger of what is or was missing, why, and what is done about it."""
-        narrow = {"asset": asset, "exchange": exchange, "dataset": dataset, "source": source}
-        return self._ask(question("quality", "gaps", state=state, reason=reason, **narrow, **more))
-
-    def disagreements(
-        self,
-        *,
-        asset: Words = None,
-        exchange: Words = None,
-        dataset: Words = None,
-        source: Words = None,
-        tolerance: float | None = None,
-        **more: Unpack[Period],
-    ) -> Answer:
-        """Where two sources of one fact differ by more than a relative `tolerance`."""
-        narrow = {"asset": asset, "exchange": exchange, "dataset": dataset, "source": source}
-        return self._ask(question("quality", "disagreements", tolerance=tolerance, **narrow, **more))
-
-    def rejects(self, *, source: Words = None, dataset: Words = None) -> Answer:
-        """Rows that were refused, why and how often."""
-        return self._ask(question("quality", "rejects", source=source, dataset=dataset))
-
-    def unmapped(self, *, source: Words = None, id_type: Words = None, q: str | None = None) -> Answer:
-        """What sources list and nobody is sure of."""
-        return self._ask(question("quality", "unmapped", source=source, id_type=id_type, q=q))

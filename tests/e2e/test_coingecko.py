@@ -1,6 +1,7 @@
 """CoinGecko over real sockets: from a round of pulls to what the API answers, asked for it by name or not."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -134,6 +135,17 @@ async def test_it_stands_in_as_a_weight_where_nobody_else_is_fresh(
     assert (before["rate"], before["present"], before["stale"]) == (None, [], ["binance", "hyperliquid"])
     assert (after["present"], after["stale"]) == (["binance", "hyperliquid"], [])
     assert after["oi_usd"] == pytest.approx(sum(world.usd(m, clock.now) for m in BITCOINS))
+
+
+async def test_an_exchange_whose_own_source_is_not_pulled_is_told_of_here(engine: Engine) -> None:
+    """`PERPSTORE_SOURCES` says who is pulled: of any other exchange CoinGecko tells, as of those we do not know."""
+    named = """select distinct x.slug from series s join instrument i on i.id = s.instrument_id
+      join exchange x on x.id = i.exchange_id"""
+    await pulled(engine)
+    assert {row["slug"] for row in await engine.db.reads.fetch(named)} == ON_ITS_OWN
+    await engine.db.reads.execute("update source_exchange set listed_at = null")
+    await pulled(replace(engine, pulled=("coingecko", "bybit")))
+    assert {row["slug"] for row in await engine.db.reads.fetch(named)} == ON_ITS_OWN | {"binance", "hyperliquid", "okx"}
 
 
 @pytest.mark.usefixtures("exchanges")

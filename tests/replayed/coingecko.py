@@ -97,5 +97,10 @@ def _derivatives(now: datetime) -> list[dict[str, Any]]:
 def _tickers(venue: str, now: datetime) -> list[Mapping[str, Any]]:
     return [
         {"symbol": symbol, "base": base, "target": "USD", "coin_id": coin, "contract_type": "perpetual"}
-        for symbol, base, coin in OTHERS.get(venue, ())
+        for symbol, base, coin in [*OTHERS.get(venue, ()), *_ours(venue)]
     ]
+
+
+def _ours(venue: str) -> list[tuple[str, str, str | None]]:
+    """What trades on an exchange that is a source itself; no coin is told of it."""
+    return [(m.symbol, m.base, None) for m in world.MARKETS if OURS[m.exchange] == venue]

@@ -123,7 +123,7 @@ def test_slugs_are_ours_and_one_each() -> None:
 
 def test_exchanges_that_tell_themselves_are_not_asked_about() -> None:
     venues = (Venue("gate", "gate_futures", "Gate"), *(Venue(slug, slug, slug) for slug in load()))
-    [asked] = pieces(Aim(NOW, NOW, live=True, venues=others(venues)))
+    [asked] = pieces(Aim(NOW, NOW, live=True, venues=others(venues, load())))
     assert SOLD.request(asked).path == "/api/v3/derivatives/exchanges/gate_futures"
     assert asked.exchanges == ("gate",)
 
