@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import palette
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -29,14 +30,14 @@ VIEWS = {
 }
 DOWN = {"asset": "#standing"}
 """Views that are looked at from some way down."""
-LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
+LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
 HEIGHT = 800
 SHOWN = """() => document.querySelector('#view .view') && !document.querySelector('[aria-busy="true"]')
   && [...document.querySelectorAll('.plot')].every((plot) => plot.closest('[hidden]') || plot.hidden || plot.data)"""
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, str]]:
+def served() -> Generator[tuple[str, str]]:
     """A server on a store of its own, which holds nothing but generated data; its address and a key for it."""
     with tempfile.TemporaryDirectory(prefix="perpstore-pictures-") as folder:
         Path(folder).chmod(0o755)

@@ -14,7 +14,6 @@ from tests.browser.market import OPTIONS_AT
 from tests.browser.pages import PATIENCE, Shown, opened
 from tests.streaming import serving
 
-
 FUNDING = json.dumps({"data": [], "meta": {"notices": [], "generated": [], "window": {}}, "page": None})
 """An answer of /funding in which there is nothing."""
 
