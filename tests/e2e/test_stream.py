@@ -54,7 +54,7 @@ async def test_a_settlement_is_told_within_a_second(live: Live) -> None:
     assert told == {
         "asset": "BTC", "exchange": "binance", "instrument": "BTCUSDT", "kind": "settled",
         "time": f"{minutes_ago(60):%Y-%m-%dT%H:%M:00Z}", "rate": 4e-5, "rate_native": 4e-5, "interval_hours": 8,
-        "interval_known": "declared", "for_time": None, "source": "binance",
+        "interval_known": "declared", "for_time": None, "source": "binance", "generated": False,
     }  # fmt: skip
     assert (first.event, second.event, second.data["rate"]) == ("funding", "funding", 1e-4)
     assert place(first) < place(second) < place(spread)
@@ -63,7 +63,7 @@ async def test_a_settlement_is_told_within_a_second(live: Live) -> None:
         "asset": "BTC", "time": at.isoformat().replace("+00:00", "Z"),
         "short_exchange": "bybit", "long_exchange": "binance", "short_instrument": "BTCUSDT",
         "long_instrument": "BTCUSDT", "short_rate": 1e-4, "long_rate": 4e-5, "spread": 1e-4 - 4e-5,
-        "spread_apr": (1e-4 - 4e-5) * 1095,
+        "spread_apr": (1e-4 - 4e-5) * 1095, "generated": False,
     }  # fmt: skip
 
 

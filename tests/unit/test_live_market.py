@@ -1,12 +1,14 @@
 """The best pair of an asset, as it is kept in memory."""
 
+import json
 from typing import Any
 
 import pytest
 
-from app.services.live.frames import Frame, Place
+from app.services.live.frames import Frame, Place, facts, spread
 from app.services.live.market import Market, Rate
 from app.services.live.ring import Ring
+from app.services.outbox import Event
 
 HOUR = 3600.0
 
@@ -15,7 +17,7 @@ def row(series: int, exchange: str, *, instrument: int | None = None, **settled:
     """One series as the statement `contracts` has it."""
     return {
         "series_id": series, "instrument_id": instrument or series, "entity_id": 1, "active": True,
-        "asset": "BTC", "exchange": exchange, "instrument": "BTCUSDT", "source": exchange,
+        "asset": "BTC", "exchange": exchange, "instrument": "BTCUSDT", "source": exchange, "generated": False,
         "settled_at": None, "rate": None, "interval_hours": None, **settled,
     }  # fmt: skip
 
@@ -110,3 +112,18 @@ def test_ids_that_are_none(text: str) -> None:
         return
     with pytest.raises(ValueError, match="an id"):
         Place.read(text)
+
+
+@pytest.mark.parametrize("made_up", [True, False])
+def test_frames_of_what_is_generated_say_so(made_up: bool) -> None:
+    """A fact of a generated exchange, and a pair one of whose legs is; every other says that it is not."""
+    market = Market()
+    real = row(1, "binance", settled_at=0.0, rate=1e-4, interval_hours=8.0)
+    other = row(2, "demo-alpha", settled_at=0.0, rate=3e-4, interval_hours=8.0, generated=made_up)
+    market.load([real, other])  # type: ignore[list-item]
+    market.compare([1], HOUR, "now")
+    told = {"ts": "2026-03-01T00:00:00Z", "rate": 1e-4, "hours": 8.0, "how": 2}
+    event = Event(1, "now", "funding", [{"series_id": one, **told} for one in (1, 2)])
+    frames = [frame.data for frame in facts(event, range(1, 3), market, "hub")]
+    frames.append(spread(*market.pairs[1]))
+    assert [json.loads(data.split(b"data: ")[1])["generated"] for data in frames] == [False, made_up, made_up]

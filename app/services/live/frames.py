@@ -106,6 +106,7 @@ def _fact(event: Event, kind: str, row: Mapping[str, Any], contract: Contract, i
         "instrument": contract.instrument,
         **values,
         "source": contract.source,
+        "generated": contract.generated,
         "known_at": _again(row.get("known_at")) or event.at,
         "at": event.at,
     }
@@ -150,6 +151,7 @@ def spread(asset: str, time: str, pair: Pair | None, id_: str | None = None) -> 
         "long_rate": long and long[1].per_8h,
         "spread": value,
         "spread_apr": None if value is None else value * YEAR_OF_8H,
+        "generated": any(leg[0].generated for leg in pair or ()),
     }
     return _text("spreads", document, id_)
 

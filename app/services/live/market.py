@@ -32,7 +32,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A perpetual as one source tells of it. `active`: it is traded still, so it may be a leg of a pair."""
+    """A perpetual as one source tells of it.
+
+    `active`: it is traded still, so it may be a leg of a pair. `generated`: it is made up to try things out with.
+    """
 
     series_id: int
     instrument_id: int
@@ -42,6 +45,7 @@ class Contract:
     exchange: str
     instrument: str
     source: str
+    generated: bool
 
 
 Leg = tuple[Contract, Rate]

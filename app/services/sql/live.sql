@@ -82,7 +82,7 @@ order by id
 -- name: contracts
 -- One row a series of a perpetual whose asset is known, with its newest settlement; by exchange, contract, preference.
 select s.id as series_id, i.id as instrument_id, i.entity_id, i.active, a.asset, e.slug as exchange,
-  i.symbol as instrument, o.slug as source,
+  i.symbol as instrument, o.slug as source, e.generated or o.generated as generated,
   extract(epoch from l.funding_ts)::float8 as settled_at, l.rate, l.interval_hours
 from instrument i
 join exchange e on e.id = i.exchange_id
