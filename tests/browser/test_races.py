@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,10 +11,10 @@ from urllib.parse import urlsplit
 
 from app.db import Database
 from app.services import keys
-from tests.browser.market import OPTIONS_AT
+from app.services.seed import put_seed
+from tests.browser.market import OPTIONS_AT, bring
 from tests.browser.pages import PATIENCE, Shown, opened
 from tests.streaming import serving
-
 
 FUNDING = json.dumps({"data": [], "meta": {"notices": [], "generated": [], "window": {}}, "page": None})
 """An answer of /funding in which there is nothing."""
@@ -79,7 +80,7 @@ async def test_an_asset_left_is_asked_about_no_more(shown: Shown) -> None:
         await shown.change(pick(shown, "BTC"))
     await shown.settled()
     assert about(shown, "ETH") == ["/funding"]
-    assert {path for path in about(shown, "BTC")} >= {"/funding/BTC", "/open-interest/BTC", "/candles/BTC"}
+    assert set(about(shown, "BTC")) >= {"/funding/BTC", "/open-interest/BTC", "/candles/BTC"}
     assert await shown.page.inner_text("h1") == "BTC"
 
 
@@ -172,7 +173,7 @@ async def test_names_of_any_letters_are_asked_as_they_are(shown: Shown) -> None:
     shown.wrong.clear()
 
 
-async def test_where_reading_needs_a_key(browser: Any, filled: Database) -> None:
+async def test_where_reading_needs_a_key(browser: Any, filled: Database, tmp_path: Path) -> None:
     """What was refused comes once a key is entered: the numbers, the stream, and files of the API."""
     key = await keys.create(filled, "reader", ["read"])
     async with serving(filled, read_requires_key=True) as (home, _):
@@ -187,11 +188,154 @@ async def test_where_reading_needs_a_key(browser: Any, filled: Database) -> None
         await shown.settled()
         async with page.expect_download() as taken:
             await page.locator("#ranking").get_by_role("link", name="CSV of the API").click()
-        text = Path(await (await taken.value).path()).read_text(encoding="utf-8")
-        assert "net_apr" in text.splitlines()[0]
-        assert key not in text
+        await (await taken.value).save_as(tmp_path / "spreads.csv")
+        (head, *_) = (tmp_path / "spreads.csv").read_text(encoding="utf-8").splitlines()
+        assert "net_apr" in head
         await page.evaluate("sessionStorage.removeItem('perpstore-key')")
         await page.locator("#ranking").get_by_role("link", name="CSV of the API").click()
         await page.locator("#ranking .about .notice").wait_for(timeout=PATIENCE)
         assert not [said for said in shown.wrong if "401" not in said]
         await page.context.close()
+
+
+async def test_polls_neither_pile_up_nor_overtake(browser: Any, filled: Database, key: str) -> None:
+    async with serving(filled, sources=("binance",)) as (home, _):
+        shown = await opened(browser, home)
+        page = shown.page
+        await shown.enter(key)
+        await page.clock.install()
+        await shown.go("#/admin?part=jobs&job=binance:funding")
+        before = Held()
+
+        async def late(route: Any) -> None:
+            """The first answer is of now, and comes later."""
+            before.asked += 1
+            if before.asked > 1:
+                return await route.continue_()
+            answer = await route.fetch()
+            before.came.set()
+            await before.go.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/admin/jobs?*", late)
+        await page.clock.run_for(12_000)
+        await asyncio.wait_for(before.came.wait(), PATIENCE / 1000)
+        assert before.asked == 1
+        row = page.locator('#part-jobs tr[data-key="binance:funding"]')
+        await row.locator("[data-do=pause]").click()
+        await row.locator("[data-do=resume]").wait_for(timeout=PATIENCE)
+        before.go.set()
+        await shown.settled()
+        assert await row.locator("[data-do=resume]").count() == 1, "what is older is not shown later"
+        await row.locator("[data-do=resume]").click()
+        await row.locator("[data-do=pause]").wait_for(timeout=PATIENCE)
+        await page.context.close()
+        assert shown.wrong == []
+
+
+HIDDEN = """hidden => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_nothing_is_asked_while_nobody_looks(shown: Shown, key: str) -> None:
+    page = shown.page
+    await shown.enter(key)
+    await page.clock.install()
+    await shown.go("#/admin?part=jobs")
+    await page.evaluate(HIDDEN, True)
+    before = len(shown.asked)
+    await page.clock.run_for(130_000)
+    assert shown.asked[before:] == []
+    async with page.expect_request("**/quality/sources?*"):
+        await page.evaluate(HIDDEN, False)
+
+
+async def test_sources_that_refuse_are_not_asked_more_often(shown: Shown) -> None:
+    page = shown.page
+    await page.clock.install()
+    async with served(shown, "**/quality/sources?*", "<!doctype html>", "text/html"):
+        await shown.go("#/options")
+        await page.locator("#unreachable").wait_for(timeout=PATIENCE)
+        for _ in range(5):
+            await page.clock.run_for(11_000)
+            await shown.settled()
+        assert [path for path, _ in shown.asked].count("/quality/sources") == 1
+        async with page.expect_request("**/quality/sources?*"):
+            await page.clock.run_for(6000)
+
+
+async def test_trouble_of_one_part_is_not_taken_for_anothers(shown: Shown) -> None:
+    """Candles that come take no refusal of the open interest away."""
+    page = shown.page
+    async with held(shown, lambda path, _: path == "/candles/BTC") as holding:
+        async with served(shown, "**/open-interest/BTC?*aggregate=sum*", "<!doctype html>", "text/html"):
+            await page.goto(f"{shown.home}/#/asset?asset=BTC")
+            await page.get_by_text("does not speak JSON").wait_for(timeout=PATIENCE)
+        await asyncio.wait_for(holding.came.wait(), PATIENCE / 1000)
+    await shown.settled()
+    assert await page.locator("#chart-price .main-svg").first.is_visible()
+    assert await page.get_by_text("does not speak JSON").is_visible()
+
+
+LISTENERS = """() => {
+  window.listening = new Set();
+  window.purged = 0;
+  const [add, remove] = [window.addEventListener, window.removeEventListener];
+  const name = (kind, run) => `${kind} ${run.number ??= ++window.last}`;
+  window.last = 0;
+  window.addEventListener = function (kind, run, how) {
+    if (this && this !== window) return add.call(this, kind, run, how);
+    window.listening.add(name(kind, run));
+    how?.signal?.addEventListener("abort", () => window.listening.delete(name(kind, run)));
+    return add.call(window, kind, run, how);
+  };
+  window.removeEventListener = function (kind, run, how) {
+    if (run) window.listening.delete(name(kind, run));
+    return remove.call(this ?? window, kind, run, how);
+  };
+}"""
+
+
+async def test_views_that_are_left_leave_nothing(shown: Shown) -> None:
+    page = shown.page
+    await page.add_init_script(f"({LISTENERS})()")
+    counts: list[int] = []
+    await shown.go("#/asset?asset=BTC")
+    await page.evaluate(
+        "() => { const { purge } = Plotly; Plotly.purge = (plot) => { window.purged += 1; return purge(plot); }; }"
+    )
+    for _ in range(3):
+        await page.locator("#chart-funding .main-svg").first.wait_for(timeout=PATIENCE)
+        plots = await page.locator(".js-plotly-plot").count()
+        before = await page.evaluate("window.purged")
+        await shown.change(page.evaluate("location.hash = '#/spreads'"))
+        assert await page.evaluate("window.purged") - before == plots > 0
+        counts.append(await page.evaluate("window.listening.size"))
+        await shown.change(page.evaluate("location.hash = '#/asset?asset=BTC'"))
+    assert counts == [counts[0]] * 3
+
+
+async def test_names_are_no_markup_in_charts(browser: Any, clean_database: Database, tmp_path: Path) -> None:
+    """A contract may be called anything by whoever brings it."""
+    names = ['<a href="https://evil.test">x</a>', "<b>y</b>&lt;"]
+    now = int(time.time()) // 3600 * 3_600_000
+    rows = [
+        {"ts": str(now - hours * 3_600_000), "instrument": name, "rate": "0.0001", "interval_hours": "1"}
+        for name in names
+        for hours in range(1, 9)
+    ]
+    await put_seed(clean_database)
+    values = {"exchange": "bybit", "asset": "BTC"}
+    await bring(clean_database, tmp_path, "funding", rows, {}, **values)
+    async with serving(clean_database) as (home, _):
+        shown = await opened(browser, home)
+        await shown.go("#/asset?asset=BTC&window=1d")
+        plot = shown.page.locator("#chart-funding .plot")
+        await plot.locator(".main-svg").first.wait_for(timeout=PATIENCE)
+        legend = await plot.locator(".legendtext").all_text_contents()
+        assert {f"bybit {name}" for name in names} <= set(legend)
+        assert await plot.locator("a").count() == 0
+        await shown.page.context.close()
+        assert shown.wrong == []
