@@ -82,9 +82,7 @@ async function load(page, state) {
   const asked = question(page);
   page.forget();
   state.asked = asked;
-  parts.head.textContent = page.params.asset;
-  if (state.shown !== page.params.asset) state.body.hidden = true;
-  state.shown = page.params.asset;
+  if (state.shown !== asked.asset) clear(state, asked.asset);
   offer(page, state);
   const done = await tried(parts.trouble, async () => {
     const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
@@ -101,6 +99,17 @@ async function load(page, state) {
   ]);
   look(page, state);
   state.whole = state.asked === asked;
+}
+
+/** Nothing of one asset may stand under the name of another while its own is on the way. */
+function clear(state, asset) {
+  const { parts, charts } = state;
+  [state.shown, state.found] = [asset, null];
+  parts.head.textContent = asset;
+  state.body.hidden = true;
+  charts.forEach(({ chart }) => chart.empty("…"));
+  parts.cards.clear();
+  parts.carry.clear();
 }
 
 async function priced(page, state, asked) {
