@@ -1,7 +1,7 @@
 """Answers that are held back, or come from something else; and an asset chosen meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ class Held:
 
 
 @asynccontextmanager
-async def held(shown: Shown, wanted: Callable[[str, str], bool]) -> AsyncIterator[Held]:
+async def held(shown: Shown, wanted: Callable[[str, str], bool]) -> AsyncGenerator[Held]:
     """Hold back the questions whose path and query are wanted, until the end or until told to let them go."""
     holding = Held()
 
@@ -41,7 +41,7 @@ async def held(shown: Shown, wanted: Callable[[str, str], bool]) -> AsyncIterato
 
 
 @asynccontextmanager
-async def served(shown: Shown, pattern: str, body: str, media: str) -> AsyncIterator[None]:
+async def served(shown: Shown, pattern: str, body: str, media: str) -> AsyncGenerator[None]:
     """Something else answers."""
 
     async def answer(route: Any) -> None:

@@ -167,3 +167,15 @@ async def test_names_are_no_markup_in_charts(browser: Any, clean_database: Datab
         assert await plot.locator("a").count() == 0
         await shown.page.context.close()
         assert shown.wrong == []
+
+
+async def test_what_hearing_does_wrong_is_no_lost_stream(shown: Shown) -> None:
+    await shown.go("#/data")
+    async with served(shown, "**/stream?*", 'event: funding\ndata: {"asset": "BTC"}\n\n', "text/event-stream"):
+        wrong = await shown.page.evaluate("""async () => {
+          const { follow } = await import("./dashboard/api.js");
+          const hear = () => { throw new RangeError("a fault of ours"); };
+          const stop = new AbortController();
+          return follow(["funding"], hear, () => {}, stop.signal).catch((error) => error.message);
+        }""")
+    assert wrong == "a fault of ours"
