@@ -30,7 +30,11 @@ VIEWS = {
 }
 DOWN = {"asset": "#standing"}
 """Views that are looked at from some way down."""
-LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
+LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {
+    "light": ("light", 1280),
+    "dark": ("dark", 1280),
+    "phone": ("light", 390),
+}
 HEIGHT = 800
 SHOWN = """() => document.querySelector('#view .view') && !document.querySelector('[aria-busy="true"]')
   && [...document.querySelectorAll('.plot')].every((plot) => plot.closest('[hidden]') || plot.hidden || plot.data)"""

@@ -1,19 +1,17 @@
 """Answers that come late, out of order or not at all: what is shown is what was asked for last."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+import pytest
 
 from app.db import Database
-from app.services import keys
+from tests.browser.holding import Held, held, pick, served
 from tests.browser.market import OPTIONS_AT
 from tests.browser.pages import PATIENCE, Shown, opened
 from tests.streaming import serving
 
+<<<<<<< HEAD
 FUNDING = json.dumps({"data": [], "meta": {"notices": [], "generated": [], "window": {}}, "page": None})
 """An answer of /funding in which there is nothing."""
 
@@ -65,6 +63,8 @@ async def pick(shown: Shown, asset: str) -> None:
     await shown.page.fill("[name=asset]", asset)
     await shown.page.press("[name=asset]", "Enter")
 
+=======
+>>>>>>> w-races
 
 def about(shown: Shown, asset: str) -> list[str]:
     return [path for path, query in shown.asked if path.endswith(f"/{asset}") or query.get("assets") == asset]
@@ -78,18 +78,19 @@ async def test_an_asset_left_is_asked_about_no_more(shown: Shown) -> None:
         await shown.change(pick(shown, "BTC"))
     await shown.settled()
     assert about(shown, "ETH") == ["/funding"]
-    assert {path for path in about(shown, "BTC")} >= {"/funding/BTC", "/open-interest/BTC", "/candles/BTC"}
+    assert set(about(shown, "BTC")) >= {"/funding/BTC", "/open-interest/BTC", "/candles/BTC"}
     assert await shown.page.inner_text("h1") == "BTC"
 
 
-async def test_what_is_left_of_an_asset_is_not_shown_as_another(shown: Shown) -> None:
+@pytest.mark.parametrize("path", ["/funding", "/funding/ETH"])
+async def test_no_line_of_an_asset_is_shown_as_anothers(shown: Shown, path: str) -> None:
     await shown.go("#/asset?asset=BTC")
-    async with held(shown, lambda path, query: path == "/funding" and "assets=ETH" in query) as holding:
+    async with held(shown, lambda asked, query: asked == path and "ETH" in f"{asked}{query}") as holding:
         await pick(shown, "ETH")
         await asyncio.wait_for(holding.came.wait(), PATIENCE / 1000)
-        assert not await shown.page.locator("#chart-funding").is_visible()
+        assert not await shown.page.locator("#chart-funding .plot").is_visible()
     await shown.settled()
-    assert await shown.page.locator("#chart-funding").is_visible()
+    assert await shown.page.locator("#chart-funding .plot").is_visible()
 
 
 async def test_what_was_taken_back_is_asked_again(shown: Shown) -> None:
@@ -120,77 +121,68 @@ async def test_back_before_a_view_is_there(shown: Shown) -> None:
     assert await page.inner_text("h1") == "Funding now"
 
 
-async def test_a_view_that_cannot_be_fetched_says_so(shown: Shown) -> None:
-    page = shown.page
-    await shown.go("#/now")
-    await page.route("**/views/spreads.js", lambda route: route.abort())
-    await page.evaluate("location.hash = '#/spreads'")
-    again = page.locator("#view [role=alert] button")
-    await again.wait_for(timeout=PATIENCE)
-    await page.unroute("**/views/spreads.js")
-    await again.click()
-    await page.locator("h1", has_text="Spreads").wait_for(timeout=PATIENCE)
-    assert not [said for said in shown.wrong if "ERR_FAILED" not in said and "spreads.js" not in said]
-    shown.wrong.clear()
-
-
-async def test_charts_come_once_their_library_does(shown: Shown) -> None:
-    page = shown.page
-    async with served(shown, "**/dashboard/plotly.js", "no script of ours", "text/javascript"):
-        await shown.go("#/asset?asset=BTC")
-        again = page.locator("#chart-funding").get_by_role("button", name="Try again")
-        await again.wait_for(timeout=PATIENCE)
-    await again.click()
-    await page.locator("#chart-funding .main-svg").first.wait_for(timeout=PATIENCE)
-    assert not [said for said in shown.wrong if "Unexpected identifier" not in said]
-    shown.wrong.clear()
-
-
-async def test_an_answer_that_is_no_json_is_told(shown: Shown) -> None:
-    async with served(shown, "**/spreads?*", "<!doctype html>", "text/html"):
-        await shown.go("#/spreads")
-        await shown.page.get_by_text("does not speak JSON").first.wait_for(timeout=PATIENCE)
-
-
-async def test_names_of_any_letters_are_asked_as_they_are(shown: Shown) -> None:
-    await shown.go("#/asset?asset=%E9%BE%8D%2F%25")
-    assert [query["assets"] for path, query in shown.asked if path == "/funding"] == ["龍/%"]
-    async with served(shown, "**/funding?*", FUNDING, "application/json"):
-        await shown.change(pick(shown, "龍"))
-    paths = {path for path, _ in shown.asked}
-    assert {"/funding/%E9%BE%8D", "/open-interest/%E9%BE%8D", "/funding/%E9%BE%8D/carry"} <= paths
-    assert not [path for path in paths if "%25" in path]
-    await shown.go("#/asset?asset=..")
-    before = len(shown.asked)
-    async with served(shown, "**/funding?*", FUNDING, "application/json"):
-        await shown.page.evaluate("location.hash = '#/asset?asset=..&window=1d'")
-        await shown.page.get_by_text('Nothing is called ".."').first.wait_for(timeout=PATIENCE)
-        await shown.settled()
-    assert {path for path, _ in shown.asked[before:]} <= {"/funding", "/entities", "/stream", "/quality/sources"}
-    assert not [said for said in shown.wrong if "404" not in said]
-    shown.wrong.clear()
-
-
-async def test_where_reading_needs_a_key(browser: Any, filled: Database) -> None:
-    """What was refused comes once a key is entered: the numbers, the stream, and files of the API."""
-    key = await keys.create(filled, "reader", ["read"])
-    async with serving(filled, read_requires_key=True) as (home, _):
+async def test_polls_neither_pile_up_nor_overtake(browser: Any, filled: Database, key: str) -> None:
+    async with serving(filled, sources=("binance",)) as (home, _):
         shown = await opened(browser, home)
         page = shown.page
-        await shown.go("#/spreads?asset=BTC")
-        await page.locator('#live[data-state="locked"]').wait_for(timeout=PATIENCE)
-        await page.click("#key")
-        await page.fill("#key-input", key)
-        await page.get_by_role("button", name="Use it").click()
-        await page.locator('#live[data-state="live"]').wait_for(timeout=PATIENCE)
+        await shown.enter(key)
+        await page.clock.install()
+        await shown.go("#/admin?part=jobs&job=binance:funding")
+        before = Held()
+
+        async def late(route: Any) -> None:
+            """The first answer is of now, and comes later."""
+            before.asked += 1
+            if before.asked > 1:
+                return await route.continue_()
+            answer = await route.fetch()
+            before.came.set()
+            await before.go.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/admin/jobs?*", late)
+        await page.clock.run_for(12_000)
+        await asyncio.wait_for(before.came.wait(), PATIENCE / 1000)
+        assert before.asked == 1
+        row = page.locator('#part-jobs tr[data-key="binance:funding"]')
+        await row.locator("[data-do=pause]").click()
+        await row.locator("[data-do=resume]").wait_for(timeout=PATIENCE)
+        before.go.set()
         await shown.settled()
-        async with page.expect_download() as taken:
-            await page.locator("#ranking").get_by_role("link", name="CSV of the API").click()
-        text = Path(await (await taken.value).path()).read_text(encoding="utf-8")
-        assert "net_apr" in text.splitlines()[0]
-        assert key not in text
-        await page.evaluate("sessionStorage.removeItem('perpstore-key')")
-        await page.locator("#ranking").get_by_role("link", name="CSV of the API").click()
-        await page.locator("#ranking .about .notice").wait_for(timeout=PATIENCE)
-        assert not [said for said in shown.wrong if "401" not in said]
+        assert await row.locator("[data-do=resume]").count() == 1, "what is older is not shown later"
+        await row.locator("[data-do=resume]").click()
+        await row.locator("[data-do=pause]").wait_for(timeout=PATIENCE)
         await page.context.close()
+        assert shown.wrong == []
+
+
+HIDDEN = """hidden => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_nothing_is_asked_while_nobody_looks(shown: Shown, key: str) -> None:
+    page = shown.page
+    await shown.enter(key)
+    await page.clock.install()
+    await shown.go("#/admin?part=jobs")
+    await page.evaluate(HIDDEN, True)
+    before = len(shown.asked)
+    await page.clock.run_for(130_000)
+    assert shown.asked[before:] == []
+    async with page.expect_request("**/quality/sources?*"):
+        await page.evaluate(HIDDEN, False)
+
+
+async def test_trouble_of_one_part_is_not_taken_for_anothers(shown: Shown) -> None:
+    """Candles that come take no refusal of the open interest away."""
+    page = shown.page
+    async with held(shown, lambda path, _: path == "/candles/BTC") as holding:
+        async with served(shown, "**/open-interest/BTC?*aggregate=sum*", "<!doctype html>", "text/html"):
+            await page.goto(f"{shown.home}/#/asset?asset=BTC")
+            await page.get_by_text("does not speak JSON").wait_for(timeout=PATIENCE)
+        await asyncio.wait_for(holding.came.wait(), PATIENCE / 1000)
+    await shown.settled()
+    assert await page.locator("#chart-price .main-svg").first.is_visible()
+    assert await page.get_by_text("does not speak JSON").is_visible()

@@ -6,17 +6,19 @@ import { fill, h, sentence } from "./dom.js";
 import { ahead, tick } from "./ticking.js";
 
 const SELDOM = 60_000;
-/** While something is about to be told. */
+/** While a source is asked for the first time. */
 const SOON = 5000;
 
 /**
- * Banners in a place. `heard(meta)`: what an answer says of made up numbers; `ask()`: how the sources stand, now and then again.
+ * Banners in a place. `heard(meta)`: what an answer says of made up numbers; `ask()`: how the sources stand, now and then again
+ * while the page is looked at.
  * @returns {{heard: (meta: Object) => void, ask: () => Promise<void>}}
  */
 export function banners(place) {
   let generated = [];
   let standing = null;
   let timer = 0;
+  let asking = null;
   tick(place, (wait, run) => setInterval(run, wait));
   const show = () => fill(place, generated.length ? madeUp(generated) : null, standing);
 
@@ -29,19 +31,25 @@ export function banners(place) {
   }
   async function ask() {
     clearTimeout(timer);
+    asking?.abort();
+    const { signal } = asking = new AbortController();
     let wait = SELDOM;
     try {
-      const { rows, meta } = await get("/quality/sources");
+      const { rows, meta } = await get("/quality/sources", {}, { signal });
       heard(meta);
       standing = said(rows, generated.length > 0);
       if (rows.some(({ state }) => state === "waiting")) wait = SOON;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       standing = h("p", { class: "notice bad", id: "unreachable" }, sentence(error.message));
-      wait = SOON;
     }
+    if (signal.aborted) return;
     show();
-    timer = setTimeout(ask, wait);
+    timer = setTimeout(due, wait);
+  }
+  function due() {
+    if (document.hidden) document.addEventListener("visibilitychange", due, { once: true });
+    else ask();
   }
   return { heard, ask };
 }

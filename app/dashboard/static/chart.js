@@ -6,6 +6,7 @@ import { MISSING, csv, time } from "./format.js";
 /** Colours of the page for series; those of the exchanges that are collected, and of the generated ones, are always the same. */
 const COLOURS = 14;
 const KNOWN = ["binance", "bybit", "okx", "hyperliquid", "deribit", "extended", "lighter", "kraken", "dydx", "demo-options", "demo-alpha", "demo-beta", "demo-gamma", "demo-delta"];
+const TEMPLATES = ["hovertemplate", "texttemplate"];
 let library = null;
 
 /** The library; null where it cannot be fetched: then it is tried again by the next chart. */
@@ -72,7 +73,7 @@ export function chart(page, { title, unit = "", file, height = 300, onzoom = nul
     if (!last || !plot.isConnected) return;
     if (!Plotly) return void unpainted();
     const fresh = !plot.data;
-    await Plotly.react(plot, last.traces(), styled(last.layout), { displayModeBar: false, responsive: true, showTips: false, doubleClick: onzoom ? false : "reset+autosize" });
+    await Plotly.react(plot, plain(last.traces()), plain(styled(last.layout)), { displayModeBar: false, responsive: true, showTips: false, doubleClick: onzoom ? false : "reset+autosize" });
     if (fresh && onzoom) {
       plot.on("plotly_relayout", (event) => { if (!zooming) zoomed(event, onzoom); });
       plot.on("plotly_doubleclick", () => onzoom(null, null));
@@ -124,6 +125,14 @@ export function chart(page, { title, unit = "", file, height = 300, onzoom = nul
   addEventListener("theme", paint, { signal: page.signal });
   page.signal.addEventListener("abort", () => { if (plot.data) window.Plotly.purge(plot); });
   return made;
+}
+
+/** Plotly reads tags in any text. Names are others' words: only the templates, which are written here, may have some. */
+function plain(told, name = "") {
+  if (typeof told === "string") return TEMPLATES.includes(name) ? told : told.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  if (Array.isArray(told)) return told.map((each) => plain(each, name));
+  if (told === null || typeof told !== "object") return told;
+  return Object.fromEntries(Object.entries(told).map(([key, value]) => [key, plain(value, key)]));
 }
 
 function zoomed(event, onzoom) {

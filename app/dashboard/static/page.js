@@ -57,9 +57,18 @@ export function open(name, view, words, frame) {
     follow(topics, hear, (state) => { if (!enough.signal.aborted) live(state); }, AbortSignal.any([ended.signal, enough.signal]));
     return () => { enough.abort(); live(null); };
   };
-  /** Do something every so many milliseconds while the view is open and looked at. */
+  /** Do something every so many milliseconds while the view is open and looked at; not again before it is done. */
   page.every = (wait, run) => {
-    const timer = setInterval(() => { if (!document.hidden) run(); }, wait);
+    let under = false;
+    const timer = setInterval(async () => {
+      if (document.hidden || under) return;
+      under = true;
+      try {
+        await run();
+      } finally {
+        under = false;
+      }
+    }, wait);
     ended.signal.addEventListener("abort", () => clearInterval(timer));
   };
   /** Nothing is asked, shown or written into the address any more. */

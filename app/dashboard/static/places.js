@@ -34,9 +34,8 @@ export async function tried(trouble, run) {
 }
 
 /**
- * A place for what one answer shows: `load(run)`. What goes wrong in the last run is said here, and the rest of the view stays;
- * `run` is told how to ask whether it is the last one still.
- * @returns {HTMLElement & {load: (run: (last: () => boolean) => Promise<void>) => Promise<boolean>}}
+ * A place for what one answer shows: `load(run)`. What goes wrong in the last run is said here, and the rest of the view stays.
+ * @returns {HTMLElement & {load: (run: () => Promise<void>) => Promise<boolean>}}
  */
 export function place(...inside) {
   const trouble = h("div", { role: "alert" });
@@ -45,9 +44,8 @@ export function place(...inside) {
   let runs = 0;
   made.load = async (run) => {
     const mine = ++runs;
-    const last = () => mine === runs;
-    const problem = await refused(() => run(last));
-    if (last()) {
+    const problem = await refused(run);
+    if (mine === runs) {
       fill(trouble, problem && refusal(problem));
       rest.hidden = problem !== null;
     }
@@ -57,15 +55,19 @@ export function place(...inside) {
 }
 
 /**
- * A place that asks: `ask(path, query, show)`. Of answers that overtake one another the last question's is shown.
+ * A place that asks: `ask(path, query, show)`, one question at a time. A newer one takes back that under way, so that what
+ * was told before something was done is never shown after it.
  * @returns {HTMLElement & {ask: (path: string, query: Object, show: (answer: Object) => void) => Promise<boolean>}}
  */
 export function piece(page, ...inside) {
   const made = place(inside);
-  made.ask = (path, query, show) => made.load(async (last) => {
-    const answer = await page.get(path, query);
-    if (answer && last()) await show(answer);
-  });
+  let asking = null;
+  made.ask = (path, query, show) => {
+    asking?.abort();
+    asking = new AbortController();
+    const { signal } = asking;
+    return made.load(async () => show(await page.get(path, query, { signal })));
+  };
   return made;
 }
 

@@ -9,7 +9,8 @@ import { locked } from "./places.js";
  * @property {string} title @property {boolean} [keyed] whether only a key opens it
  * @property {Object} [words] what its link says where nothing else is chosen
  * @property {(part: {page: Object, root: HTMLElement, every: (wait: number, run: () => void) => void}) => () => Promise<void>} open
- *   fills `root` when the part is first looked at, and gives what asks for its numbers; `every` runs while it is shown
+ *   fills `root` when the part is first looked at, and gives what asks for its numbers; `every` runs while it is shown, and
+ *   not again before what it runs is done
  */
 
 /**
@@ -30,7 +31,7 @@ function opened(page, { title, parts, first, kept }) {
 
   function make(name) {
     const root = h("section", { id: `part-${name}`, "aria-label": parts[name].title });
-    const every = (wait, run) => page.every(wait, () => { if (shown() === name && root.isConnected) run(); });
+    const every = (wait, run) => page.every(wait, () => (shown() === name && root.isConnected ? run() : null));
     const update = parts[name].open({ page, root, every });
     return { root, update };
   }

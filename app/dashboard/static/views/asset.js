@@ -25,7 +25,7 @@ export const view = {
 function open(page) {
   const zoom = (from, to) => page.set({ from: from === null ? "" : word(from), to: to === null ? "" : word(to) });
   const parts = {
-    head: h("h1", {}, "Asset"), trouble: h("div", { role: "alert" }), past: h("div"), cards: cards(), standing: standing(), carry: carry(page),
+    head: h("h1", {}, "Asset"), trouble: alert(), past: h("div"), untopped: alert(), unpriced: alert(), cards: cards(), standing: standing(), carry: carry(page),
     funding: settled(page, zoom), predicted: predicted(page, zoom), interest: openInterest(page, zoom), price: price(page, zoom), volume: volume(page, zoom),
     liquidations: liquidations(page, zoom),
   };
@@ -36,15 +36,17 @@ function open(page) {
     h("button", { type: "button", class: "quiet", onclick: () => page.set({ start: page.params.from, end: page.params.to, from: "", to: "" }) }, "Ask for this part alone"),
     " ", h("button", { type: "button", class: "quiet", onclick: () => page.set({ from: "", to: "" }) }, "Show all"),
     " Drag over a chart to zoom all of them; double-click shows all.");
-  const body = h("div", {}, parts.past, parts.cards, parts.standing, closer, charts, parts.carry);
+  const body = h("div", {}, parts.past, parts.untopped, parts.unpriced, parts.cards, parts.standing, closer, charts, parts.carry);
   fill(page.root, parts.head, controls(page, asset, exchange), parts.trouble, body);
   const state = { parts, body, charts, asset, exchange, closer, whole: false, found: null, asked: null, now: [], name: null, shown: null };
   page.every(1000, parts.cards.tick);
-  page.every(REFRESH, () => { if (!page.params.end) page.again(); });
-  const refresh = paced(LIVE, () => { if (!page.params.end) page.again(); });
+  page.every(REFRESH, () => (page.params.end ? null : page.again()));
+  const refresh = paced(LIVE, () => { if (!page.params.end && !document.hidden) page.again(); });
   const hear = whileLive(page, ["funding"], () => !page.params.end, (kind, { asset: of }) => { if (of === state.name) refresh(); });
   return (changed) => { hear(); return update(page, state, changed); };
 }
+
+const alert = () => h("div", { role: "alert" });
 
 const controls = (page, asset, exchange) => toolbar(asset, spanControls(page),
   choose(page, "per", "Rates per", [["native", "interval, as paid"], ["1h", "hour"], ["8h", "8 hours"], ["1y", "year"]]),
@@ -80,9 +82,7 @@ async function load(page, state) {
   const asked = question(page);
   page.forget();
   state.asked = asked;
-  parts.head.textContent = page.params.asset;
-  if (state.shown !== page.params.asset) state.body.hidden = true;
-  state.shown = page.params.asset;
+  if (state.shown !== asked.asset) clear(state, asked.asset);
   offer(page, state);
   const done = await tried(parts.trouble, async () => {
     const now = await page.get("/funding", { assets: asked.asset, ...asked.narrow, per: asked.per, at: asked.window.live ? null : asked.window.end });
@@ -95,10 +95,21 @@ async function load(page, state) {
   if (!done) return;
   await Promise.all([
     ...[parts.funding, parts.interest, parts.liquidations, parts.predicted, parts.carry].map((part) => part.update(asked)),
-    tops(page, state, asked), tried(parts.trouble, () => priced(page, state, asked)),
+    tops(page, state, asked), tried(parts.unpriced, () => priced(page, state, asked)),
   ]);
   look(page, state);
   state.whole = state.asked === asked;
+}
+
+/** Nothing of one asset may stand under the name of another while its own is on the way. */
+function clear(state, asset) {
+  const { parts, charts } = state;
+  [state.shown, state.found] = [asset, null];
+  parts.head.textContent = asset;
+  state.body.hidden = true;
+  charts.forEach(({ chart }) => chart.empty("…"));
+  parts.cards.clear();
+  parts.carry.clear();
 }
 
 async function priced(page, state, asked) {
@@ -109,7 +120,7 @@ async function priced(page, state, asked) {
 
 /** The cards that are of the end of the window. */
 async function tops(page, { parts }, asked) {
-  await tried(parts.trouble, async () => {
+  await tried(parts.untopped, async () => {
     const at = { ...asked.narrow, at: asked.window.end };
     const [mean, sum] = await Promise.all([asked.per === "native" ? null : page.get(route`/funding/${asked.asset}`, { ...at, weighted: "oi", per: asked.per }),
       page.get(route`/open-interest/${asked.asset}`, { ...at, aggregate: "sum" })]);

@@ -26,7 +26,7 @@ function open(page) {
   const rank = () => ask(page, state, place);
   const again = paced(LIVE, () => { if (!page.params.at && !document.hidden) rank(); });
   const hear = whileLive(page, ["spreads"], () => !page.params.at, again);
-  page.every(REFRESH, () => { if (!page.params.at) rank(); });
+  page.every(REFRESH, () => (page.params.at ? null : rank()));
   return async (changed) => {
     hear();
     if (changed?.every((word) => PAIR.includes(word))) return history.update(changed, () => mark(page, state));

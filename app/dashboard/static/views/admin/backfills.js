@@ -67,7 +67,7 @@ export const backfills = {
         live = rows.some(underWay);
       });
     }
-    every(SOON, () => { if (live || Date.now() - asked >= SELDOM) ask(); });
+    every(SOON, () => (live || Date.now() - asked >= SELDOM ? ask() : null));
     tick(root, every);
     return () => Promise.all([form.offer(), ask()]);
   },

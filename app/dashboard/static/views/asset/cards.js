@@ -17,13 +17,14 @@ function card(id, title) {
 
 /**
  * Cards of the rate, the open interest, the price and the next settlement.
- * `rate(row, asked)`, `interest(row, asked)`, `price(candle, step)` and `next(rows, asked)` tell them.
+ * `rate(row, asked)`, `interest(row, asked)`, `price(candle, step)` and `next(rows, asked)` tell them, `clear()` none.
  */
 export function cards() {
   const all = { rate: card("card-rate", "OI-weighted funding"), interest: card("card-oi", "Open interest"),
     price: card("card-price", "Price"), next: card("card-next", "Next settlement") };
   const made = h("dl", { class: "cards" }, Object.values(all));
   let due = null;
+  made.clear = () => Object.values(all).forEach((each) => each.tell("…"));
   made.rate = (row, asked) => all.rate.tell(
     shown(row?.rate, (value) => rate(value, asked.per), "no rate in force with open interest known"),
     row?.rate === null || !row ? "no rate in force whose open interest is known" : `per ${PER[asked.per]}, of ${names(row.present)}`,

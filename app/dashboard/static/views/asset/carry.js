@@ -36,6 +36,7 @@ export function carry(page) {
     choose(page, "side", "Side", [["long", "long"], ["short", "short"]]));
   controls.setAttribute("aria-label", "The position");
   const made = h("section", { id: "carry", "aria-label": "Carry" }, h("h2", {}, "Carry"), controls, place);
+  made.clear = () => { fill(about); rows.rows([], "…"); };
   made.update = async (asked) => {
     const { end } = asked.window;
     const start = page.params.hold > 0 ? Math.round(end - page.params.hold * DAY) : asked.window.start;
