@@ -31,13 +31,8 @@ export const view = {
       h("section", {}, controls.wicks, places.candles),
       h("section", {}, h("h2", {}, "Changes over 1, 5 and 10 minutes"), controls.field, places.rolling),
       h("section", {}, h("h2", {}, "All assets at one minute"), controls.where, controls.search, places.scan));
-<<<<<<< HEAD
     const open = { page, ask, controls, places, now: now(), usual: null };
-    page.every(MINUTE, () => { if (!page.params.at && page.params.window !== "range") page.again(); });
-=======
-    const open = { page, ask, controls, places, now: Date.now(), usual: null };
     page.every(MINUTE, () => (page.params.at || page.params.window === "range" ? null : page.again()));
->>>>>>> w-races
     return (changed) => {
       if (changed?.every((word) => word === "q" || word === "sort")) return places.scan.filter(page.params.q);
       if (changed === null) {
