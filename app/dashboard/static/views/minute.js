@@ -93,11 +93,12 @@ async function show(open) {
   controls.perpspecs.offer(registry.rows.map((row) => [row.name, `${row.name}: ${row.fields.join(", ")}`]));
   const chosen = listed(params.perpspecs);
   const live = params.window !== "range" && !params.at;
-  const newest = live && exchange && !chosen.length ? await ask(`/candles/${asset}`, { ...recent(span), exchanges: exchange, interval: "1m", limit: 1 }).catch(unknown) : { rows: [] };
-  if (!newest) return;
+  const bar = live && !chosen.length && last.rows.find((row) => row.exchange === exchange);
+  const minutes = bar ? await ask(`/candles/${asset}`, { start: bar.time, end: Math.min(bar.time + 15 * MINUTE, span.end), interval: "1m", exchanges: exchange }) : { rows: [] };
+  if (!minutes) return;
   const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : (row.exchange === exchange || !exchange) && row.kind === "ohlcv"));
   const names = chosen.length ? chosen : specs.map(({ name }) => name);
-  await parts({ ...open, params, span: upTo(span, newest.rows[0]), asset, exchange, specs, names, latest: live ? null : span.end });
+  await parts({ ...open, params, span: upTo(span, minutes.rows.at(-1)), asset, exchange, specs, names, latest: live ? null : span.end });
 }
 
 /** The window, as long, up to the newest minute where that is behind; `behind`: by how many milliseconds (0: it is not). */
