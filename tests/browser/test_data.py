@@ -53,7 +53,8 @@ async def test_nothing_is_late_that_is_not_pulled(shown: Shown, api: httpx.Async
     assert any(row["late"] and row["source"] in off for row in await told(api, "/quality/freshness"))
     await shown.go("#/data?part=freshness")
     assert "the scheduler is off" in await shown.page.inner_text("#unpulled")
-    late = {name: cells[2] for name, cells in (await shown.rows("#part-freshness")).items() if name.split(":")[0] in off}
+    found = await shown.rows("#part-freshness")
+    late = {name: cells[2] for name, cells in found.items() if name.split(":")[0] in off}
     assert late
     assert set(late.values()) == {"–"}
     await shown.go("#/admin?part=jobs")

@@ -76,8 +76,8 @@ async def test_minutes_that_are_not_of_now(shown: Shown, api: httpx.AsyncClient)
     query = last(shown.asked, "/candles/SOL")
     assert (query["start"], query["end"]) == (str(closed - 60 * MINUTE), str(closed))
     assert "closed 2h ago" in await shown.page.inner_text("#chart-candles + p")
-    (times,) = [[at for at, _ in points] for points in (await shown.drawn("#chart-candles")).values() if len(points) > BARS]
-    assert times[-1] == newest["time"]
+    (bars,) = [points for points in (await shown.drawn("#chart-candles")).values() if len(points) > BARS]
+    assert bars[-1][0] == newest["time"]
 
 
 def signed(value: float) -> str:

@@ -18,7 +18,7 @@ function columns(came) {
     { name: "dataset", head: "Dataset", text: true },
     { name: "late", head: "Late", text: true, value: ({ late }) => (late === null ? null : Number(!late)), show: ({ late }) => told(late),
       about: "Overdue by two pulls, or not there at all; a dash: this process does not pull it, so nothing is due" },
-    { name: "age_s", head: "Age", unit: "of the newest fact", show: ({ age_s: seconds }) => growing(seconds, came()) },
+    { name: "age_s", head: "Age", unit: "newest", show: ({ age_s: seconds }) => growing(seconds, came()) },
     { name: "expected_every_s", head: "Due every", show: ({ expected_every_s: seconds }) => age(seconds) },
     { name: "newest", head: "Newest", instant: true, unit: "UTC", show: ({ newest }) => time(newest) },
     { name: "series", head: "Series", unit: "contracts" },
