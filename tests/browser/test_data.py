@@ -45,6 +45,22 @@ async def test_freshness(shown: Shown, api: httpx.AsyncClient) -> None:
     assert any(row["newest"] for row in rows.values())
 
 
+async def test_nothing_is_late_that_is_not_pulled(shown: Shown, api: httpx.AsyncClient, key: str) -> None:
+    """The scheduler is off: neither is something overdue, nor does a job run soon."""
+    await shown.enter(key)
+    off = {row["source"] for row in await told(api, "/quality/sources") if row["state"] in ("off", "disabled")}
+    assert any(row["late"] and row["source"] in off for row in await told(api, "/quality/freshness"))
+    await shown.go("#/data?part=freshness")
+    assert "the scheduler is off" in await shown.page.inner_text("#unpulled")
+    found = await shown.rows("#part-freshness")
+    late = {name: cells[2] for name, cells in found.items() if name.split(":")[0] in off}
+    assert late
+    assert set(late.values()) == {"–"}
+    await shown.go("#/admin?part=jobs")
+    assert "the scheduler is off" in await shown.page.inner_text("#unpulled")
+    assert {cells[5] for cells in (await shown.rows("#part-jobs")).values()} == {"–"}
+
+
 async def test_coverage(shown: Shown, api: httpx.AsyncClient, browser: Any, home: str) -> None:
     page = shown.page
     await shown.go("#/data?part=coverage&asset=SOL")

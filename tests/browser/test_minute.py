@@ -10,6 +10,7 @@ from tests.browser.shown import fixed, number, time
 
 MINUTE = 60_000
 BACK = ("1m", "5m", "10m")
+BARS = 40
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,19 @@ async def test_changes(shown: Shown, link: str, api: httpx.AsyncClient) -> None:
     (close,) = [row for row in table if row[0].removeprefix("c") == "quote currency a coin"]
     assert close[1] == number(newest["c"])
     assert close[2:5] == [signed(newest[f"c_chg_{back}"]) for back in BACK]
+
+
+async def test_minutes_that_are_not_of_now(shown: Shown, api: httpx.AsyncClient) -> None:
+    """The clock says two hours later than the newest minute: the window ends with that, and says how old it is."""
+    (newest,) = await told(api, "/candles/SOL", exchanges="okx", interval="1m", order="desc", limit=1)
+    closed = newest["time"] + MINUTE
+    await shown.page.add_init_script(f"Date.now = () => {closed + 120 * MINUTE + 5000}")
+    await shown.go("#/minute?asset=SOL")
+    query = last(shown.asked, "/candles/SOL")
+    assert (query["start"], query["end"]) == (str(closed - 60 * MINUTE), str(closed))
+    assert "closed 2h ago" in await shown.page.inner_text("#chart-candles + p")
+    (bars,) = [points for points in (await shown.drawn("#chart-candles")).values() if len(points) > BARS]
+    assert bars[-1][0] == newest["time"]
 
 
 def signed(value: float) -> str:

@@ -75,6 +75,23 @@ async def test_the_ranking(shown: Shown, api: httpx.AsyncClient) -> None:
     assert await shown.words() == words
 
 
+async def test_fees_of_ones_own_and_the_look_back(shown: Shown, api: httpx.AsyncClient) -> None:
+    page = shown.page
+    await shown.go("#/spreads?pairs=all")
+    first = await shown.rows("#ranking")
+    query = asked_for(await shown.change(page.fill("[name=fee_rates]", "*:0.01"), 700))
+    assert query["fee_rates"] == "*:0.01"
+    await ranked(shown, api, query)
+    query = asked_for(await shown.change(page.fill("[name=lookback]", "24"), 500))
+    assert query["lookback_hours"] == "24"
+    await ranked(shown, api, query)
+    assert await shown.rows("#ranking") != first
+    assert await shown.words() == {"pairs": "all", "fee_rates": "*:0.01", "lookback": "24"}
+    query = asked_for(await shown.change(page.select_option("[name=fees]", "none")))
+    assert "fee_rates" not in query, "no fees are taken off: the API refuses rates of them"
+    await ranked(shown, api, query)
+
+
 async def test_a_pair_over_time(shown: Shown, api: httpx.AsyncClient, browser: Any, home: str) -> None:
     page = shown.page
     await shown.go("#/spreads?window=7d")

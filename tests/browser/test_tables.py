@@ -15,7 +15,8 @@ MADE = """async (run) => {
   const columns = [{ name: "name", head: "Name", text: true }, { name: "value", head: "Value" }];
   const made = table({ caption: "Made", columns, key: ({ key }) => key });
   document.getElementById("view").append(made);
-  const cells = () => [...made.querySelectorAll("tbody tr")].map((row) => [...row.cells].map(({ textContent }) => textContent).join(" "));
+  const words = (row) => [...row.cells].map(({ textContent }) => textContent).join(" ");
+  const cells = () => [...made.querySelectorAll("tbody tr")].map(words);
   return new Function("made", "cells", run)(made, cells);
 }"""
 
@@ -34,7 +35,8 @@ async def bare(browser: Any, clean_database: Database) -> AsyncIterator[Shown]:
 async def test_rows_of_one_key_are_all_there(bare: Shown) -> None:
     """Equal keys are a fault of a view; it must not cost a row."""
     steps = """
-      const rows = [["b", 2], ["a", 1], ["c", 3]].map(([name, value]) => ({ key: name === "c" ? "other" : "same", name, value }));
+      const keys = { a: "same", b: "same", c: "other" };
+      const rows = [["b", 2], ["a", 1], ["c", 3]].map(([name, value]) => ({ key: keys[name], name, value }));
       made.rows(rows);
       const told = [cells()];
       for (const sorted of ["value", "-value"]) { made.sort(sorted); told.push(cells()); }
@@ -67,7 +69,8 @@ TAKEN = """async () => {
   const more = [{ name: "time", head: "Time", instant: true }, { name: "do", head: "Do", buttons: true }];
   const made = table({ caption: "Taken", file: "taken", columns: [...columns, ...more] });
   document.getElementById("view").append(made);
-  const row = { number: -1.5, list: ["a", "b"], object: { a: 1 }, absent: null, both: [{ a: "=1" }], time: 1772438400000 };
+  const row = { number: -1.5, list: ["a", "b"], object: { a: 1 }, absent: null, both: [{ a: "=1" }],
+    time: 1772438400000 };
   made.rows(["=1+1", "+1", "-1", "@a", "\\t=1", "\\r=1", "a=1", '-"1"'].map((text) => ({ ...row, text })));
   made.querySelector("caption button").click();
 }"""

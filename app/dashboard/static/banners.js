@@ -5,6 +5,7 @@ import { hear } from "./clock.js";
 import { fill, h, sentence } from "./dom.js";
 import { ahead, tick } from "./ticking.js";
 
+const NARROW = "(max-width: 640px)";
 const SELDOM = 60_000;
 /** While a source is asked for the first time. */
 const SOON = 5000;
@@ -16,17 +17,19 @@ const SOON = 5000;
  */
 export function banners(place) {
   let generated = [];
+  let made = null;
   let standing = null;
   let timer = 0;
   let asking = null;
   tick(place, (wait, run) => setInterval(run, wait));
-  const show = () => fill(place, generated.length ? madeUp(generated) : null, standing);
+  const show = () => fill(place, made, standing);
 
   function heard(meta) {
     hear(meta);
     const told = meta?.generated ?? [];
     if (told.join() === generated.join()) return;
     generated = told;
+    made = told.length ? madeUp(told) : null;
     show();
   }
   async function ask() {
@@ -54,9 +57,10 @@ export function banners(place) {
   return { heard, ask };
 }
 
-const madeUp = (exchanges) => h("p", { class: "notice generated", id: "generated" },
-  h("strong", {}, "Generated data. "), `${exchanges.join(", ")}: these numbers were made up by `, h("code", {}, "perpstore demo"),
-  ", nobody traded at them. ", h("code", {}, "perpstore demo --remove"), " takes them out.");
+/** What is made up: in short, and by name where there is room or somebody asks. */
+const madeUp = (exchanges) => h("details", { class: "notice generated", id: "generated", open: !matchMedia(NARROW).matches },
+  h("summary", {}, h("strong", {}, "Generated data: "), "nobody traded at it. ", h("code", {}, "perpstore demo --remove"), " takes it out."),
+  `The numbers of ${exchanges.join(", ")} were made up by `, h("code", {}, "perpstore demo"), ".");
 
 const why = () => h("a", { href: "#/data?part=sources" }, "Why, and what to do");
 const names = (rows) => rows.map(({ name }) => name).join(", ");

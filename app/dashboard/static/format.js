@@ -32,6 +32,9 @@ export const number = (value) => (gone(value) ? MISSING : PLAIN.format(value));
 /** A large number, shortened. */
 export const compact = (value) => (gone(value) ? MISSING : COMPACT.format(value));
 
+/** So many of something: 1 pair, 2 pairs. */
+export const counted = (count, what, many = `${what}s`) => `${number(count)} ${count === 1 ? what : many}`;
+
 /** Bytes: 1.2 MB. */
 export function size(value) {
   if (gone(value)) return MISSING;

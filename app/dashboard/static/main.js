@@ -67,7 +67,8 @@ function navigation(name) {
 }
 
 /** Under a view: what has to be known of its numbers, and the very calls that brought them. */
-function footer(notices, calls) {
+function footer(told, calls) {
+  const notices = told.filter((notice) => !notice.startsWith("this store holds generated"));  // the banner says it
   fill(document.getElementById("footer"),
     notices.length ? folded("notices", notices.length < 4, `What to know about these numbers (${notices.length})`,
       h("ul", {}, notices.map((notice) => h("li", {}, sentence(notice))))) : null,

@@ -16,6 +16,8 @@ import { scan } from "./minute/scan.js";
 
 const MINUTE = 60_000;
 const HOURS = { "1h": 1, "6h": 6, "24h": 24 };
+/** So far behind the newest minute may be: it may have been told only just now. */
+const LATE = 3 * MINUTE;
 const MOST = 10_000;
 const REFUSED = ["bad_where", "unknown_field", "where_missing"];
 const advice = () => sentence("Minutes come in while `perpstore serve` runs with a network, by `perpstore backfill` or "
@@ -52,7 +54,7 @@ function toolbars(page) {
     at.hidden = page.params.window === "range";
     for (const each of range) each.hidden = !at.hidden;
   });
-  const exchange = choose(page, "exchange", "Candles of", [["", "automatic"]], { note: "Automatic: the exchange with the newest candle in the day before the end" });
+  const exchange = choose(page, "exchange", "Candles of", [["", "automatic"]], { note: "Automatic: the exchange with the newest candle in the day before the end; where that is minutes old, the window ends with it" });
   const perpspecs = several(page, "perpspecs", "Perpspecs", { none: "candles of the exchange" });
   const field = choose(page, "field", "Field", [["c", "c"]]);
   const where = conditions(page);
@@ -89,9 +91,19 @@ async function show(open) {
   controls.exchange.offer([["", open.usual ? `automatic: ${open.usual}` : "automatic"], ...known.map((each) => [each, each])]);
   controls.perpspecs.offer(registry.rows.map((row) => [row.name, `${row.name}: ${row.fields.join(", ")}`]));
   const chosen = listed(params.perpspecs);
+  const live = params.window !== "range" && !params.at;
+  const bar = live && !chosen.length && last.rows.find((row) => row.exchange === exchange);
+  const minutes = bar ? await ask(`/candles/${asset}`, { start: bar.time, end: Math.min(bar.time + 15 * MINUTE, span.end), interval: "1m", exchanges: exchange }) : { rows: [] };
+  if (!minutes) return;
   const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : (row.exchange === exchange || !exchange) && row.kind === "ohlcv"));
   const names = chosen.length ? chosen : specs.map(({ name }) => name);
-  await parts({ ...open, params, span, asset, exchange, specs, names, latest: params.window === "range" || params.at ? span.end : null });
+  await parts({ ...open, params, span: upTo(span, minutes.rows.at(-1)), asset, exchange, specs, names, latest: live ? null : span.end });
+}
+
+/** The window, as long, up to the newest minute where that is behind; `behind`: by how many milliseconds (0: it is not). */
+function upTo(span, row) {
+  const behind = row ? span.end - (row.time + MINUTE) : 0;
+  return behind > LATE ? { start: span.start - behind, end: span.end - behind, behind } : { ...span, behind: 0 };
 }
 
 /** Who has candles, the newest first: of the day before the end, as what told nothing for an hour may be asked for. */
@@ -104,7 +116,8 @@ function unknown(problem) {
 }
 
 async function parts(open) {
-  const { ask, controls, places, params, span, asset, exchange, specs, names, latest } = open;
+  const { ask, controls, places, params, asset, exchange, specs, names, latest } = open;
+  const { behind, ...span } = open.span;
   const goTo = { go: (to) => open.page.set(params.window === "range" ? { window: "1h", at: to } : { at: to }), after: MINUTE };
   const unregistered = () => sentence(`No perpspec of ${exchange} has candles. Choose others above, or register one: `
     + `\`perpstore perpspec add ${exchange}-ohlcv ts,symbol,o,h,l,c,v\``);
@@ -114,7 +127,7 @@ async function parts(open) {
       const query = { ...span, interval: params.interval, limit: MOST };
       const [bars, wicks] = await Promise.all([ask(route`/candles/${asset}`, { ...query, exchanges: exchange }),
         ask(route`/wicks/${asset}`, { ...query, exchange, min_pct: params.min_pct, side: params.side })]);
-      if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
+      if (bars.rows.length) places.candles.show(bars.rows, wicks.rows, { ...span, behind, exchange, interval: params.interval, asset: params.asset, minimum: params.min_pct || "2" });
       else places.candles.empty(nothing(bars.meta, advice(), goTo));
     }],
     [places.rolling, async () => {

@@ -7,14 +7,14 @@ import { PER, time } from "../format.js";
 import { piece } from "../places.js";
 import { instant, whileLive, word } from "../span.js";
 import { WORDS as PAIR, pair } from "./spreads/pair.js";
-import { RANKED, marked, ranking } from "./spreads/ranking.js";
+import { RANKED, charged, marked, ranking } from "./spreads/ranking.js";
 
 const LIMIT = 300;
 const LIVE = 4000;
 const REFRESH = 60_000;
 
 export const view = {
-  defaults: { per: "8h", fees: "taker", horizon: "168", margin: "all", sort: "net_apr", pairs: "best", window: "30d" },
+  defaults: { per: "8h", fees: "taker", horizon: "168", fee_rates: "", lookback: "168", margin: "all", sort: "net_apr", pairs: "best", window: "30d" },
   open,
 };
 
@@ -43,6 +43,8 @@ const controls = (page) => toolbar(
   choose(page, "per", "Spread per", [["1h", "hour"], ["8h", "8 hours"], ["1y", "year"]]),
   choose(page, "fees", "Fees", [["taker", "taker"], ["maker", "maker"], ["none", "none"]], { note: "Of opening and closing both legs" }),
   numeric(page, "horizon", "Held for (hours)", { min: 0.01, placeholder: "168", note: "Fees are spread over these hours" }),
+  yours(page),
+  numeric(page, "lookback", "Look-back (hours)", { min: 1, step: 1, placeholder: "168", note: "Over which persistence and the realised spread are" }),
   numeric(page, "min_oi", "Min OI (USD)", { min: 0, note: "Open interest of the smaller leg" }),
   numeric(page, "min_spread", "Min spread (%)", { note: "In the unit of the column Spread" }),
   search(page, "assets", "Assets", { wait: 500, placeholder: "all", note: "Separated by commas" }),
@@ -51,9 +53,16 @@ const controls = (page) => toolbar(
   choose(page, "pairs", "Of each asset", [["best", "best pair"], ["all", "every pair"]]),
   choose(page, "sort", "Rank by", RANKED));
 
+/** Fees of one's own, where any are taken off. */
+function yours(page) {
+  const made = search(page, "fee_rates", "Your fees", { wait: 500, placeholder: "binance:0.0004", note: "exchange:fraction a trade, by commas; *:0.0005 for all others" });
+  page.sync(() => { made.hidden = page.params.fees === "none"; });
+  return made;
+}
+
 /** What the words ask of the ranking. */
-export function terms({ at, per, fees, horizon, min_oi: least, min_spread: spread, assets, exchanges, margin, pairs, sort }) {
-  return { at: at ? instant(at, "at") : null, per, fees, horizon_hours: horizon, min_oi_usd: least, assets, exchanges, pairs, sort,
+export function terms({ at, per, fees, fee_rates: own, lookback, horizon, min_oi: least, min_spread: spread, assets, exchanges, margin, pairs, sort }) {
+  return { at: at ? instant(at, "at") : null, per, ...charged({ fees, fee_rates: own }), horizon_hours: horizon, lookback_hours: lookback, min_oi_usd: least, assets, exchanges, pairs, sort,
     min_spread: spread ? +(spread / 100).toPrecision(12) : null, margin: margin === "all" ? null : margin, limit: LIMIT };
 }
 

@@ -57,7 +57,7 @@ export const backfills = {
       empty: "None was ordered yet. Say above what to fetch, look at the plan, and start it." });
     const place = piece(page, found);
     const form = order(page, said, () => ask());
-    fill(root, form, h("h2", {}, "Ordered"), said, place);
+    fill(root, form, h("div", { class: "toolbar" }, h("h2", {}, "Ordered"), said), place);
     let asked = 0;
     let live = false;
     function ask() {

@@ -35,7 +35,7 @@ export const imports = {
     const found = table({ caption: `Imports, newest first (up to ${MOST})`, columns: columns((row) => actions(row, said, ask)), file: "imports", key: ({ id }) => id,
       empty: ["Nothing was imported. Bring files by ", h("code", {}, "perpstore import DATASET FILE"), ", or rows by POST."] });
     const place = piece(page, found);
-    fill(root, toolbar(search(page, "source", "Source", { wait: 300, placeholder: "all" }), search(page, "dataset", "Dataset", { wait: 300, placeholder: "all" })), said, place);
+    fill(root, toolbar(search(page, "source", "Source", { wait: 300, placeholder: "all" }), search(page, "dataset", "Dataset", { wait: 300, placeholder: "all" }), said), place);
     function ask() {
       const { source, dataset } = page.params;
       return place.ask("/admin/imports", { source, dataset, order: "desc", limit: MOST }, ({ rows }) => found.rows(rows));

@@ -7,6 +7,7 @@ import { piece } from "../../places.js";
 import { table } from "../../table.js";
 import { ago, ahead, tick } from "../../ticking.js";
 import { went } from "../data/pulls.js";
+import { unpulled } from "../data/unpulled.js";
 import { button, done } from "./done.js";
 
 const EVERY = 3000;
@@ -25,7 +26,8 @@ const columns = (actions) => [
 
 function next(row) {
   if (row.asked_at !== null) return h("span", { class: "warning", title: `asked for at ${time(row.asked_at)} UTC` }, "asked for");
-  return row.paused ? h("span", { class: "warning" }, "paused") : ahead(row.next_at, MISSING);
+  if (row.paused) return h("span", { class: "warning" }, "paused");
+  return ahead(row.next_at, h("span", { class: "missing", title: "It is not pulled by this process" }, MISSING));
 }
 
 export const jobs = {
@@ -35,11 +37,17 @@ export const jobs = {
     const said = done();
     let all = [];
     const found = table({ caption: "The schedule", columns: columns((row) => actions(row, said, ask)), sorted: "id", file: "jobs", key: ({ id }) => id });
-    const place = piece(page, found);
-    fill(root, toolbar(search(page, "job", "Filter", { placeholder: "part of a job's name" })), said, place);
+    const off = unpulled(page);
+    const place = piece(page, off, found);
+    fill(root, toolbar(search(page, "job", "Filter", { placeholder: "part of its name" }), said), place);
     const show = () => found.rows(all.filter(({ id }) => id.includes((page.params.job ?? "").toLowerCase())), "No job is called that.");
     function ask() {
-      return place.ask("/admin/jobs", { limit: 5000 }, ({ rows }) => { all = rows; show(); });
+      return place.ask("/admin/jobs", { limit: 5000 }, async ({ rows }) => {
+        const without = await off.ask();
+        if (!without) return;
+        all = rows.map((row) => (without.has(row.source) ? { ...row, next_at: null } : row));
+        show();
+      });
     }
     every(EVERY, ask);
     tick(root, every);

@@ -70,7 +70,7 @@ function grid(rows, meta) {
   const take = h("button", { type: "button", class: "quiet", onclick: () => save(rows) }, "CSV");
   const caption = `Rows stored of those expected, in percent a UTC day: ${spanned(meta)}`;
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-    h("table", { class: "calendar", id: "coverage" }, h("caption", {}, caption, take), heads(days),
+    h("table", { class: "calendar", id: "coverage" }, h("caption", {}, h("span", {}, caption), take), heads(days),
       h("tbody", {}, [...series].map(([name, told]) => line(name, told, days)))));
 }
 

@@ -2,7 +2,7 @@
 
 import { chart, colour } from "../../chart.js";
 import { h } from "../../dom.js";
-import { number, time } from "../../format.js";
+import { age, counted, number, time } from "../../format.js";
 import { table } from "../../table.js";
 
 const STEPS = { "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000 };
@@ -33,12 +33,13 @@ export function candles(page) {
   return made;
 }
 
-function said(bars, wicks, { start, end, interval, exchange, asset, minimum }) {
+function said(bars, wicks, { start, end, behind, interval, exchange, asset, minimum }) {
   const all = Math.floor((end - start) / STEPS[interval]);
   const partly = bars.filter((bar) => !bar.complete).length;
   const instruments = [...new Set(bars.map((bar) => bar.instrument))].join(", ");
-  return `${asset} on ${exchange} (${instruments}), ${interval}, ${time(start)} to ${time(end)} UTC: ${bars.length} candles of ${all} intervals; where one is missing there is a gap.`
-    + `${partly ? ` ${partly} lack some of their minutes.` : ""} Hollow rose, filled fell. ${wicks.length} ${wicks.length === 1 ? "wick" : "wicks"} of ${minimum}% or more.`;
+  const old = behind ? `The newest minute that is stored closed ${age(behind / 1000)} ago; the window ends there. ` : "";
+  return `${old}${asset} on ${exchange} (${instruments}), ${interval}, ${time(start)} to ${time(end)} UTC: ${counted(bars.length, "candle")} of ${counted(all, "interval")}; where one is missing there is a gap.`
+    + `${partly ? ` ${counted(partly, "candle")} without some of the minutes.` : ""} Hollow rose, filled fell. ${counted(wicks.length, "wick")} of ${minimum}% or more.`;
 }
 
 /** A trace an instrument, and one for the wicks of each side. */

@@ -1,7 +1,7 @@
 /** All assets at one minute: a table with the columns of the perpspecs that are asked for. */
 
 import { fill, h } from "../../dom.js";
-import { compact, number, percent, time, usd } from "../../format.js";
+import { compact, counted, number, percent, time, usd } from "../../format.js";
 import { table } from "../../table.js";
 import { change } from "./rolling.js";
 
@@ -42,8 +42,6 @@ export function scan(page) {
   };
   return made;
 }
-
-const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 const build = (page, names, units) => table({
   caption: "All assets", file: "minute", sorted: page.params.sort, empty: "No asset has these letters.", onsort: (sort) => page.set({ sort }),

@@ -4,7 +4,7 @@
  */
 
 import { fill, h, say } from "../../dom.js";
-import { MISSING, PER, countdown, rate, usd } from "../../format.js";
+import { MISSING, PER, countdown, counted, rate, usd } from "../../format.js";
 import { mark, ordered } from "../../table.js";
 import { walk } from "./grid.js";
 import { clock, isStale, shown, spread } from "./market.js";
@@ -93,7 +93,7 @@ export function heatmap({ lines, exchanges, words, link, tell, onsort }) {
   };
   made.entitle = (left, at) => {
     const { kind, per } = words();
-    title.textContent = `${kind === "predicted" ? "Predicted" : "Settled"} funding, % per ${PER[per]}: ${left} of ${all.length} assets, as of ${at} UTC`;
+    title.textContent = `${kind === "predicted" ? "Predicted" : "Settled"} funding, % per ${PER[per]}: ${left} of ${counted(all.length, "asset")}, as of ${at} UTC`;
   };
   /** Take newer lines in, and mark what changed. False where there is no row or column for something. */
   made.patch = (fresh) => {

@@ -1,7 +1,7 @@
 /** The chain of one expiry as a board: calls on the left, strikes in the middle, puts on the right. */
 
 import { download, fill, h } from "../../dom.js";
-import { MISSING, age, csv, day, percent, stamp, time } from "../../format.js";
+import { MISSING, age, counted, csv, day, percent, stamp, time } from "../../format.js";
 
 const COINS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const STRIKE = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
@@ -108,7 +108,7 @@ function whenTold(rows, now) {
 function legend(rows, expiry) {
   const forward = expiry.forward === null ? "not told" : `${STRIKE.format(expiry.forward)} USD`;
   return h("p", { class: "told" }, h("span", { class: "itm swatch" }, "shaded"), " in the money · ", h("strong", {}, "ATM"),
-    ` nearest to the forward (${forward}) · ${MISSING} not told · ${rows.length} strikes, ${expiry.days.toFixed(2)} days to expiry at ${time(expiry.expiry)} UTC`);
+    ` nearest to the forward (${forward}) · ${MISSING} not told · ${counted(rows.length, "strike")}, ${expiry.days.toFixed(2)} days to expiry at ${time(expiry.expiry)} UTC`);
 }
 
 function figures(rows) {

@@ -1,7 +1,7 @@
 /** What is known of all options of an asset together. */
 
 import { fill, h } from "../../dom.js";
-import { MISSING, age, number, percent, time, usd } from "../../format.js";
+import { MISSING, age, counted, number, percent, time, usd } from "../../format.js";
 
 const PRICE = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
@@ -17,7 +17,7 @@ export function cards() {
       total && `puts ${number(round(total.put_open_interest))}, calls ${number(round(total.call_open_interest))} coins`, "No open interest is known"),
     card("put_call_volume", "Put/call, volume of 24 h", ratio(total?.put_call_volume),
       total && `puts ${number(round(total.put_volume))}, calls ${number(round(total.call_volume))} coins`, "No volume is known"),
-    card("options", "Options", total && number(total.options), total && `of ${total.expiries} expiries, quoted in ${total.quote ?? "an unknown currency"}`, "None lives at this instant"));
+    card("options", "Options", total && number(total.options), total && `of ${counted(total.expiries, "expiry", "expiries")}, quoted in ${total.quote ?? "an unknown currency"}`, "None lives at this instant"));
   return made;
 }
 

@@ -2,7 +2,7 @@
 
 import { chart, colour } from "../../chart.js";
 import { h } from "../../dom.js";
-import { MISSING, age, day, number, percent, time } from "../../format.js";
+import { MISSING, age, counted, day, number, percent, time } from "../../format.js";
 import { table } from "../../table.js";
 
 const FEW = "Too few options with a volatility around the forward or this delta";
@@ -25,7 +25,7 @@ export function expiries(page) {
   place.append(listing);
   made.empty = (...text) => { term.empty(...text); skew.empty("–"); };
   made.show = (rows, now) => {
-    const without = rows.filter((row) => row.atm_iv === null).map((row) => `${day(row.expiry)} (${row.options} options)`);
+    const without = rows.filter((row) => row.atm_iv === null).map((row) => `${day(row.expiry)} (${counted(row.options, "option")})`);
     about.textContent = `As of ${time(now)} UTC.${without.length ? ` Without a volatility at the money, having too few options: ${without.join(", ")}.` : ""} Skew above 0: protection against a fall costs more.`;
     drawn(term, rows, [["ATM IV", "atm_iv", "series-1", "circle"]]);
     drawn(skew, rows, [["skew", "skew_25d", "series-0", "circle"], ["butterfly", "butterfly_25d", "series-3", "square"]]);

@@ -9,6 +9,7 @@ import { MISSING, PER, age, percent, rate, usd } from "../../format.js";
 import { broken } from "../../gaps.js";
 import { aligned, panel } from "../../panel.js";
 import { interval, span, spanControls, stepOf, word, zoomed } from "../../span.js";
+import { charged } from "./ranking.js";
 
 const GRID = ["1h", "4h", "1d"];
 const ZOOM = ["from", "to"];
@@ -51,7 +52,7 @@ async function draw(page, { chart, facts }) {
   const [over, step] = [window(page), interval(window(page), GRID)];
   const [path, query] = [route`/spreads/${asset}`, { short, long, per, interval: step, start: over.start, end: over.end, limit: 10_000 }];
   const [answer, now] = await Promise.all([page.all(path, query),
-    page.get("/spreads", { assets: asset, exchanges: [...new Set([short, long].map((leg) => leg.split(":")[0]))], pairs: "all", per, fees,
+    page.get("/spreads", { assets: asset, exchanges: [...new Set([short, long].map((leg) => leg.split(":")[0]))], pairs: "all", per, ...charged(page.params),
       horizon_hours: horizon, at: at ? over.end : null })]);
   const standing = now.rows.find((row) => same(row, short, long));
   tell(facts, standing, page.params);
