@@ -93,7 +93,7 @@ async function show(open) {
   const chosen = listed(params.perpspecs);
   const live = params.window !== "range" && !params.at;
   const bar = live && !chosen.length && last.rows.find((row) => row.exchange === exchange);
-  const minutes = bar ? await ask(`/candles/${asset}`, { start: bar.time, end: Math.min(bar.time + 15 * MINUTE, span.end), interval: "1m", exchanges: exchange }) : { rows: [] };
+  const minutes = bar ? await ask(route`/candles/${asset}`, { start: bar.time, end: Math.min(bar.time + 15 * MINUTE, span.end), interval: "1m", exchanges: exchange }) : { rows: [] };
   if (!minutes) return;
   const specs = registry.rows.filter((row) => (chosen.length ? chosen.includes(row.name) : (row.exchange === exchange || !exchange) && row.kind === "ohlcv"));
   const names = chosen.length ? chosen : specs.map(({ name }) => name);
