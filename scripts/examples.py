@@ -1,8 +1,8 @@
 """Commands of the pages with what they really print, on a server of its own with the made-up facts of `calls`.
 
 A page asks by a comment, which cog fills when the docs are built: `<!-- [[[cog sh("curl …") ]]] -->`, then what it
-printed, then `<!-- [[[end]]] -->`. A command that fails fails the build, unless the page says `fails=True`. What differs
-from run to run in times, counts and ids alone is asked for by `varying(sh, "…")`.
+printed, then `<!-- [[[end]]] -->`. A command that fails fails the build, unless the page says `fails=True`.
+What differs from run to run in times, counts and ids alone is asked for by `varying(sh, "…")`.
 """
 
 import ast

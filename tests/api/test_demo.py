@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,7 +97,6 @@ def kill_while_loading(dsn: str, until: datetime, seen: str) -> None:
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert any(line.strip() == seen for line in process.stdout)
-        time.sleep(0.2)
         process.kill()
 
 
