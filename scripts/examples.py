@@ -2,6 +2,7 @@
 
 A page asks by a comment, which cog fills when the docs are built: `<!-- [[[cog sh("curl …") ]]] -->`, then what it
 printed, then `<!-- [[[end]]] -->`. A command that fails fails the build, unless the page says `fails=True`.
+What differs from run to run in times, counts and ids alone is asked for by `varying(sh, "…")`.
 """
 
 import ast
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import textwrap
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,8 @@ ROOT = Path(__file__).parents[1]
 ADDRESS = "127.0.0.1:8000"
 WITHIN_FIELDS = re.compile(r'(?<!,) | (?!["{\[])')
 """Any space in JSON but those between two fields or items."""
+COUNTED = re.compile(r"[\w.:,+-]*\d[\w.:,+-]*")
+"""A word with a digit in it."""
 QUIET = {"PERPSTORE_SCHEDULER": "off", "PERPSTORE_STREAMS": "off", "PERPSTORE_BACKFILLS": "off"}
 
 
@@ -51,12 +54,16 @@ class Terminal:
         told = self._run(["bash", "-c", self._here(f"{before}\n{command}")], fails=fails)
         print(_block("sh", command) + (_block(language, told) if language else ""), end="")
 
-    def rows(self, address: str, count: int = 1) -> None:
-        """A call by curl, and the first rows of its answer; where there are none, what it notes on that."""
-        answer = json.loads(self._run(["curl", "-sS", self._here(address)], fails=False))
+    def rows(self, asked: str, count: int = 1) -> None:
+        """A call by curl (the command, or the address alone), and the first rows of its answer.
+
+        Where there are none, what it notes on that.
+        """
+        command = asked if asked.startswith("curl ") else f"curl '{asked}'"
+        answer = json.loads(self._run(["bash", "-c", self._here(command).replace("curl", "curl -sS", 1)], fails=False))
         empty: Any = {"data": [], "meta": {"notices": answer["meta"]["notices"]}}
         shown: list[Any] = answer["data"][:count] or [empty]
-        print(_block("sh", f"curl '{address}'") + _block("json", "\n".join(map(wrapped, shown))), end="")
+        print(_block("sh", command) + _block("json", "\n".join(map(wrapped, shown))), end="")
 
     def python(self, code: str) -> None:
         """A program, and what it prints."""
@@ -149,12 +156,25 @@ def _other(dsn: str, name: str) -> str:
     return dsn.replace("/perpstore?", f"/{name}?")
 
 
+def _alike(text: str) -> str:
+    return " ".join(COUNTED.sub(" ", text).split())
+
+
 def filled(page: Path, terminal: Terminal, words: Mapping[str, Any]) -> str:
     """The text of a page with every example in it run anew; `words` are what else its comments may call."""
-    session = partial(terminal.session, names={})
-    ours = {"sh": terminal.sh, "rows": terminal.rows, "python": terminal.python, "session": session}
     cog = Cog()
     cog.options.print_output = True
+
+    def varying(show: Callable[..., None], *words: Any, **more: Any) -> None:
+        """What is shown, and what stands on the page where that differs only in words that hold a digit."""
+        with redirect_stdout(io.StringIO()) as told:
+            show(*words, **more)
+        before: str = cog.cogmodule.previous
+        print(before if _alike(before) == _alike(told.getvalue()) else told.getvalue(), end="")
+
+    session = partial(terminal.session, names={})
+    shown = {"sh": terminal.sh, "rows": terminal.rows, "python": terminal.python, "session": session}
+    ours = {**shown, "varying": varying}
     text = io.StringIO()
     cog.process_file(io.StringIO(page.read_text(encoding="utf-8")), text, str(page), {**ours, **words})
     return text.getvalue()

@@ -5,8 +5,12 @@ import json
 import os
 import subprocess
 import sys
+<<<<<<< HEAD
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+=======
+from collections.abc import AsyncIterator, Mapping
+>>>>>>> w-words
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -121,7 +125,6 @@ def kill_while_loading(dsn: str, until: datetime, seen: str) -> None:
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert any(line.strip() == seen for line in process.stdout)
-        time.sleep(0.2)
         process.kill()
 
 
