@@ -5,12 +5,7 @@ import json
 import os
 import subprocess
 import sys
-<<<<<<< HEAD
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-=======
-from collections.abc import AsyncIterator, Mapping
->>>>>>> w-words
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
