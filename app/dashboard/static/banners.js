@@ -43,6 +43,7 @@ export function banners(place) {
       standing = said(rows, generated.length > 0);
       if (rows.some(({ state }) => state === "waiting")) wait = SOON;
     } catch (error) {
+      if (signal.aborted) return;
       if (!(error instanceof Problem)) throw error;
       standing = h("p", { class: "notice bad", id: "unreachable" }, sentence(error.message));
     }
@@ -70,10 +71,10 @@ function said(rows, demo) {
   const of = (...states) => rows.filter(({ state }) => states.includes(state));
   const [down, failing, waiting] = [of("unreachable"), of("failing"), of("waiting")];
   if (!down.length && !failing.length) return waiting.length && !rows.some((row) => row.last_success_at) ? begun(waiting) : null;
-  if (of("ok").length || waiting.length) return down.length ? warned(`Not reachable: ${names(down)}. What is stored of them grows old. `, why()) : null;
+  if (of("ok").length) return down.length ? warned(`Not reachable: ${names(down)}. What is stored of them grows old. `, why()) : null;
   const what = failing.length
     ? [`No source tells anything: ${down.length} cannot be reached, ${failing.length} answer with errors. `]
-    : [`None of ${down.length} sources can be reached: this machine has no way to the internet, or something blocks it. `];
+    : [`None of ${down.length} sources ${waiting.length ? "asked so far " : ""}can be reached: this machine has no way to the internet, or something blocks it. `];
   return warned(what, ...again([...down, ...failing]), "What is stored is shown. ", why(), ".",
     demo ? null : [" To look around meanwhile, type ", h("code", {}, "perpstore demo"), ": it loads made up numbers, marked as such."]);
 }
