@@ -30,8 +30,8 @@ setup: .venv/dev ## install everything, for running and for developing, into .ve
 run: $(INSTALLED) ## serve on 127.0.0.1:8000, with a PostgreSQL of its own under ./data
 	$(BIN)/perpstore serve
 
-test: .venv/dev ## all tests but the soaks, two at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/dev ## all tests but the soaks, three at a time: many wait for a server or a browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 soak: .venv/dev ## long runs: kill loops
 	$(BIN)/python -m pytest -m soak

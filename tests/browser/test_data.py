@@ -58,6 +58,7 @@ async def test_nothing_is_late_that_is_not_pulled(shown: Shown, api: httpx.Async
     assert set(late.values()) == {"–"}
     await shown.go("#/admin?part=jobs")
     assert "the scheduler is off" in await shown.page.inner_text("#unpulled")
+    await shown.page.locator("#part-jobs tbody tr").first.wait_for()
     assert {cells[5] for cells in (await shown.rows("#part-jobs")).values()} == {"–"}
 
 
