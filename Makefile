@@ -53,8 +53,8 @@ scan: .venv/dev ## look for keys in every file: half a minute, so not part of li
 hooks: .venv/dev ## have git check what is committed: keys, faults, form
 	$(BIN)/pre-commit install
 
-bench: .venv/dev ## speed and memory, as ratios measured side by side
-	$(BIN)/python -m tests.bench
+bench: .venv/dev ## speed and memory, as ratios measured side by side; one part: ONLY=dashboard
+	$(BIN)/python -m tests.bench $(ONLY)
 
 docs: .venv/dev ## generate pages, run the examples in them, build site/
 	$(BIN)/python scripts/docs.py

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.cli.session import Session
     from app.services.demo import Loaded
 
-NEXT = "open http://127.0.0.1:8000/ beside `perpstore serve`; `perpstore demo --remove` takes it out again"
+NEXT = "open http://{host}:{port}/ beside `perpstore serve`; `perpstore demo --remove` takes it out again"
 
 
 def demo(
@@ -71,6 +71,8 @@ async def _remove(session: "Session") -> list[str]:
 
 
 def _show_loaded(loaded: "Loaded", beside_real: bool, *, json: bool) -> None:
+    from app.cli.session import settings
+
     if json:
         document: dict[str, Any] = {
             "until": loaded.until,
@@ -85,7 +87,8 @@ def _show_loaded(loaded: "Loaded", beside_real: bool, *, json: bool) -> None:
     say(f"{told}, {loaded.new:,} of them new")
     if beside_real:
         note("there is real data beside it: means over all exchanges count generated ones in until it is taken out")
-    note(NEXT)
+    found = settings()
+    note(NEXT.format(host=found.host, port=found.port))
 
 
 def _show_removed(exchanges: list[str], *, json: bool) -> None:

@@ -88,5 +88,5 @@ export async function sideBySide(parts) {
 
 /** Instead of what only a key opens: how to make one, and where to enter it. */
 export const locked = (what) => h("div", { class: "empty", id: "locked" },
-  h("p", {}, `${what} need a key of scope admin. Make one where the server runs:`),
+  h("p", {}, `${what}: for those with a key of scope admin. Make one where the server runs:`),
   h("p", {}, h("code", {}, "perpstore keys create --scope admin --name me")), h("p", {}, askKey()));
