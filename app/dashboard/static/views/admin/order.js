@@ -40,13 +40,16 @@ export function order(page, said, ordered) {
 
   async function planned() {
     const asked = wish(page.params);
+    const wanted = () => JSON.stringify(wish(page.params)) === JSON.stringify(asked);
     fill(plan, h("p", { class: "missing" }, "It is planned …"));
     const done = await tried(trouble, async () => {
       const { rows } = await act("POST", "/admin/backfills?dry_run=true", asked);
-      if (JSON.stringify(wish(page.params)) === JSON.stringify(asked)) fill(plan, told(millis(rows[0]), start(asked)));
+      if (!wanted()) return;
+      fill(plan, told(millis(rows[0]), start(asked)));
       say("The plan is shown");
     });
-    if (!done) fill(plan);
+    if (!wanted()) fill(trouble);
+    else if (!done) fill(plan);
   }
   function start(asked) {
     const key = once();
