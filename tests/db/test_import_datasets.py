@@ -76,6 +76,7 @@ async def test_three_venues_with_their_intervals(clean_database: Database, three
     await check_intervals(clean_database, table_of(three))
 
 
+@pytest.mark.one_server
 async def test_three_venues_with_intervals_inferred(clean_database: Database, three: Path) -> None:
     table = table_of(three)
     bare = table.drop_columns(["interval_hours", "rate_apr"])
@@ -92,6 +93,7 @@ async def test_three_venues_with_intervals_inferred(clean_database: Database, th
     assert known == {1: table.num_rows - 72, 0: 72}, "only the first settlement of each contract is assumed"
 
 
+@pytest.mark.one_server
 async def test_three_venues_in_any_order_are_the_same(clean_database: Database, three: Path) -> None:
     table = table_of(three).drop_columns(["interval_hours"]).sort_by("rate_raw")
     for part in (table.slice(100_000), table.slice(0, 100_000)):

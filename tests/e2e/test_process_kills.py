@@ -84,7 +84,7 @@ def questions(replay: Replay, first: int = 0) -> list[tuple[Any, ...]]:
     ]
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.soak)])
 async def test_a_back_fill_killed_again_and_again(
     clean_database: Database, environment: Environment, upstream: Replay, kills: int
 ) -> None:
