@@ -14,7 +14,7 @@ from tests.db.facts import series, settle
 
 
 async def test_wrong_rows_over_right_ones(writer: httpx.AsyncClient, clean_database: Database) -> None:
-    db, count = clean_database, 100_000 // len(SYMBOLS)
+    db, count = clean_database, 50_000 // len(SYMBOLS)
     await pulled(db, SYMBOLS[:4], count)
     await bring(writer, "funding", rates(SYMBOLS[4:], count))
     await bring(writer, "open-interest", [
@@ -49,7 +49,7 @@ async def test_wrong_rows_over_right_ones(writer: httpx.AsyncClient, clean_datab
     assert {question: spoilt[question] for question in same} == {question: said[question] for question in same}
 
     record = await take_back(writer, wrong)
-    assert (record["state"], record["received"], record["updated"]) == ("taken_back", 100_000, 100_000 - len(SYMBOLS))
+    assert (record["state"], record["received"], record["updated"]) == ("taken_back", 50_000, 50_000 - len(SYMBOLS))
     for number in reversed(others):
         await take_back(writer, number)
     found, kept = await answers(writer, before_it), await contents(db)

@@ -38,7 +38,7 @@ LAST_IMPORT = "select state, received from import_batch order by id desc limit 1
 CHANGES = "select count(*) from revision where not repeats"
 
 
-@pytest.fixture(params=["funding", "candles"])
+@pytest.fixture(params=["funding", pytest.param("candles", marks=pytest.mark.soak)])
 def dataset(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -30,6 +30,7 @@ DIFFERS = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
     (re.compile(r"^\w+: [\d,]+ rows\n", re.MULTILINE), ""),
     (re.compile(r"[\d,]+(?= generated rows| of them new)"), "<count>"),
+    (re.compile(r"(?<=http://127\.0\.0\.1:)\d+"), "<port>"),
     (re.compile(r",-?\d[\d.e-]*(?=,\d\.0$)", re.MULTILINE), ",<rate>"),
 )
 
