@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "app/api/examples.json"
 sys.path[:0] = [str(ROOT), str(ROOT / "client")]
 
-from app import embedded  # noqa: E402
-from scripts import calls, commands, examples, pages, reference  # noqa: E402
+from app import embedded  # noqa: E402 - found by the path above
+from scripts import calls, commands, examples, pages, reference  # noqa: E402 - as above
 
 REFERENCE = {
     "settings": pages.settings,

@@ -104,8 +104,16 @@ async def _listed(
     await known_sources(db, source, "source")
     if start and end and start >= end:
         raise bad_value("start", stamp(start), "start has to be before end", code="bad_window")
-    narrow = {"entities": await find_assets(db, asset), "exchanges": exchange, "datasets": dataset, "sources": source}
-    return gaps.listing(**narrow, states=state, reasons=reason, start=start, end=end)  # type: ignore[arg-type]
+    return gaps.listing(
+        entities=await find_assets(db, asset),
+        exchanges=exchange,
+        datasets=dataset,
+        sources=source,
+        states=state,
+        reasons=reason,
+        start=start,
+        end=end,
+    )
 
 
 Listed = Annotated[Listing, Depends(_listed)]

@@ -3,12 +3,10 @@
 The machine's own `chromium` is taken, or the binary that `PERPSTORE_CHROMIUM` names.
 """
 
-import os
-import shutil
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +16,7 @@ from app.main import create_app
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    pass
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
@@ -37,18 +35,6 @@ def address() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join()
-
-
-@pytest.fixture
-async def browser() -> "AsyncIterator[Browser]":
-    async with playwright.async_playwright() as tools:
-        binary = os.environ.get("PERPSTORE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-        try:
-            opened = await tools.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
-        yield opened
-        await opened.close()
 
 
 @pytest.mark.parametrize(("path", "selector"), [("/docs", ".opblock-summary-path"), ("/redoc", "[data-section-id] h2")])

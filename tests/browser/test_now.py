@@ -1,9 +1,7 @@
 """The view Now in a real browser: its numbers are the API's, its controls and keys work, what settles shows."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -53,18 +51,6 @@ async def market(clean_database: Database) -> Database:
 async def address(clean_database: Database) -> AsyncIterator[str]:
     async with serving(clean_database) as (url, _):
         yield url
-
-
-@pytest.fixture(scope="module")
-async def browser() -> "AsyncIterator[Browser]":
-    async with playwright.async_playwright() as tools:
-        binary = os.environ.get("PERPSTORE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-        try:
-            opened = await tools.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
-        yield opened
-        await opened.close()
 
 
 @pytest.fixture
