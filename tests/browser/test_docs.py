@@ -7,16 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import uvicorn
 
 from app.main import create_app
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
